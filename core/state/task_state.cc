@@ -1,0 +1,40 @@
+#include "core/state/task_state.h"
+
+namespace covey::state {
+
+void Apply(TaskState& task, const Event& event) {
+  using Phase = TaskState::Phase;
+  switch (event.kind) {
+    case EventKind::kTaskStarted:
+      COVEY_CHECK(task.phase == Phase::kQueued && event.attempt == task.attempt + 1);
+      task.phase = Phase::kRunning;
+      task.attempt = event.attempt;
+      task.cancel_delivered = task.cancel_killed = false;
+      break;
+    case EventKind::kTaskExited:
+      COVEY_CHECK(task.phase != Phase::kEnded && event.attempt == task.attempt);
+      task.phase = event.result == Result::kNone ? Phase::kQueued : Phase::kEnded;
+      task.result = event.result;
+      task.failure = event.failure;
+      task.code = event.code;
+      break;
+    case EventKind::kCancelRequested:
+      task.cancel = event.failure;
+      break;
+    case EventKind::kCancelDelivered:
+      task.cancel_delivered = true;
+      break;
+    case EventKind::kCancelKilled:
+      task.cancel_killed = true;
+      break;
+    case EventKind::kTaskSubmitted:
+    case EventKind::kCancelGone:
+    case EventKind::kGroupCreated:
+    case EventKind::kGroupSealed:
+    case EventKind::kGroupDecided:
+    case EventKind::kGroupCompleted:
+      break;
+  }
+}
+
+}  // namespace covey::state
