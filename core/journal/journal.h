@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/status.h"
+#include "core/journal/spec.h"
+#include "core/state/event.h"
+#include "core/state/group_state.h"
+
+namespace covey {
+
+// Marks the request that caused a record, so that its retry finds the first answer (promise 13).
+struct RequestMark {
+  std::string id;
+  uint64_t fingerprint = 0;  // of the content
+  uint32_t count = 0;        // tasks that it added
+};
+
+// One event of a group with its number, time and texts.
+struct Record {
+  uint64_t number = 0;  // 1, 2, 3, … in the group
+  WallTime time{};
+  state::Event event;
+  // What belongs to the kind of event; null otherwise.
+  std::shared_ptr<const GroupSpec> group;      // kGroupCreated
+  std::shared_ptr<const TaskSpec> task;        // kTaskSubmitted
+  std::shared_ptr<const Failure> failure;      // kTaskExited, kCancelRequested, kGroupDecided
+  std::shared_ptr<const Payload> result;       // kTaskExited
+  std::shared_ptr<const RequestMark> request;  // kGroupCreated, or the first kTaskSubmitted of a request
+};
+
+// What is listed of a group without reading its events.
+struct GroupSummary {
+  std::shared_ptr<const GroupSpec> spec;
+  state::GroupState state;
+  std::shared_ptr<const Failure> failure;        // of the decision; null when it succeeded or is undecided
+  std::shared_ptr<const Failure> first_failure;  // the first of a task; null when none failed
+  WallTime created{};
+  WallTime decided{};    // epoch: not yet
+  WallTime completed{};  // epoch: not yet
+  uint64_t last_number = 0;
+};
+
+// Events appended together: all or none.
+struct Append {
+  std::string group;
+  uint64_t epoch = 0;           // of the Acquire that made the caller the owner
+  uint64_t expected = 0;        // number of the newest event before this append; 0: the group does not exist
+  uint64_t commit_id = 0;       // unique for the caller: the same append sent again is answered, not repeated
+  std::vector<Record> records;  // numbered expected + 1, …; not empty
+  // Set when the listing of the group changes: with its creation, decision and completion.
+  std::optional<GroupSummary> summary;
+};
+
+struct AppendResult {
+  enum class Kind : uint8_t {
+    kCommitted,  // durable
+    kConflict,   // the newest event is not `expected`, or another owner: nothing was written
+    kFailed,     // nothing was written: `error` says why
+    kUnknown,    // the reply was lost: read the head
+  };
+  Kind kind = Kind::kFailed;
+  uint64_t head = 0;  // kCommitted, kConflict: number of the newest event
+  std::string error;
+};
+
+// Events of one group next to each other, as Watch tells them.
+struct WatchedRecords {
+  std::shared_ptr<const GroupSpec> group;
+  std::vector<Record> records;
+};
+
+struct WatchPage {
+  std::vector<WatchedRecords> groups;
+  std::string cursor;  // resume after this page
+};
+
+struct GroupFilter {
+  std::vector<state::Outcome> outcomes;  // kNone: not completed; empty: all
+  Labels labels;                         // all of these
+  std::string name_prefix;
+  WallTime created_from{};   // epoch: no bound
+  WallTime created_until{};  // exclusive; epoch: no bound
+};
+
+struct GroupPage {
+  std::vector<GroupSummary> groups;  // newest first
+  std::string next;                  // empty: the last page
+};
+
+struct JournalCapabilities {
+  std::string backend;  // "sqlite", "memory"
+  bool durable = false;
+};
+
+// The ordered, durable log of each group's events. It holds facts, never a queue.
+//
+// Thread safety: every method may be called from any thread. Every `done` is called exactly once, from any
+// thread, possibly before the method returns, never with a lock of the journal held. The appends of one group
+// are carried out in the order in which they were made; many groups share one commit. Reads see every append
+// that was answered before they began. After Close every call answers kFailed / kUnavailable.
+class Journal {
+ public:
+  template <typename T>
+  using Done = std::function<void(Result<T>)>;
+
+  virtual ~Journal() = default;
+
+  virtual JournalCapabilities capabilities() const = 0;
+
+  // Makes the caller the owner of `groups` (empty: of all) and answers the epoch; older epochs conflict from
+  // then on. With the lock on a data directory that lock is the ownership.
+  virtual void Acquire(std::vector<std::string> groups, Done<uint64_t> done) = 0;
+
+  virtual void AppendAsync(Append append, std::function<void(AppendResult)> done) = 0;
+
+  // Called after each batch of append answers, on the thread that gave them: time to hand over what they
+  // released all at once. Set before the first append.
+  virtual void OnBatch(std::function<void()> flush) = 0;
+
+  // Number of the group's newest event; 0: no such group.
+  virtual void Head(std::string group, Done<uint64_t> done) = 0;
+  // Up to `limit` records from number `from` (1 is the first). Fewer than `limit`: that was all.
+  virtual void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) = 0;
+  // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
+  // commits. kInvalidArgument for a cursor that this journal did not make.
+  virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
+  // kInvalidArgument for a token that List did not make.
+  virtual void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) = 0;
+  // Summary of one group; kNotFound.
+  virtual void Find(std::string group, Done<GroupSummary> done) = 0;
+  // Id of the group that was created with this request id; "" when there is none.
+  virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
+  // Forgets a completed group.
+  virtual void Purge(std::string group, Done<Void> done) = 0;
+
+  // Finishes what was appended and stops. Idempotent.
+  virtual void Close() = 0;
+};
+
+}  // namespace covey
