@@ -27,6 +27,8 @@ struct Record {
   uint64_t number = 0;  // 1, 2, 3, … in the group
   WallTime time{};
   state::Event event;
+  // Name of event.task, so that an event can be told without the others; empty: its index, or no task.
+  std::string task_name;
   // What belongs to the kind of event; null otherwise.
   std::shared_ptr<const GroupSpec> group;      // kGroupCreated
   std::shared_ptr<const TaskSpec> task;        // kTaskSubmitted
