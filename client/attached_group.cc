@@ -1,0 +1,76 @@
+#include "client/attached_group.h"
+
+#include <utility>
+
+namespace covey::client {
+
+AttachedGroup::AttachedGroup(std::shared_ptr<Connection> connection, const v1::RunGroupRequest& first,
+                             const CallOptions& options)
+    : connection_(std::move(connection)), stream_(connection_->RunGroup(options)) {
+  stream_->Write(first);  // a failure is Finish's to tell
+}
+
+bool AttachedGroup::Add(const v1::TaskSpec& task) {
+  v1::RunGroupRequest message;
+  *message.add_tasks() = task;
+  return Add(message);
+}
+
+bool AttachedGroup::Add(const std::vector<v1::TaskSpec>& tasks) {
+  v1::RunGroupRequest message;
+  for (const v1::TaskSpec& task : tasks) *message.add_tasks() = task;
+  return Add(message);
+}
+
+bool AttachedGroup::Add(const v1::RunGroupRequest& message) { return stream_->Write(message); }
+
+bool AttachedGroup::Seal() { return stream_->HalfClose(); }
+
+bool AttachedGroup::Next(v1::RunGroupResponse* message) {
+  if (!stream_->Next(message)) return false;
+  if (message->has_created()) {
+    const MutexLock lock(mutex_);
+    id_ = message->created().id();
+  } else if (message->has_result()) {
+    result_ = message->result();
+  }
+  return true;
+}
+
+Result<v1::GroupResult> AttachedGroup::Finish() {
+  for (v1::RunGroupResponse message; Next(&message);) {
+  }
+  const Result<Void> end = stream_->Finish();
+  if (!end.ok()) return end.error();
+  if (!result_) {
+    return Error{.code = ErrorCode::kInternal,
+                 .reason = "NO_RESULT",
+                 .message = "the daemon ended the call without a result",
+                 .fields = {}};
+  }
+  return *result_;
+}
+
+std::string AttachedGroup::id() const {
+  const MutexLock lock(mutex_);
+  return id_;
+}
+
+Result<v1::Group> AttachedGroup::Cancel(std::string_view reason, const CallOptions& options) {
+  v1::CancelGroupRequest request;
+  request.set_group_id(id());
+  request.set_reason(std::string(reason));
+  if (request.group_id().empty()) {
+    return Error{.code = ErrorCode::kFailedPrecondition,
+                 .reason = "NO_ID",
+                 .message = "the group's id is not known before the first message has been read",
+                 .fields = {}};
+  }
+  Result<v1::CancelGroupResponse> answer = connection_->CancelGroup(request, options);
+  if (!answer.ok()) return answer.error();
+  return std::move(*answer.value().mutable_group());
+}
+
+void AttachedGroup::Abandon() { stream_->Cancel(); }
+
+}  // namespace covey::client

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client/attached_group.h"
+#include "client/connection.h"
+#include "client/grpc_connection.h"
+#include "client/task.h"
+#include "core/base/error.h"
+
+namespace covey::client {
+
+// A client of coveyd: the façade of this folder. One method for each call of the contract, with the arguments
+// that people give; those that take a whole request take it for its options.
+//
+// Copies share one connection; all methods may be called by several threads at once. Nothing throws. Calls
+// without a timeout wait as long as the daemon lives; a daemon out of reach fails them at once (see
+// MakeGrpcConnection). Streams and groups may outlive the client.
+class Client {
+ public:
+  // The daemon at `address` (see ParseAddress), by default at DefaultAddress(). Fails for a bad address only:
+  // the first call connects.
+  static Result<Client> Connect(std::string_view address = {}, const ConnectOptions& options = {});
+  // For tests: any other connection.
+  explicit Client(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  // Groups.
+  // Runs a group for as long as the returned object lives; `tasks` are its first, at most 10000.
+  std::unique_ptr<AttachedGroup> RunGroup(const v1::RunGroupOptions& options,
+                                          const std::vector<v1::TaskSpec>& tasks = {},
+                                          const CallOptions& call = {});
+  Result<v1::Group> CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call = {});
+  Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request, const CallOptions& call = {});
+  std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& call = {});
+  Result<v1::Group> SealGroup(std::string_view group, const CallOptions& call = {});
+  Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false, const CallOptions& call = {});
+  // With `wait` returns when the last task is gone, else when the request is durable.
+  Result<v1::Group> CancelGroup(std::string_view group, std::string_view reason = {}, bool wait = false,
+                                const CallOptions& call = {});
+  Result<v1::Group> GetGroup(std::string_view group, const CallOptions& call = {});
+  Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request, const CallOptions& call = {});
+  // Every group that `request` asks for, page by page, until `visit` returns false.
+  Result<Void> ForEachGroup(v1::ListGroupsRequest request, const std::function<bool(const v1::Group&)>& visit,
+                            const CallOptions& call = {});
+  Result<Void> DeleteGroup(std::string_view group, const CallOptions& call = {});
+
+  // Tasks.
+  Result<v1::Task> GetTask(std::string_view group, std::string_view task, const CallOptions& call = {});
+  Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request, const CallOptions& call = {});
+  // Every task that `request` asks for, page by page, until `visit` returns false.
+  Result<Void> ForEachTask(v1::ListTasksRequest request, const std::function<bool(const v1::Task&)>& visit,
+                           const CallOptions& call = {});
+  Result<v1::Task> WaitTask(std::string_view group, std::string_view task, const CallOptions& call = {});
+  Result<v1::Task> CancelTask(std::string_view group, std::string_view task, std::string_view reason = {},
+                              bool wait = false, const CallOptions& call = {});
+  std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request, const CallOptions& call = {});
+
+  // Pools.
+  Result<v1::Pool> CreatePool(std::string_view name, uint32_t max, const CallOptions& call = {});
+  Result<v1::Pool> GetPool(std::string_view name, const CallOptions& call = {});
+  Result<std::vector<v1::Pool>> ListPools(const CallOptions& call = {});
+  Result<v1::Pool> UpdatePool(std::string_view name, uint32_t max, const CallOptions& call = {});
+  Result<Void> ClosePool(std::string_view name, const CallOptions& call = {});
+
+  // Events.
+  std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request, const CallOptions& call = {});
+
+  // The daemon.
+  Result<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});
+  Result<Void> Drain(const CallOptions& call = {});
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+// A fresh id for request_id, which makes a retried CreateGroup or SubmitTasks return the first answer: 32
+// random hexadecimal digits.
+std::string NewRequestId();
+
+}  // namespace covey::client
