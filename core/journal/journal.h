@@ -83,8 +83,19 @@ struct WatchPage {
   std::string cursor;  // resume after this page
 };
 
+// Where a group is, as it is listed. The numbers are stored in journals: never renumber.
+enum class GroupPhase : uint8_t { kRunning = 1, kStopping = 2, kSucceeded = 3, kFailed = 4, kCancelled = 5 };
+
+// Running until decided, stopping until completed, then its outcome.
+inline GroupPhase PhaseOf(const state::GroupState& state) {
+  if (!state.decided) return GroupPhase::kRunning;
+  if (!state.completed) return GroupPhase::kStopping;
+  if (state.outcome == state::Outcome::kSucceeded) return GroupPhase::kSucceeded;
+  return state.outcome == state::Outcome::kCancelled ? GroupPhase::kCancelled : GroupPhase::kFailed;
+}
+
 struct GroupFilter {
-  std::vector<state::Outcome> outcomes;  // kNone: not completed; empty: all
+  std::vector<GroupPhase> phases;  // one of these; empty: all
   Labels labels;                         // all of these
   std::string name_prefix;
   WallTime created_from{};   // epoch: no bound
@@ -133,7 +144,8 @@ class Journal {
   // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
   // commits. kInvalidArgument for a cursor that this journal did not make.
   virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
-  // kInvalidArgument for a token that List did not make.
+  // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over are
+  // those of its last summary.
   virtual void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) = 0;
   // Summary of one group; kNotFound.
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;

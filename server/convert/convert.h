@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/status.h"
+#include "core/engine/view.h"
+#include "core/journal/journal.h"
+#include "core/output/output_store.h"
+#include "core/state/group_state.h"
+#include "covey/v1/event_service.pb.h"
+#include "covey/v1/group_service.pb.h"
+#include "covey/v1/types.pb.h"
+
+// Conversions between the plain values of core and the messages of covey.v1. Pure functions.
+//
+// ToCore requires a message that Check (server/check) found nothing wrong with; ToProto takes every value.
+// Environment values and stdin go in and never come out.
+namespace covey {
+
+// Times outside the range of the target are clamped to its ends. WallTime is in microseconds: what is finer
+// is cut off.
+google::protobuf::Timestamp ToProto(WallTime time);
+google::protobuf::Duration ToProto(std::chrono::nanoseconds duration);
+WallTime ToCore(const google::protobuf::Timestamp& time);
+std::chrono::nanoseconds ToCore(const google::protobuf::Duration& duration);
+
+// A signal by number ("15") or name ("SIGTERM", "TERM"); nullopt for anything else.
+std::optional<int> ParseSignal(std::string_view text);
+// "SIGTERM"; the number for a signal without a name.
+std::string SignalName(int signal);
+
+Payload ToCore(const v1::Payload& payload);
+v1::Payload ToProto(const Payload& payload);
+
+// `env` comes out sorted by key and holds what the message holds: the daemon's own variables are not added
+// here.
+TaskSpec ToCore(const v1::TaskSpec& spec);
+v1::TaskSpec ToProto(const TaskSpec& spec);
+
+// `attached` and `deadline` are the caller's to set.
+GroupSpec ToCore(const v1::GroupSpec& spec, std::string id);
+v1::GroupSpec ToProto(const GroupSpec& spec);
+
+v1::Failure ToProto(const Failure& failure);
+v1::FailureKind ToProto(FailureKind kind);
+v1::EventKind ToProto(state::EventKind kind);
+state::EventKind ToCore(v1::EventKind kind);
+v1::OutputStream ToProto(OutputStream stream);
+OutputStream ToCore(v1::OutputStream stream);  // unspecified: stdout
+v1::GroupState ToProto(GroupPhase phase);
+GroupPhase ToCore(v1::GroupState state);  // a state that is not a phase: kRunning
+
+v1::Group ToProto(const GroupSummary& group);
+v1::GroupResult ToProto(const GroupEnd& end);
+v1::TaskState TaskStateOf(const TaskView& task);
+// Without the sizes of its output.
+v1::Task ToProto(const TaskView& task);
+
+// Fills an empty message.
+void ToProto(std::string_view group, const Record& record, v1::Event* out);
+// The bytes move into the message.
+v1::OutputChunk ToProto(const OutputKey& key, std::string task_name, OutputPiece piece);
+
+GroupFilter ToCore(const v1::ListGroupsRequest& request);
+
+// Of the content of a request, for RequestMark: the same for the same fields and values in every run of the
+// daemon, whatever the order of a map.
+uint64_t Fingerprint(const google::protobuf::Message& request);
+
+}  // namespace covey

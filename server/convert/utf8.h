@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace covey {
+
+// Length of the longest prefix of `bytes` that is UTF-8 (RFC 3629: no surrogates, no overlong forms).
+size_t Utf8Prefix(std::string_view bytes);
+inline bool IsUtf8(std::string_view bytes) { return Utf8Prefix(bytes) == bytes.size(); }
+
+// Each byte that does not belong to UTF-8 replaced by U+FFFD. Text of tasks (an exception's message, the tail
+// of stderr) is any bytes; one that is not UTF-8 in a `string` field makes the whole message unreadable for
+// its receiver.
+std::string ToUtf8(std::string_view bytes);
+
+// Code points of valid UTF-8.
+size_t Utf8Length(std::string_view text);
+
+}  // namespace covey
