@@ -1,0 +1,97 @@
+#include "server/check/spec.h"
+
+// Checks of the requests of GroupService.
+namespace covey {
+namespace {
+
+constexpr size_t kMaxRequestId = 128;
+constexpr size_t kMaxReason = 1024;
+
+// Requests that name a group and nothing else that can be wrong.
+template <typename Request>
+Violations CheckGroupId(const Request& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  return out.Take();
+}
+
+}  // namespace
+
+Violations Check(const v1::RunGroupRequest& request, bool first) {
+  const FieldPath root;
+  Collector out;
+  const FieldPath options = root.Field("options");
+  if (first && !request.has_options()) out.Add(options, "is required in the first message");
+  if (!first && request.has_options()) out.Add(options, "must not be set after the first message");
+  if (first && request.has_options()) {
+    CheckId(options.Field("group_id"), request.options().group_id(), Presence::kOptional, out);
+    CheckGroupSpec(options.Field("spec"), request.options().spec(), out);
+  }
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, first, out);
+  return out.Take();
+}
+
+Violations Check(const v1::CreateGroupRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckText(root.Field("request_id"), request.request_id(), kMaxRequestId, out);
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kOptional, out);
+  CheckGroupSpec(root.Field("spec"), request.spec(), out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, true, out);
+  return out.Take();
+}
+
+Violations Check(const v1::SubmitTasksRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckText(root.Field("request_id"), request.request_id(), kMaxRequestId, out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, false, out);
+  return out.Take();
+}
+
+Violations Check(const v1::SubmitTaskStreamRequest& request, uint64_t number) {
+  const FieldPath root;
+  Collector out;
+  const Presence group = number == 1 ? Presence::kRequired : Presence::kOptional;
+  CheckId(root.Field("group_id"), request.group_id(), group, out);
+  if (request.number() != number) {
+    out.Add(root.Field("number"),
+            "must be " + std::to_string(number) + ", got " + std::to_string(request.number()));
+  }
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, false, out);
+  return out.Take();
+}
+
+Violations Check(const v1::SealGroupRequest& request) { return CheckGroupId(request); }
+Violations Check(const v1::WaitGroupRequest& request) { return CheckGroupId(request); }
+Violations Check(const v1::GetGroupRequest& request) { return CheckGroupId(request); }
+Violations Check(const v1::DeleteGroupRequest& request) { return CheckGroupId(request); }
+
+Violations Check(const v1::CancelGroupRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckText(root.Field("reason"), request.reason(), kMaxReason, out);
+  return out.Take();
+}
+
+Violations Check(const v1::ListGroupsRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckPageSize(root.Field("page_size"), request.page_size(), out);
+  CheckPageToken(root.Field("page_token"), request.page_token(), out);
+  const FieldPath states = root.Field("states");
+  for (int i = 0; i < request.states_size(); ++i) {
+    const int state = request.states(i);
+    CheckEnum(states.Index(static_cast<size_t>(i)), state, v1::GroupState_IsValid(state), false, out);
+  }
+  CheckLabels(root.Field("labels"), request.labels(), out);
+  CheckText(root.Field("name_prefix"), request.name_prefix(), kMaxName, out);
+  if (request.has_created_after()) CheckTime(root.Field("created_after"), request.created_after(), out);
+  if (request.has_created_before()) CheckTime(root.Field("created_before"), request.created_before(), out);
+  return out.Take();
+}
+
+}  // namespace covey
