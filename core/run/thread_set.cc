@@ -1,0 +1,135 @@
+#include "core/run/thread_set.h"
+
+#include <system_error>
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace covey {
+
+ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers)
+    : timers_(std::move(timers)), idle_time_(idle_time) {}
+
+ThreadSet::~ThreadSet() { Stop(); }
+
+void ThreadSet::Run(std::function<void()> work, bool eager) {
+  std::vector<std::thread> left;
+  {
+    MutexLock lock(mutex_);
+    COVEY_CHECK(!stopping_);
+    left.swap(left_);
+    work_.push_back({std::move(work), timers_->Now()});
+    if (idle_ >= work_.size()) {
+      work_or_stop_.NotifyOne();
+    } else if (eager || threads_.empty()) {
+      if (!StartThreadLocked() && threads_.empty()) {
+        work = std::move(work_.back().work);
+        work_.pop_back();
+        lock.Unlock();
+        work();
+      }
+    } else {
+      ArmLocked();
+    }
+  }
+  Join(std::move(left));
+}
+
+void ThreadSet::SetIdleTime(std::chrono::nanoseconds idle_time) {
+  MutexLock lock(mutex_);
+  idle_time_ = idle_time;
+  work_or_stop_.NotifyAll();
+}
+
+ThreadSet::Stats ThreadSet::stats() const {
+  MutexLock lock(mutex_);
+  return {.threads = threads_.size(), .idle = idle_, .waiting = work_.size()};
+}
+
+bool ThreadSet::StartThreadLocked() {
+  try {
+    std::thread thread([self = shared_from_this()] {
+      self->Loop();
+    });  // it takes mutex_ first, so it is listed before it looks
+    threads_.emplace(thread.get_id(), std::move(thread));
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+void ThreadSet::ArmLocked() {
+  if (armed_) return;
+  armed_ = true;
+  timers_->ScheduleAfter(kPatience, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->StartOverdue();
+  });
+}
+
+void ThreadSet::StartOverdue() {
+  MutexLock lock(mutex_);
+  armed_ = false;
+  if (stopping_) return;
+  const auto now = timers_->Now();
+  // An idle thread is about to take the oldest; each thread started here will take one of those after it.
+  for (size_t i = idle_; i < work_.size() && now - work_[i].since >= kPatience; ++i) {
+    if (!StartThreadLocked()) break;
+  }
+  if (work_.size() > idle_) ArmLocked();
+}
+
+void ThreadSet::Loop() {
+  MutexLock lock(mutex_);
+  for (;;) {
+    if (!work_.empty()) {
+      std::function<void()> work = std::move(work_.front().work);
+      work_.pop_front();
+      lock.Unlock();
+      work();
+      work = nullptr;  // its captures end before the thread counts as idle
+      lock.Lock();
+      continue;
+    }
+    if (stopping_) break;
+    ++idle_;
+    const auto since = std::chrono::steady_clock::now();
+    bool in_time = true;
+    while (work_.empty() && !stopping_ && in_time) {
+      in_time = idle_time_ >= std::chrono::hours(24 * 365)
+                    ? (work_or_stop_.Wait(mutex_), true)
+                    : work_or_stop_.WaitUntil(mutex_, since + idle_time_) ||
+                          std::chrono::steady_clock::now() < since + idle_time_;
+    }
+    --idle_;
+    if (work_.empty() && !stopping_) break;
+  }
+  if (const auto self = threads_.find(std::this_thread::get_id()); self != threads_.end()) {
+    left_.push_back(std::move(self->second));
+    threads_.erase(self);
+  }
+}
+
+void ThreadSet::Stop() {
+  std::vector<std::thread> threads;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    work_or_stop_.NotifyAll();
+    threads.swap(left_);
+    for (auto& [id, thread] : threads_) threads.push_back(std::move(thread));
+    threads_.clear();
+  }
+  Join(std::move(threads));
+}
+
+void ThreadSet::Join(std::vector<std::thread> threads) {
+  for (std::thread& thread : threads) {
+    if (thread.get_id() == std::this_thread::get_id()) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
+  }
+}
+
+}  // namespace covey

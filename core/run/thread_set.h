@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/time/timer_queue.h"
+
+namespace covey {
+
+// Threads that are started when work would wait, reused, and leave after an idle time.
+//
+// Thread safety: all of it.
+// Invariants:
+// 1. Work that was taken by Run is carried out exactly once.
+// 2. `eager`: work that finds no idle thread gets a new one at once. Otherwise it gets one only when none
+// took it
+//    within kPatience, so that short pieces of work share few threads, yet work that waits for other work
+//    never waits for want of a thread; the first thread starts at once.
+// 3. When a thread cannot be started, the work waits for one that is there; without any it runs on the
+// caller's.
+class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{1};
+
+  struct Stats {
+    size_t threads = 0;
+    size_t idle = 0;
+    size_t waiting = 0;  // pieces of work without a thread
+  };
+
+  ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers);
+  ~ThreadSet();
+  ThreadSet(const ThreadSet&) = delete;
+  ThreadSet& operator=(const ThreadSet&) = delete;
+
+  void Run(std::function<void()> work, bool eager) COVEY_EXCLUDES(mutex_);
+  void SetIdleTime(std::chrono::nanoseconds idle_time) COVEY_EXCLUDES(mutex_);
+  Stats stats() const COVEY_EXCLUDES(mutex_);
+
+  // Carries out what is waiting and ends the threads; waits for them but for the calling one. No Run
+  // afterwards.
+  void Stop() COVEY_EXCLUDES(mutex_);
+
+ private:
+  struct Work {
+    std::function<void()> work;
+    TimerQueue::Clock::time_point since;
+  };
+
+  bool StartThreadLocked() COVEY_REQUIRES(mutex_);
+  void ArmLocked() COVEY_REQUIRES(mutex_);
+  void StartOverdue() COVEY_EXCLUDES(mutex_);
+  void Loop() COVEY_EXCLUDES(mutex_);
+  static void Join(std::vector<std::thread> threads);
+
+  const std::shared_ptr<TimerQueue> timers_;
+
+  mutable Mutex mutex_;
+  CondVar work_or_stop_;
+  std::chrono::nanoseconds idle_time_ COVEY_GUARDED_BY(mutex_);
+  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
+  bool armed_ COVEY_GUARDED_BY(mutex_) = false;  // a StartOverdue is scheduled
+  std::deque<Work> work_ COVEY_GUARDED_BY(mutex_);
+  size_t idle_ COVEY_GUARDED_BY(mutex_) = 0;
+  std::map<std::thread::id, std::thread> threads_ COVEY_GUARDED_BY(mutex_);
+  std::vector<std::thread> left_ COVEY_GUARDED_BY(mutex_);  // have ended, to be joined
+};
+
+}  // namespace covey
