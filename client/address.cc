@@ -16,8 +16,8 @@ constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 Error Bad(std::string_view address, std::string_view why) {
   return {.code = ErrorCode::kInvalidArgument,
           .reason = "BAD_ADDRESS",
-          .message = "address must be unix:PATH or HOST:PORT, got \"" + std::string(address) + "\": " +
-                     std::string(why),
+          .message = "address must be unix:PATH or HOST:PORT, got \"" + std::string(address) +
+                     "\": " + std::string(why),
           .fields = {}};
 }
 
@@ -25,8 +25,8 @@ Result<std::string> ParseSocket(std::string_view whole, std::string_view path) {
   if (path.starts_with("//")) path.remove_prefix(2);  // unix:///path is gRPC's other spelling
   if (path.empty()) return Bad(whole, "the path is missing");
   if (path.size() > kMaxSocketPath) {
-    return Bad(whole, "the path of a socket has at most " + std::to_string(kMaxSocketPath) + " bytes, this one " +
-                          std::to_string(path.size()));
+    return Bad(whole, "the path of a socket has at most " + std::to_string(kMaxSocketPath) +
+                          " bytes, this one " + std::to_string(path.size()));
   }
   return std::string(kUnix) + std::string(path);
 }
@@ -34,7 +34,8 @@ Result<std::string> ParseSocket(std::string_view whole, std::string_view path) {
 std::optional<int> ParsePort(std::string_view text) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
+    return std::nullopt;
   return port;
 }
 
@@ -83,8 +84,9 @@ Result<std::string> DefaultAddress() {
   if (runtime == nullptr || *runtime == '\0') {
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "NO_ADDRESS",
-                 .message = "XDG_RUNTIME_DIR is not set, so there is no default socket: name the daemon with "
-                            "COVEY_ADDRESS=unix:PATH or COVEY_ADDRESS=HOST:PORT",
+                 .message =
+                     "XDG_RUNTIME_DIR is not set, so there is no default socket: name the daemon with "
+                     "COVEY_ADDRESS=unix:PATH or COVEY_ADDRESS=HOST:PORT",
                  .fields = {}};
   }
   return ParseAddress(std::string(kUnix) + runtime + "/covey/coveyd.sock");

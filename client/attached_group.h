@@ -18,8 +18,8 @@ namespace covey::client {
 // before Finish has returned, or its process dies, the daemon cancels the group.
 //
 // Threads: Add and Seal are one side, Next and Finish the other; each side is used by one thread at a time,
-// both may be used at once. A reader that stops reading stops, in the end, the writer too. Cancel, Abandon and
-// id may be called by any thread.
+// both may be used at once. A reader that stops reading stops, in the end, the writer too. Cancel, Abandon
+// and id may be called by any thread.
 //
 // Invariants:
 //   1. The first message was written before anything else could be.
@@ -27,7 +27,8 @@ namespace covey::client {
 class AttachedGroup {
  public:
   // Starts the call with `first` as its first message.
-  AttachedGroup(std::shared_ptr<Connection> connection, const v1::RunGroupRequest& first, const CallOptions& options);
+  AttachedGroup(std::shared_ptr<Connection> connection, const v1::RunGroupRequest& first,
+                const CallOptions& options);
   AttachedGroup(const AttachedGroup&) = delete;
   AttachedGroup& operator=(const AttachedGroup&) = delete;
   ~AttachedGroup() = default;

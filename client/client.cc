@@ -29,10 +29,15 @@ Result<Client> Client::Connect(std::string_view address, const ConnectOptions& o
 }
 
 std::unique_ptr<AttachedGroup> Client::RunGroup(const v1::RunGroupOptions& options,
-                                                const std::vector<v1::TaskSpec>& tasks, const CallOptions& call) {
+                                                const std::vector<v1::TaskSpec>& tasks,
+                                                const CallOptions& call) {
   v1::RunGroupRequest first;
   *first.mutable_options() = options;
   for (const v1::TaskSpec& task : tasks) *first.add_tasks() = task;
+  return RunGroup(first, call);
+}
+
+std::unique_ptr<AttachedGroup> Client::RunGroup(const v1::RunGroupRequest& first, const CallOptions& call) {
   return std::make_unique<AttachedGroup>(connection_, first, call);
 }
 
@@ -40,7 +45,8 @@ Result<v1::Group> Client::CreateGroup(const v1::CreateGroupRequest& request, con
   return Take(connection_->CreateGroup(request, call), &v1::CreateGroupResponse::mutable_group);
 }
 
-Result<v1::SubmitTasksResponse> Client::SubmitTasks(const v1::SubmitTasksRequest& request, const CallOptions& call) {
+Result<v1::SubmitTasksResponse> Client::SubmitTasks(const v1::SubmitTasksRequest& request,
+                                                    const CallOptions& call) {
   return connection_->SubmitTasks(request, call);
 }
 
@@ -54,7 +60,8 @@ Result<v1::Group> Client::SealGroup(std::string_view group, const CallOptions& c
   return Take(connection_->SealGroup(request, call), &v1::SealGroupResponse::mutable_group);
 }
 
-Result<v1::GroupResult> Client::WaitGroup(std::string_view group, bool seal_when_idle, const CallOptions& call) {
+Result<v1::GroupResult> Client::WaitGroup(std::string_view group, bool seal_when_idle,
+                                          const CallOptions& call) {
   v1::WaitGroupRequest request;
   request.set_group_id(std::string(group));
   request.set_seal_when_idle(seal_when_idle);
@@ -76,11 +83,13 @@ Result<v1::Group> Client::GetGroup(std::string_view group, const CallOptions& ca
   return Take(connection_->GetGroup(request, call), &v1::GetGroupResponse::mutable_group);
 }
 
-Result<v1::ListGroupsResponse> Client::ListGroups(const v1::ListGroupsRequest& request, const CallOptions& call) {
+Result<v1::ListGroupsResponse> Client::ListGroups(const v1::ListGroupsRequest& request,
+                                                  const CallOptions& call) {
   return connection_->ListGroups(request, call);
 }
 
-Result<Void> Client::ForEachGroup(v1::ListGroupsRequest request, const std::function<bool(const v1::Group&)>& visit,
+Result<Void> Client::ForEachGroup(v1::ListGroupsRequest request,
+                                  const std::function<bool(const v1::Group&)>& visit,
                                   const CallOptions& call) {
   while (true) {
     const Result<v1::ListGroupsResponse> page = ListGroups(request, call);
@@ -106,12 +115,13 @@ Result<v1::Task> Client::GetTask(std::string_view group, std::string_view task, 
   return Take(connection_->GetTask(request, call), &v1::GetTaskResponse::mutable_task);
 }
 
-Result<v1::ListTasksResponse> Client::ListTasks(const v1::ListTasksRequest& request, const CallOptions& call) {
+Result<v1::ListTasksResponse> Client::ListTasks(const v1::ListTasksRequest& request,
+                                                const CallOptions& call) {
   return connection_->ListTasks(request, call);
 }
 
-Result<Void> Client::ForEachTask(v1::ListTasksRequest request, const std::function<bool(const v1::Task&)>& visit,
-                                 const CallOptions& call) {
+Result<Void> Client::ForEachTask(v1::ListTasksRequest request,
+                                 const std::function<bool(const v1::Task&)>& visit, const CallOptions& call) {
   while (true) {
     const Result<v1::ListTasksResponse> page = ListTasks(request, call);
     if (!page.ok()) return page.error();
@@ -130,8 +140,8 @@ Result<v1::Task> Client::WaitTask(std::string_view group, std::string_view task,
   return Take(connection_->WaitTask(request, call), &v1::WaitTaskResponse::mutable_task);
 }
 
-Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view task, std::string_view reason, bool wait,
-                                    const CallOptions& call) {
+Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view task, std::string_view reason,
+                                    bool wait, const CallOptions& call) {
   v1::CancelTaskRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
@@ -140,7 +150,8 @@ Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view tas
   return Take(connection_->CancelTask(request, call), &v1::CancelTaskResponse::mutable_task);
 }
 
-std::unique_ptr<OutputReader> Client::ReadOutput(const v1::ReadOutputRequest& request, const CallOptions& call) {
+std::unique_ptr<OutputReader> Client::ReadOutput(const v1::ReadOutputRequest& request,
+                                                 const CallOptions& call) {
   return connection_->ReadOutput(request, call);
 }
 
@@ -176,7 +187,8 @@ Result<Void> Client::ClosePool(std::string_view name, const CallOptions& call) {
   return Drop(connection_->ClosePool(request, call));
 }
 
-std::unique_ptr<EventStream> Client::StreamEvents(const v1::StreamEventsRequest& request, const CallOptions& call) {
+std::unique_ptr<EventStream> Client::StreamEvents(const v1::StreamEventsRequest& request,
+                                                  const CallOptions& call) {
   return connection_->StreamEvents(request, call);
 }
 

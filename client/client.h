@@ -34,16 +34,21 @@ class Client {
   std::unique_ptr<AttachedGroup> RunGroup(const v1::RunGroupOptions& options,
                                           const std::vector<v1::TaskSpec>& tasks = {},
                                           const CallOptions& call = {});
+  // The same with the whole first message.
+  std::unique_ptr<AttachedGroup> RunGroup(const v1::RunGroupRequest& first, const CallOptions& call = {});
   Result<v1::Group> CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call = {});
-  Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request, const CallOptions& call = {});
+  Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
+                                              const CallOptions& call = {});
   std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& call = {});
   Result<v1::Group> SealGroup(std::string_view group, const CallOptions& call = {});
-  Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false, const CallOptions& call = {});
+  Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false,
+                                    const CallOptions& call = {});
   // With `wait` returns when the last task is gone, else when the request is durable.
   Result<v1::Group> CancelGroup(std::string_view group, std::string_view reason = {}, bool wait = false,
                                 const CallOptions& call = {});
   Result<v1::Group> GetGroup(std::string_view group, const CallOptions& call = {});
-  Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request, const CallOptions& call = {});
+  Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request,
+                                            const CallOptions& call = {});
   // Every group that `request` asks for, page by page, until `visit` returns false.
   Result<Void> ForEachGroup(v1::ListGroupsRequest request, const std::function<bool(const v1::Group&)>& visit,
                             const CallOptions& call = {});
@@ -58,7 +63,8 @@ class Client {
   Result<v1::Task> WaitTask(std::string_view group, std::string_view task, const CallOptions& call = {});
   Result<v1::Task> CancelTask(std::string_view group, std::string_view task, std::string_view reason = {},
                               bool wait = false, const CallOptions& call = {});
-  std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request, const CallOptions& call = {});
+  std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
+                                           const CallOptions& call = {});
 
   // Pools.
   Result<v1::Pool> CreatePool(std::string_view name, uint32_t max, const CallOptions& call = {});
@@ -68,7 +74,8 @@ class Client {
   Result<Void> ClosePool(std::string_view name, const CallOptions& call = {});
 
   // Events.
-  std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request, const CallOptions& call = {});
+  std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request,
+                                            const CallOptions& call = {});
 
   // The daemon.
   Result<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});

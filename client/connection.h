@@ -16,8 +16,8 @@ namespace covey::client {
 
 // What one call may do.
 struct CallOptions {
-  // Longest time that the call may take; kDeadlineExceeded after it. For RunGroup it also bounds the group, for
-  // every other call it leaves everything in the daemon as it is. Default: none.
+  // Longest time that the call may take; kDeadlineExceeded after it. For RunGroup it also bounds the group,
+  // for every other call it leaves everything in the daemon as it is. Default: none.
   std::optional<std::chrono::nanoseconds> timeout;
 };
 
@@ -54,7 +54,8 @@ class Connection {
   virtual Result<v1::DeleteGroupResponse> DeleteGroup(const v1::DeleteGroupRequest& request,
                                                       const CallOptions& options) = 0;
 
-  virtual Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request, const CallOptions& options) = 0;
+  virtual Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request,
+                                              const CallOptions& options) = 0;
   virtual Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
                                                   const CallOptions& options) = 0;
   virtual Result<v1::WaitTaskResponse> WaitTask(const v1::WaitTaskRequest& request,
@@ -66,7 +67,8 @@ class Connection {
 
   virtual Result<v1::CreatePoolResponse> CreatePool(const v1::CreatePoolRequest& request,
                                                     const CallOptions& options) = 0;
-  virtual Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request, const CallOptions& options) = 0;
+  virtual Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
+                                              const CallOptions& options) = 0;
   virtual Result<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
                                                   const CallOptions& options) = 0;
   virtual Result<v1::UpdatePoolResponse> UpdatePool(const v1::UpdatePoolRequest& request,

@@ -52,7 +52,8 @@ void AddDetails(const std::string& bytes, Error* error) {
 }  // namespace
 
 Error FromGrpc(const grpc::Status& status) {
-  Error error{.code = ErrorCode::kInternal, .reason = "UNKNOWN", .message = status.error_message(), .fields = {}};
+  Error error{
+      .code = ErrorCode::kInternal, .reason = "UNKNOWN", .message = status.error_message(), .fields = {}};
   for (const Row& row : kTable) {
     if (row.grpc_code != status.error_code()) continue;
     error.code = row.code;

@@ -22,7 +22,8 @@ void Prepare(const CallOptions& options, grpc::ClientContext* context) {
   if (!options.timeout) return;
   // Far enough for everybody, and no overflow of the clock.
   constexpr std::chrono::hours kLongest{24 * 365 * 10};
-  const auto timeout = std::clamp<std::chrono::nanoseconds>(*options.timeout, std::chrono::nanoseconds(0), kLongest);
+  const auto timeout =
+      std::clamp<std::chrono::nanoseconds>(*options.timeout, std::chrono::nanoseconds(0), kLongest);
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
 }
@@ -34,8 +35,10 @@ Error ExplainGrpc(const grpc::Status& status, const std::string& address) {
   std::string_view cause = error.message;
   constexpr std::string_view kLast = "last error: ";
   constexpr std::string_view kUnknown = "UNKNOWN: ";
-  const bool never_reached = cause.starts_with("failed to connect") || cause.starts_with("DNS resolution failed");
-  if (const size_t last = cause.find(kLast); last != std::string_view::npos) cause.remove_prefix(last + kLast.size());
+  const bool never_reached =
+      cause.starts_with("failed to connect") || cause.starts_with("DNS resolution failed");
+  if (const size_t last = cause.find(kLast); last != std::string_view::npos)
+    cause.remove_prefix(last + kLast.size());
   if (cause.starts_with(kUnknown)) cause.remove_prefix(kUnknown.size());
   if (never_reached) {
     error.reason = "UNREACHABLE";
@@ -96,17 +99,20 @@ class GrpcConnection final : public Connection {
           return groups_->SubmitTaskStream(context, answer);
         });
   }
-  Result<v1::SealGroupResponse> SealGroup(const v1::SealGroupRequest& request, const CallOptions& options) override {
+  Result<v1::SealGroupResponse> SealGroup(const v1::SealGroupRequest& request,
+                                          const CallOptions& options) override {
     return Call(*groups_, &v1::GroupService::Stub::SealGroup, request, options);
   }
-  Result<v1::WaitGroupResponse> WaitGroup(const v1::WaitGroupRequest& request, const CallOptions& options) override {
+  Result<v1::WaitGroupResponse> WaitGroup(const v1::WaitGroupRequest& request,
+                                          const CallOptions& options) override {
     return Call(*groups_, &v1::GroupService::Stub::WaitGroup, request, options);
   }
   Result<v1::CancelGroupResponse> CancelGroup(const v1::CancelGroupRequest& request,
                                               const CallOptions& options) override {
     return Call(*groups_, &v1::GroupService::Stub::CancelGroup, request, options);
   }
-  Result<v1::GetGroupResponse> GetGroup(const v1::GetGroupRequest& request, const CallOptions& options) override {
+  Result<v1::GetGroupResponse> GetGroup(const v1::GetGroupRequest& request,
+                                        const CallOptions& options) override {
     return Call(*groups_, &v1::GroupService::Stub::GetGroup, request, options);
   }
   Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request,
@@ -118,13 +124,16 @@ class GrpcConnection final : public Connection {
     return Call(*groups_, &v1::GroupService::Stub::DeleteGroup, request, options);
   }
 
-  Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request, const CallOptions& options) override {
+  Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request,
+                                      const CallOptions& options) override {
     return Call(*tasks_, &v1::TaskService::Stub::GetTask, request, options);
   }
-  Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request, const CallOptions& options) override {
+  Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
+                                          const CallOptions& options) override {
     return Call(*tasks_, &v1::TaskService::Stub::ListTasks, request, options);
   }
-  Result<v1::WaitTaskResponse> WaitTask(const v1::WaitTaskRequest& request, const CallOptions& options) override {
+  Result<v1::WaitTaskResponse> WaitTask(const v1::WaitTaskRequest& request,
+                                        const CallOptions& options) override {
     return Call(*tasks_, &v1::TaskService::Stub::WaitTask, request, options);
   }
   Result<v1::CancelTaskResponse> CancelTask(const v1::CancelTaskRequest& request,
@@ -142,17 +151,20 @@ class GrpcConnection final : public Connection {
                                             const CallOptions& options) override {
     return Call(*pools_, &v1::PoolService::Stub::CreatePool, request, options);
   }
-  Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request, const CallOptions& options) override {
+  Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
+                                      const CallOptions& options) override {
     return Call(*pools_, &v1::PoolService::Stub::GetPool, request, options);
   }
-  Result<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request, const CallOptions& options) override {
+  Result<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
+                                          const CallOptions& options) override {
     return Call(*pools_, &v1::PoolService::Stub::ListPools, request, options);
   }
   Result<v1::UpdatePoolResponse> UpdatePool(const v1::UpdatePoolRequest& request,
                                             const CallOptions& options) override {
     return Call(*pools_, &v1::PoolService::Stub::UpdatePool, request, options);
   }
-  Result<v1::ClosePoolResponse> ClosePool(const v1::ClosePoolRequest& request, const CallOptions& options) override {
+  Result<v1::ClosePoolResponse> ClosePool(const v1::ClosePoolRequest& request,
+                                          const CallOptions& options) override {
     return Call(*pools_, &v1::PoolService::Stub::ClosePool, request, options);
   }
 
@@ -173,7 +185,8 @@ class GrpcConnection final : public Connection {
 
  private:
   template <typename Stub, typename Request, typename Response>
-  Result<Response> Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+  Result<Response> Call(Stub& stub,
+                        grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                         const Request& request, const CallOptions& options) {
     grpc::ClientContext context;
     Prepare(options, &context);

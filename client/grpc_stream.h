@@ -14,8 +14,8 @@
 
 namespace covey::client {
 
-// `status` as an Error that says what to do when the daemon at `address` is out of reach or was lost. Requires
-// !status.ok().
+// `status` as an Error that says what to do when the daemon at `address` is out of reach or was lost.
+// Requires !status.ok().
 Error ExplainGrpc(const grpc::Status& status, const std::string& address);
 
 // Sets the deadline of a call that starts now.

@@ -1,0 +1,110 @@
+#include "client/cli/console.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "client/cli/text.h"
+
+namespace covey::cli {
+namespace {
+
+constexpr std::string_view kClearLine = "\r\x1b[K";
+
+bool WantsColors() {
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  const char* term = std::getenv("TERM");
+  return term != nullptr && std::string_view(term) != "dumb";
+}
+
+size_t Columns(int fd) {
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* columns = std::getenv("COLUMNS");
+  const int number = columns == nullptr ? 0 : std::atoi(columns);
+  return number > 0 ? static_cast<size_t>(number) : 80;
+}
+
+// 0, or the errno that stopped the write.
+int WriteAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {  // somebody made the shared terminal or pipe non-blocking
+      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+      poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Console::Console(int out_fd, int err_fd)
+    : out_fd_(out_fd),
+      err_fd_(err_fd),
+      out_is_terminal_(isatty(out_fd) == 1),
+      err_is_terminal_(isatty(err_fd) == 1),
+      colors_(WantsColors()) {}
+
+bool Console::Out(std::string_view bytes) {
+  const MutexLock lock(mutex_);
+  if (out_error_ != 0) return false;
+  ClearStatusLocked();
+  out_error_ = WriteAll(out_fd_, bytes);
+  return out_error_ == 0;
+}
+
+bool Console::Err(std::string_view bytes) {
+  const MutexLock lock(mutex_);
+  ClearStatusLocked();
+  return WriteAll(err_fd_, bytes) == 0;
+}
+
+void Console::Note(std::string_view text) { Err("covey: " + std::string(text) + "\n"); }
+
+void Console::SetStatus(std::string_view line) {
+  if (!err_is_terminal_) return;
+  const MutexLock lock(mutex_);
+  if (line.empty()) {
+    ClearStatusLocked();
+    return;
+  }
+  // One column stays free: a full line would wrap.
+  std::string bytes(kClearLine);
+  bytes += Cut(line, std::max<size_t>(err_columns(), 2) - 1);
+  WriteAll(err_fd_, bytes);
+  status_shown_ = true;
+}
+
+void Console::UrgentNote(std::string_view text) {
+  std::string bytes;
+  if (err_is_terminal_) bytes += kClearLine;
+  bytes += "covey: " + std::string(text) + "\n";
+  WriteAll(err_fd_, bytes);
+}
+
+int Console::out_error() const {
+  const MutexLock lock(mutex_);
+  return out_error_;
+}
+
+size_t Console::out_columns() const { return out_is_terminal_ ? Columns(out_fd_) : 0; }
+
+size_t Console::err_columns() const { return err_is_terminal_ ? Columns(err_fd_) : 0; }
+
+void Console::ClearStatusLocked() {
+  if (!status_shown_) return;
+  WriteAll(err_fd_, kClearLine);
+  status_shown_ = false;
+}
+
+}  // namespace covey::cli

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "core/base/mutex.h"
+
+namespace covey::cli {
+
+// Standard output and standard error, shared by threads without mixing what they write, with a status line at
+// the bottom of the terminal. Borrows its file descriptors. All methods are thread-safe except where said.
+//
+// Invariants:
+//   1. While anything is written, no status line is on the screen.
+//   2. Once a write to standard output has failed, nothing more is written there.
+class Console {
+ public:
+  Console(int out_fd, int err_fd);
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  // Writes to standard output or standard error. False when that is not possible any more.
+  bool Out(std::string_view bytes);
+  bool Err(std::string_view bytes);
+  // Err("covey: " + text + "\n").
+  void Note(std::string_view text);
+
+  // Shows `line` as the status line until something else is written; "" takes it away. Does nothing unless
+  // standard error is a terminal.
+  void SetStatus(std::string_view line);
+  // Writes a note past the lock, for a thread that must not wait for a slow reader of the output.
+  void UrgentNote(std::string_view text);
+
+  // errno of the failed write to standard output; 0 while there was none.
+  int out_error() const;
+
+  bool out_is_terminal() const { return out_is_terminal_; }
+  bool err_is_terminal() const { return err_is_terminal_; }
+  // Colours are for terminals other than "dumb" ones and for people who did not set NO_COLOR.
+  bool out_has_colors() const { return out_is_terminal_ && colors_; }
+  bool err_has_colors() const { return err_is_terminal_ && colors_; }
+  // Columns to fit tables into; 0 when standard output is no terminal.
+  size_t out_columns() const;
+  size_t err_columns() const;
+
+ private:
+  void ClearStatusLocked() COVEY_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const int out_fd_;
+  const int err_fd_;
+  const bool out_is_terminal_;
+  const bool err_is_terminal_;
+  const bool colors_;
+
+  // The innermost lock.
+  mutable Mutex mutex_;
+  int out_error_ COVEY_GUARDED_BY(mutex_) = 0;
+  bool status_shown_ COVEY_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace covey::cli

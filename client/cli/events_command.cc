@@ -1,0 +1,108 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "client/cli/command.h"
+#include "client/cli/format.h"
+#include "client/cli/text.h"
+
+namespace covey::cli {
+namespace {
+
+constexpr std::string_view kDetails =
+    "Prints the events of a group, one a line: its number, its time, what happened, to which\n"
+    "task. Numbers have no gap, so that --after takes up where an earlier stream ended. With\n"
+    "--follow goes on with what happens until the group is over. Without a group prints the\n"
+    "events of all groups, each behind its group.";
+
+constexpr std::string_view kExamples =
+    "covey events 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
+    "covey events --follow --after 120 G\n"
+    "covey --output json events --follow G | jq -r .kind";
+
+constexpr std::string_view kExits =
+    "0   printed, with --follow to the end of the group\n"
+    "1   the group is not known\n"
+    "69  the daemon is out of reach or was lost";
+
+std::string DetailsText(const v1::Event& event) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
+  if (!event.task().empty()) add(Printable(event.task()));
+  if (event.attempt() > 1) add("attempt " + std::to_string(event.attempt()));
+  if (event.task_state() != v1::TASK_STATE_UNSPECIFIED) add(std::string(StateText(event.task_state())));
+  if (event.outcome() != v1::GROUP_STATE_UNSPECIFIED) add(std::string(StateText(event.outcome())));
+  if (event.signal() != 0) add("signal " + std::to_string(event.signal()));
+  if (event.stopped_tasks() != 0) add(std::to_string(event.stopped_tasks()) + " queued tasks stopped");
+  if (event.has_failure()) {
+    const bool same_task = event.failure().task() == event.task();
+    add("(" + (same_task ? FailureText(event.failure()) : BlameText(event.failure())) + ")");
+  }
+  return text;
+}
+
+std::string EventLine(const v1::Event& event, bool with_group) {
+  constexpr size_t kNumberWidth = 6;
+  constexpr size_t kKindWidth = 16;
+  std::string number = std::to_string(event.number());
+  if (number.size() < kNumberWidth) number.insert(0, kNumberWidth - number.size(), ' ');
+  std::string kind = EventText(event.kind());
+  const std::string details = DetailsText(event);
+  if (!details.empty() && kind.size() < kKindWidth) kind.resize(kKindWidth, ' ');
+  std::string line = with_group ? Printable(event.group_id()) + " " : "";
+  line += number + "  " + TimeText(event.time()) + "  " + kind;
+  if (!details.empty()) line += "  " + details;
+  return line + "\n";
+}
+
+int Run(Session& session, const Arguments& arguments) {
+  if (arguments.words().size() > 1) return session.Fail(UsageError("covey events takes one group"));
+  v1::StreamEventsRequest request;
+  if (!arguments.words().empty()) request.set_group_id(arguments.words()[0]);
+  if (const auto after = arguments.Get("after")) {
+    const Result<uint64_t> parsed = ParseNumber("after", *after, 0, UINT64_MAX);
+    if (!parsed.ok()) return session.Fail(parsed.error());
+    if (request.group_id().empty()) return session.Fail(UsageError("--after needs a group"));
+    request.set_after(parsed.value());
+  }
+  request.set_follow(arguments.Has("follow"));
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return session.Fail(client.error());
+
+  const std::unique_ptr<client::EventStream> stream = client.value().StreamEvents(request);
+  for (v1::StreamEventsResponse message; stream->Next(&message);) {
+    std::string lines;
+    for (const v1::Event& event : message.events()) {
+      if (session.json()) {
+        session.PrintJson(event);
+      } else {
+        lines += EventLine(event, request.group_id().empty());
+      }
+    }
+    session.Print(lines);
+    if (session.console().out_error() != 0) {
+      stream->Cancel();
+      return session.ExitWith(0);
+    }
+  }
+  const Result<Void> end = stream->Finish();
+  return end.ok() ? session.ExitWith(0) : session.Fail(end.error());
+}
+
+}  // namespace
+
+Command EventsCommand() {
+  return {
+      .name = "events",
+      .synopsis = "[--after N] [--follow] [GROUP]",
+      .summary = "prints what happened to a group, and what happens",
+      .details = kDetails,
+      .examples = kExamples,
+      .exits = kExits,
+      .options = {{.name = "after", .value = "N", .help = "number of the last event already seen"},
+                  {.name = "follow", .help = "go on with what happens from now on"}},
+      .run = Run,
+  };
+}
+
+}  // namespace covey::cli

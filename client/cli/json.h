@@ -1,0 +1,23 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+
+#include "core/base/error.h"
+
+namespace covey::cli {
+
+// `message` in Protobuf's standard JSON mapping (lowerCamelCase names, unset fields left out), on one line
+// without its end.
+std::string ToJson(const google::protobuf::Message& message);
+
+// {"error":{"code":"NOT_FOUND","reason":"GROUP_NOT_FOUND","message":"…","fields":[…]},"exitCode":1} on one
+// line without its end.
+std::string ToJson(const Error& error, int exit_code);
+
+// Reads `json` into `message`; the error says what is wrong where.
+Result<Void> FromJson(std::string_view json, google::protobuf::Message* message);
+
+}  // namespace covey::cli

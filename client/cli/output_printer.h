@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "client/cli/console.h"
+#include "client/cli/line_splitter.h"
+#include "covey/v1/types.pb.h"
+
+namespace covey::cli {
+
+// Prints the output of tasks: standard output to standard output, standard error to standard error, line by
+// line behind the name of the task ("name | text"), or raw; with kAllToOut raw and all to standard output.
+// Bytes pass unchanged; a line behind a name is never mixed with another one, and gets a line end when the
+// task ends without. Used by one thread.
+class OutputPrinter {
+ public:
+  enum class Mode { kNamed, kRaw, kAllToOut };
+
+  OutputPrinter(Console& console, Mode mode) : console_(console), mode_(mode) {}
+
+  void Print(const v1::OutputChunk& chunk);
+  // Prints what has no line end yet, of all tasks.
+  void Flush();
+
+ private:
+  using Key = std::tuple<std::string, v1::OutputStream>;
+
+  void Write(v1::OutputStream stream, std::string_view bytes);
+  std::string Prefix(const std::string& task, v1::OutputStream stream) const;
+
+  Console& console_;
+  const Mode mode_;
+  // Only of tasks with an unfinished line, so that it stays small.
+  std::map<Key, LineSplitter> partial_;
+};
+
+}  // namespace covey::cli

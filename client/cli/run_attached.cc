@@ -1,0 +1,226 @@
+#include "client/cli/run_attached.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "client/cli/output_printer.h"
+#include "client/cli/progress.h"
+#include "client/cli/text.h"
+#include "core/base/mutex.h"
+
+namespace covey::cli {
+namespace {
+
+// One attached run. Four threads at most: this one reads and prints, `feeder_` writes tasks, `canceller_`
+// makes the one CancelGroup call, and the one of Interrupts calls Interrupt.
+//
+// Invariants:
+//   1. The group is cancelled at most once, for the first reason that came up, and as soon as its id is
+//   known.
+//   2. All threads have ended when Run returns.
+class AttachedRun {
+ public:
+  AttachedRun(Session& session, client::Client client, TaskSource& source, bool raw)
+      : session_(session),
+        client_(std::move(client)),
+        source_(source),
+        printer_(session.console(), raw ? OutputPrinter::Mode::kRaw : OutputPrinter::Mode::kNamed) {}
+
+  int Run(const v1::GroupSpec& spec);
+  void Interrupt(int signal);
+
+ private:
+  void Start(const v1::GroupSpec& spec, TaskBatch* first);
+  void Feed();
+  void Handle(const v1::RunGroupResponse& message, Progress* progress);
+  void Cancel(std::string reason);
+  void SendCancelLocked() COVEY_REQUIRES(mutex_);
+  int Report(const Result<v1::GroupResult>& result, TaskBatch* first);
+  void PrintResult(const v1::GroupResult& result);
+
+  // Constant after construction, or used by the thread of Run alone.
+  Session& session_;
+  client::Client client_;
+  TaskSource& source_;
+  OutputPrinter printer_;
+  std::unique_ptr<client::AttachedGroup> group_;  // set before the other threads may use it
+  std::thread feeder_;
+
+  // Held for no call.
+  Mutex mutex_;
+  bool id_known_ COVEY_GUARDED_BY(mutex_) = false;
+  std::string cancel_reason_ COVEY_GUARDED_BY(mutex_);  // empty: not cancelled
+  int signal_ COVEY_GUARDED_BY(mutex_) = 0;
+  std::optional<Error> feed_error_ COVEY_GUARDED_BY(mutex_);
+  std::thread canceller_ COVEY_GUARDED_BY(mutex_);
+};
+
+int AttachedRun::Run(const v1::GroupSpec& spec) {
+  // Before there is a group, so that a bad first task starts nothing.
+  Result<TaskBatch> first = source_.NextBatch();
+  if (!first.ok()) return session_.Fail(first.error());
+  {
+    const MutexLock lock(mutex_);
+    if (signal_ != 0) return kExitSignalBase + signal_;
+  }
+  Start(spec, &first.value());
+  {
+    Progress progress(session_.console());
+    for (v1::RunGroupResponse message; group_->Next(&message);) Handle(message, &progress);
+    printer_.Flush();
+  }
+  const Result<v1::GroupResult> result = group_->Finish();
+  source_.Stop();
+  if (feeder_.joinable()) feeder_.join();
+  std::thread canceller;
+  {
+    const MutexLock lock(mutex_);
+    id_known_ = false;  // from here on Interrupt starts no thread
+    canceller.swap(canceller_);
+  }
+  if (canceller.joinable()) canceller.join();
+  return Report(result, &first.value());
+}
+
+void AttachedRun::Start(const v1::GroupSpec& spec, TaskBatch* first) {
+  v1::RunGroupRequest message;
+  *message.mutable_options()->mutable_spec() = spec;
+  // Events serve the status line and JSON; nobody else pays for them.
+  message.mutable_options()->set_events(session_.json() || session_.console().err_is_terminal());
+  message.mutable_options()->set_output(true);
+  *message.mutable_tasks() = std::move(first->tasks);
+  group_ = client_.RunGroup(message);
+  if (first->last) {
+    group_->Seal();
+  } else {
+    feeder_ = std::thread([this] { Feed(); });
+  }
+}
+
+void AttachedRun::Feed() {
+  while (true) {
+    Result<TaskBatch> batch = source_.NextBatch();
+    if (!batch.ok()) {
+      {
+        const MutexLock lock(mutex_);
+        feed_error_ = batch.error();
+      }
+      Cancel(batch.error().message);
+      break;
+    }
+    if (!batch.value().tasks.empty()) {
+      v1::RunGroupRequest message;
+      *message.mutable_tasks() = std::move(batch.value().tasks);
+      if (!group_->Add(message)) return;  // the call is over: the reading side knows why
+    }
+    if (batch.value().last) break;
+  }
+  group_->Seal();
+}
+
+void AttachedRun::Handle(const v1::RunGroupResponse& message, Progress* progress) {
+  if (message.has_created()) {
+    const MutexLock lock(mutex_);
+    id_known_ = true;
+    SendCancelLocked();
+  }
+  if (message.has_event()) progress->Count(message.event());
+  if (session_.json()) {
+    session_.PrintJson(message);
+  } else if (message.has_output()) {
+    printer_.Print(message.output());
+  }
+  if (session_.console().out_error() != 0) Cancel("nobody reads the output");
+}
+
+void AttachedRun::Interrupt(int signal) {
+  {
+    const MutexLock lock(mutex_);
+    signal_ = signal;
+  }
+  Cancel(signal == SIGINT ? "interrupted with Ctrl-C" : "terminated with SIGTERM");
+  // The output may be stuck behind a reader that does not read.
+  if (!session_.json()) session_.console().UrgentNote("cancelling; press Ctrl-C again to leave at once");
+}
+
+void AttachedRun::Cancel(std::string reason) {
+  source_.Stop();
+  const MutexLock lock(mutex_);
+  if (!cancel_reason_.empty()) return;
+  cancel_reason_ = std::move(reason);
+  SendCancelLocked();
+}
+
+void AttachedRun::SendCancelLocked() {
+  if (!id_known_ || cancel_reason_.empty() || canceller_.joinable()) return;
+  canceller_ = std::thread([this, reason = cancel_reason_] {
+    constexpr size_t kLongestReason = 250;  // the contract takes 1024 bytes
+    constexpr std::chrono::seconds kPatience{10};
+    const Result<v1::Group> answer = group_->Cancel(Cut(reason, kLongestReason), {.timeout = kPatience});
+    // The end of the call cancels the group as well, only that nobody then hears how its tasks end.
+    if (!answer.ok()) group_->Abandon();
+  });
+}
+
+int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first) {
+  std::optional<Error> feed_error;
+  int signal = 0;
+  bool created = false;
+  {
+    const MutexLock lock(mutex_);
+    feed_error = feed_error_;
+    signal = signal_;
+    created = !group_->id().empty();
+  }
+  if (feed_error) session_.Fail(*feed_error);
+  int code = 0;
+  if (result.ok()) {
+    code = ExitCode(result.value());
+    if (!session_.json()) PrintResult(result.value());
+  } else {
+    Error error = result.error();
+    if (!created) {
+      for (FieldViolation& violation : error.fields)
+        violation.field = source_.FieldName(*first, violation.field);
+    }
+    code = session_.Fail(error);
+  }
+  if (signal != 0) return kExitSignalBase + signal;
+  if (feed_error) return ExitCode(*feed_error);
+  return session_.ExitWith(code);
+}
+
+void AttachedRun::PrintResult(const v1::GroupResult& result) {
+  constexpr int kMostFailures = 10;
+  Console& console = session_.console();
+  for (int i = 1; i < result.failures_size() && i < kMostFailures; ++i) {
+    console.Note(BlameText(result.failures(i)));
+  }
+  if (result.failures_size() > kMostFailures) {
+    console.Note("… and " + std::to_string(result.failures_size() - kMostFailures) + " more failures");
+  }
+  // The end of its stderr was printed when it came; a stack was not.
+  if (result.first_failure().kind() == v1::FAILURE_KIND_PANIC) {
+    console.Err(Indented("  ", result.first_failure().detail()));
+  }
+  console.Note(ResultText(result));
+}
+
+}  // namespace
+
+int RunAttached(Session& session, client::Client client, const v1::GroupSpec& spec, TaskSource& source,
+                Interrupts& interrupts, bool raw) {
+  AttachedRun run(session, std::move(client), source, raw);
+  interrupts.Start([&run](int signal) { run.Interrupt(signal); });
+  const int code = run.Run(spec);
+  interrupts.Stop();
+  return code;
+}
+
+}  // namespace covey::cli

@@ -1,0 +1,177 @@
+#include <chrono>
+#include <string>
+
+#include "client/cli/command.h"
+#include "client/cli/duration.h"
+#include "client/cli/format.h"
+#include "client/cli/table.h"
+#include "client/cli/target.h"
+#include "client/cli/text.h"
+#include "client/task.h"
+
+namespace covey::cli {
+namespace {
+
+constexpr std::string_view kDetails =
+    "Shows a group with its tasks and what failed, or one task. The first 100 tasks are\n"
+    "listed, all of them with --all and as JSON: there the first line is the group and each\n"
+    "further line one task.";
+
+constexpr std::string_view kExamples =
+    "covey show 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
+    "covey show G/resize\n"
+    "covey --output json show G | jq 'select(.state==\"TASK_STATE_FAILED\")'";
+
+constexpr std::string_view kExits =
+    "0   shown\n"
+    "1   the group or task is not known\n"
+    "69  the daemon is out of reach";
+
+constexpr size_t kFewTasks = 100;
+constexpr int kPageSize = 1000;
+
+std::string Line(std::string_view name, const std::string& value) {
+  std::string line(name);
+  line.resize(10, ' ');
+  return line + value + "\n";
+}
+
+std::string GroupText(const v1::Group& group) {
+  const v1::GroupSpec& spec = group.spec();
+  std::string state(StateText(group.state()));
+  if (group.has_failure()) state += ": " + BlameText(group.failure());
+  std::string policy(PolicyText(spec.policy()));
+  if (spec.max_failures() > 0) policy += ", takes " + std::to_string(spec.max_failures()) + " failures";
+  std::string pool = spec.pool().empty() ? "default" : Printable(spec.pool());
+  if (spec.limit() > 0) pool += ", at most " + std::to_string(spec.limit()) + " at once";
+  std::string text = Line("group", Printable(group.id()));
+  if (!spec.name().empty()) text += Line("name", Printable(spec.name()));
+  text += Line("state", state);
+  text += Line("tasks", CountsText(group.tasks()));
+  text += Line("time", DurationText(Lifetime(group, std::chrono::system_clock::now())));
+  text += Line("created", TimeText(group.create_time()));
+  if (group.has_decide_time()) text += Line("decided", TimeText(group.decide_time()));
+  if (group.has_end_time()) text += Line("ended", TimeText(group.end_time()));
+  text += Line("policy", policy);
+  text += Line("pool", pool);
+  if (spec.has_timeout()) text += Line("timeout", DurationText(client::FromProto(spec.timeout())));
+  if (!spec.labels().empty()) text += Line("labels", LabelsText(spec.labels()));
+  text += Line("accepts", group.sealed() ? "no further tasks" : "further tasks");
+  if (group.attached()) text += Line("attached", "ends with the client that runs it");
+  text += Line("events", std::to_string(group.last_event()));
+  text += Indented("  | ", group.failure().detail());
+  return text;
+}
+
+// How long the last attempt of a task ran; "-" when it was never started.
+std::string RunTime(const v1::Task& task) {
+  if (!task.has_start_time()) return "-";
+  const auto start = client::FromProto(task.start_time());
+  const auto end =
+      task.has_end_time()
+          ? client::FromProto(task.end_time())
+          : std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  return DurationText(end - start);
+}
+
+std::vector<std::string> Row(const v1::Task& task) {
+  return {Printable(task.name()), std::string(StateText(task.state())), RunTime(task), WorkText(task.spec()),
+          task.has_failure() ? FailureText(task.failure()) : ""};
+}
+
+std::string TaskText(const v1::Task& task) {
+  std::string text = Line("task", Printable(task.name()));
+  text += Line("group", Printable(task.group_id()));
+  text += Line("state", std::string(StateText(task.state())) +
+                            (task.has_failure() ? ": " + FailureText(task.failure()) : ""));
+  text += Line("runs", WorkText(task.spec()));
+  text += Line("time", RunTime(task));
+  text += Line("attempt", std::to_string(task.attempt()));
+  text += Line("submitted", TimeText(task.submit_time()));
+  text += Line("started", TimeText(task.start_time()));
+  text += Line("ended", TimeText(task.end_time()));
+  text += Line("stdout", std::to_string(task.stdout_bytes()) + " bytes");
+  text += Line("stderr", std::to_string(task.stderr_bytes()) + " bytes");
+  if (!task.spec().labels().empty()) text += Line("labels", LabelsText(task.spec().labels()));
+  text += Indented("  | ", task.failure().detail());
+  if (task.has_result()) {
+    const v1::Payload& result = task.result();
+    text += "result    " + Printable(result.content_type()) + "\n" +
+            Indented("  | ", result.has_text() ? result.text() : result.data());
+  }
+  return text;
+}
+
+int ShowTask(Session& session, client::Client& client, const Target& target) {
+  const Result<v1::Task> task = client.GetTask(target.group, target.task);
+  if (!task.ok()) return session.Fail(task.error());
+  if (session.json()) {
+    session.PrintJson(task.value());
+  } else {
+    session.Print(TaskText(task.value()));
+  }
+  return session.ExitWith(0);
+}
+
+int ShowGroup(Session& session, client::Client& client, const Target& target, bool all) {
+  const Result<v1::Group> group = client.GetGroup(target.group);
+  if (!group.ok()) return session.Fail(group.error());
+  if (session.json()) {
+    session.PrintJson(group.value());
+  } else {
+    session.Print(GroupText(group.value()));
+  }
+  Table table({{.heading = "TASK", .shrinks = true},
+               {.heading = "STATE"},
+               {.heading = "TIME", .right = true},
+               {.heading = "RUNS", .shrinks = true},
+               {.heading = "FAILURE", .shrinks = true}});
+  v1::ListTasksRequest request;
+  request.set_group_id(target.group);
+  request.set_page_size(all || session.json() ? kPageSize : static_cast<int>(kFewTasks));
+  const Result<Void> listed = client.ForEachTask(std::move(request), [&](const v1::Task& task) {
+    if (session.json()) {
+      session.PrintJson(task);
+      return session.console().out_error() == 0;
+    }
+    table.Add(Row(task));
+    return all || table.size() < kFewTasks;
+  });
+  if (!listed.ok()) return session.Fail(listed.error());
+  if (table.size() > 0) session.Print("\n" + table.Render(session.console().out_columns()));
+  const uint32_t submitted = group.value().tasks().submitted();
+  if (!session.json() && !all && submitted > table.size()) {
+    session.Print("… and " + std::to_string(submitted - table.size()) + " more: covey show --all " +
+                  Printable(target.group) + "\n");
+  }
+  return session.ExitWith(0);
+}
+
+int Run(Session& session, const Arguments& arguments) {
+  if (arguments.words().size() != 1) {
+    return session.Fail(UsageError("covey show needs one group, or one task as GROUP/TASK"));
+  }
+  const Result<Target> target = ParseTarget(arguments.words()[0]);
+  if (!target.ok()) return session.Fail(target.error());
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return session.Fail(client.error());
+  if (!target.value().task.empty()) return ShowTask(session, client.value(), target.value());
+  return ShowGroup(session, client.value(), target.value(), arguments.Has("all"));
+}
+
+}  // namespace
+
+Command ShowCommand() {
+  return {
+      .name = "show",
+      .synopsis = "[--all] GROUP[/TASK]",
+      .summary = "shows a group with its tasks, or one task",
+      .details = kDetails,
+      .examples = kExamples,
+      .exits = kExits,
+      .options = {{.name = "all", .help = "list all tasks"}},
+      .run = Run,
+  };
+}
+
+}  // namespace covey::cli

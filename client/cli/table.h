@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace covey::cli {
+
+// Columns with headings that fit a width: the columns that may shrink are cut, the widest first.
+class Table {
+ public:
+  struct Column {
+    std::string_view heading;
+    bool right = false;    // numbers
+    bool shrinks = false;  // may be cut to kLeast columns
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  // One cell a column, printable text.
+  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  size_t size() const { return rows_.size(); }
+
+  // Headings and rows, each a line; `columns` 0 is no bound.
+  std::string Render(size_t columns) const;
+
+ private:
+  static constexpr size_t kLeast = 6;
+  static constexpr size_t kGap = 2;
+
+  const std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace covey::cli
