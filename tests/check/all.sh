@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# all.sh [NAME…]: runs the checks one after the other, the quick ones first, all of them even if one fails. Each writes
+# build/check/NAME.log, which is shown when it fails. Closes with `N passed, N failed, N skipped`.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Name and most seconds of each.
+CHECKS="format:60 shell:60 buf:300 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1200 crash:900 slow:900 fuzz:900
+  tsan:1200 asan:1800"
+
+limit_of() {
+  local check
+  for check in $CHECKS; do
+    [[ ${check%%:*} == "$1" ]] && printf '%s' "${check##*:}" && return 0
+  done
+  printf 'check: there is no %s; there are: %s\n' "$1" "$(sed -E 's/:[0-9]+//g; s/\s+/ /g' <<<"$CHECKS")" >&2
+  exit 64
+}
+
+names=("$@")
+if ((${#names[@]} == 0)); then
+  for check in $CHECKS; do names+=("${check%%:*}"); done
+fi
+for name in "${names[@]}"; do limit_of "$name" >/dev/null; done
+
+mkdir -p build/check
+passed=0 failed=0 skipped=0
+for name in "${names[@]}"; do
+  log=build/check/$name.log
+  printf '== check %s\n' "$name"
+  start=$SECONDS status=0
+  timeout --kill-after=20 "$(limit_of "$name")" "tests/check/$name.sh" >"$log" 2>&1 </dev/null || status=$?
+  case $status in
+    0)
+      passed=$((passed + 1)) word=passed
+      # Which suites ran, what was skipped and why; else the check's own last word.
+      grep -E '^(suites|skipped): ' "$log" || true
+      tail -n 1 "$log"
+      ;;
+    77)
+      skipped=$((skipped + 1)) word=skipped
+      tail -n 1 "$log"
+      ;;
+    *)
+      failed=$((failed + 1)) word=failed
+      tail -n 300 "$log"
+      ((status != 124 && status != 137)) || printf '%s took longer than %s s\n' "$name" "$(limit_of "$name")"
+      ;;
+  esac
+  printf '   %s: %s after %d s\n' "$name" "$word" $((SECONDS - start))
+done
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0 && passed > 0))

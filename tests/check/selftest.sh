@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The checks that only read the tree find what they are there for: each gets a small tree with one fault.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+
+# expect passed|failed CHECK WHAT
+expect() {
+  local verdict=passed
+  TREE=$tree "tests/check/$2.sh" >"$tree.log" 2>&1 || verdict=failed
+  if [[ $verdict != "$1" ]]; then
+    cat "$tree.log"
+    rm -f "$tree.log"
+    fail "$2 $verdict with $3"
+  fi
+  rm -f "$tree.log"
+}
+
+# layer FILE INCLUDE: the tree has this include alone.
+layer() {
+  rm -rf "${tree:?}"/*
+  mkdir -p "$tree/core" "$tree/server" "$tree/client"
+  printf '#include %s\n' "$2" >"$tree/$1"
+}
+for include in '<vector>' '<sys/epoll.h>' '<linux/close_range.h>' '<signal.h>' '"core/base/mutex.h"'; do
+  layer core/a.cc "$include"
+  expect passed layering "core and $include"
+done
+for include in '<grpcpp/grpcpp.h>' '<google/protobuf/message.h>' '<spdlog/spdlog.h>' '<sqlite3.h>' '"server/a.h"' \
+  '"covey/v1/types.pb.h"' '"proto/a.h"' '"client/a.h"' '<absl/strings/cord.h>'; do
+  layer core/a.h "$include"
+  expect failed layering "core and $include"
+done
+layer server/a.cc '"client/a.h"'
+expect failed layering 'server and client'
+layer client/a.cc '"server/a.h"'
+expect failed layering 'client and server'
+layer client/a.cc '"core/engine/engine.h"'
+expect failed layering 'client and the engine'
+layer client/a.cc '"core/base/status.h"'
+expect passed layering 'client and plain values'
+
+# text FILE TEXT: the tree has this file alone.
+text() {
+  rm -rf "${tree:?}"/*
+  printf '%s\n' "$2" >"$tree/$1"
+}
+text a.md 'see /var/lib/covey and build/work/x'
+expect passed words 'ordinary paths'
+text a.md 'see /work/main'
+expect failed words "a machine's path"
+text a.cc '// TODO: all'
+expect failed words 'work that is not done'
+
+text a.md $'# One two\n[a](a.md) [b](#one-two) [c](https://example.org) `[d](nowhere.md)`'
+expect passed links 'good links'
+text a.md '[a](nowhere.md)'
+expect failed links 'a link to nowhere'
+text a.md $'# One\n[a](a.md#two)'
+expect failed links 'an anchor to nowhere'
+printf 'the checks find what they are there for\n'
