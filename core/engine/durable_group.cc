@@ -153,7 +153,8 @@ void DurableGroup::Create(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     }
     Record created = MakeRecordLocked({.kind = EventKind::kGroupCreated}, nullptr, nullptr);
     created.group = spec_;
-    if (!request.id.empty()) created.request = std::make_shared<const RequestMark>(std::move(request));
+    if (!request.id.empty())
+      created.request = creation_ = std::make_shared<const RequestMark>(std::move(request));
     created_ = created.time;
     created.number = ++pending_number_;
     building_.records.push_back(std::move(created));
@@ -356,7 +357,10 @@ void DurableGroup::Replay(std::span<const Record> records) {
     Apply(pending_, record.event);
     if (AboutTask(record.event)) Apply(tasks_[record.event.task].pending, record.event);
     pending_number_ = record.number;
-    if (record.event.kind == EventKind::kGroupCreated) created_ = record.time;
+    if (record.event.kind == EventKind::kGroupCreated) {
+      created_ = record.time;
+      creation_ = record.request;
+    }
     if (record.event.kind == EventKind::kGroupDecided) {
       decided_ = record.time;
       decision_failure_ = record.failure;
@@ -1132,6 +1136,11 @@ bool DurableGroup::busy() const {
   MutexLock lock(mutex_);
   return !committed_.completed &&
          (spec_->attached || pending_.unfinished() > 0 || pending_.decided || !in_flight_.empty());
+}
+
+std::shared_ptr<const RequestMark> DurableGroup::creation() const {
+  MutexLock lock(mutex_);
+  return creation_;
 }
 
 bool DurableGroup::watched() const {

@@ -114,6 +114,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
+  // The request that made it; null when that had no id.
+  std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
  private:
   struct TaskEntry {
@@ -231,6 +233,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   std::vector<uint64_t> parked_ COVEY_GUARDED_BY(mutex_);  // tickets to queue again
   std::chrono::milliseconds retry_delay_ COVEY_GUARDED_BY(mutex_){0};
 
+  std::shared_ptr<const RequestMark> creation_ COVEY_GUARDED_BY(mutex_);
   WallTime created_ COVEY_GUARDED_BY(mutex_){};
   WallTime decided_ COVEY_GUARDED_BY(mutex_){};
   WallTime completed_ COVEY_GUARDED_BY(mutex_){};

@@ -85,7 +85,7 @@ void Exit(Decision& decision, const TaskState& task, const Command& command) {
     }
   }
   decision.Emit(exited);
-  if (task.cancel_delivered) {
+  if (task.cancel_delivered || task.cancel_killed) {
     decision.Emit({.kind = EventKind::kCancelGone, .task = command.task, .attempt = task.attempt});
   }
   const GroupState& group = decision.group();
@@ -180,7 +180,8 @@ Refusal Decide(const GroupState& group, const TaskState& task, const Command& co
 
     case CommandKind::kKilled:
       if (!current) return Refusal::kStale;
-      if (!task.cancel_killed) {
+      // Without a cancel it was the rest of a tree whose root ended by itself: no news of a cancel.
+      if (!task.cancel_killed && (group.decided || task.cancel != FailureKind::kNone)) {
         decision.Emit({.kind = EventKind::kCancelKilled, .task = command.task, .attempt = task.attempt});
       }
       return Refusal::kNone;

@@ -1,0 +1,494 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <future>
+
+#include "core/engine/uuid.h"
+
+namespace covey {
+namespace {
+
+constexpr size_t kReadPage = 2000;
+
+Error GroupNotFound(const std::string& id) {
+  return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
+}
+
+// Blocks for one answer.
+template <typename T, typename Call>
+Result<T> Await(Call call) {
+  std::promise<Result<T>> promise;
+  call([&](Result<T> result) { promise.set_value(std::move(result)); });
+  return promise.get_future().get();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
+  if (options.timers == nullptr) options.timers = TimerQueue::Default();
+  if (!options.wall_clock) {
+    options.wall_clock = [] {
+      return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    };
+  }
+  if (!options.warn) options.warn = [](const std::string&) {};
+  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
+  if (auto error = engine->Recover()) return std::move(*error);
+  return engine;
+}
+
+Engine::Engine(Options options)
+    : options_(std::move(options)), journal_(options_.journal), capabilities_(journal_->capabilities()) {
+  environment_ = std::make_shared<GroupEnvironment>();
+  environment_->journal = journal_;
+  environment_->output = options_.output;
+  environment_->functions = options_.functions;
+  environment_->processes = options_.processes;
+  environment_->timers = options_.timers;
+  environment_->wall_clock = options_.wall_clock;
+  environment_->steady_clock = [timers = options_.timers] { return timers->Now(); };
+  environment_->on_events = [this] { OnEvents(); };
+  environment_->on_completed = [this](const std::string& id) { OnCompleted(id); };
+  environment_->warn = options_.warn;
+  for (const PoolConfig& config : options_.pools) {
+    pools_[config.name] = Pool::New({.max = config.max, .timers = options_.timers});
+  }
+  COVEY_CHECK(pools_.contains("default"));
+}
+
+Engine::~Engine() {
+  std::unordered_map<std::string, GroupPtr> groups;
+  MutexLock lock(mutex_);
+  groups.swap(groups_);
+  lock.Unlock();
+}
+
+std::optional<Error> Engine::Recover() {
+  auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+  if (!epoch.ok()) return epoch.error();
+  environment_->epoch = epoch.value();
+
+  std::vector<GroupPtr> unfinished;
+  std::string token;
+  do {
+    auto page = Await<GroupPage>([&](auto done) {
+      GroupFilter filter;
+      filter.phases = {GroupPhase::kRunning, GroupPhase::kStopping};
+      journal_->List(std::move(filter), 1000, token, std::move(done));
+    });
+    if (!page.ok()) return page.error();
+    for (const GroupSummary& summary : page.value().groups) {
+      auto loaded =
+          Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
+      if (!loaded.ok()) return loaded.error();
+      unfinished.push_back(loaded.value());
+      MutexLock lock(mutex_);
+      groups_[summary.spec->id] = loaded.value();
+    }
+    token = page.value().next;
+  } while (!token.empty());
+
+  std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
+  for (const GroupPtr& group : unfinished) {
+    auto resumed = Await<Void>([&](auto done) {
+      group->Resume([done](std::optional<Error> error) { error ? done(std::move(*error)) : done(Void{}); });
+    });
+    if (!resumed.ok()) return resumed.error();
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<Pool> Engine::PoolOf(const GroupSpec& spec) {
+  const auto found = pools_.find(spec.pool);
+  if (found != pools_.end()) return found->second;
+  options_.warn("group " + spec.id + ": there is no pool " + spec.pool +
+                " any more, its tasks run in pool default");
+  return pools_.find("default")->second;
+}
+
+// -------------------------------------------------------------------------------------------------------------
+// Making groups
+
+void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
+  const auto pool = pools_.find(create.spec.pool);
+  if (pool == pools_.end()) {
+    std::string names;
+    for (const auto& [name, unused] : pools_) names += (names.empty() ? "" : ", ") + name;
+    done(Error{.code = ErrorCode::kInvalidArgument,
+               .reason = "POOL_NOT_FOUND",
+               .message = "no pool " + create.spec.pool,
+               .fields = {{"spec.pool", "must be one of " + names + ", got " + create.spec.pool}}});
+    return;
+  }
+  std::vector<std::string> keys;
+  if (!create.spec.id.empty()) keys.push_back("id " + create.spec.id);
+  if (!create.request.id.empty()) keys.push_back("request " + create.request.id);
+  {
+    MutexLock lock(mutex_);
+    for (const std::string& key : keys) {
+      const auto busy = creating_.find(key);
+      if (busy == creating_.end()) continue;
+      busy->second.push_back([this, create = std::move(create), done = std::move(done)]() mutable {
+        CreateGroup(std::move(create), std::move(done));
+      });
+      return;
+    }
+    for (const std::string& key : keys) creating_[key];
+  }
+  if (keys.empty()) {
+    CreateChecked(std::move(create), pool->second, std::move(done));
+    return;
+  }
+  LookUp(std::move(create), pool->second, [this, keys, done = std::move(done)](Result<GroupPtr> result) {
+    std::vector<std::function<void()>> parked;
+    {
+      MutexLock lock(mutex_);
+      for (const std::string& key : keys) {
+        auto& waiting = creating_[key];
+        std::move(waiting.begin(), waiting.end(), std::back_inserter(parked));
+        creating_.erase(key);
+      }
+    }
+    done(std::move(result));
+    for (const auto& again : parked) again();
+  });
+}
+
+// A create that may have been made before, or whose id may be taken.
+void Engine::LookUp(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
+  const auto by_id = [this](Create what, std::shared_ptr<Pool> where, Done<GroupPtr> answer) {
+    if (what.spec.id.empty()) {
+      CreateChecked(std::move(what), std::move(where), std::move(answer));
+      return;
+    }
+    const std::string id = what.spec.id;
+    journal_->Head(id, [this, what = std::move(what), where = std::move(where),
+                        answer = std::move(answer)](Result<uint64_t> head) mutable {
+      if (!head.ok()) {
+        answer(head.error());
+      } else if (head.value() > 0) {
+        answer(Error{.code = ErrorCode::kAlreadyExists,
+                     .reason = "GROUP_EXISTS",
+                     .message = "group " + what.spec.id + " exists already"});
+      } else {
+        CreateChecked(std::move(what), std::move(where), std::move(answer));
+      }
+    });
+  };
+  if (create.request.id.empty()) {
+    by_id(std::move(create), std::move(pool), std::move(done));
+    return;
+  }
+  const std::string request = create.request.id;
+  journal_->FindRequest(request, [this, by_id, create = std::move(create), pool = std::move(pool),
+                                  done = std::move(done)](Result<std::string> found) mutable {
+    if (!found.ok()) {
+      done(found.error());
+      return;
+    }
+    if (found.value().empty()) {
+      by_id(std::move(create), std::move(pool), std::move(done));
+      return;
+    }
+    Find(found.value(), [fingerprint = create.request.fingerprint, id = create.request.id,
+                         done = std::move(done)](Result<GroupPtr> group) {
+      if (group.ok() && group.value()->creation() != nullptr &&
+          group.value()->creation()->fingerprint != fingerprint) {
+        done(Error{.code = ErrorCode::kInvalidArgument,
+                   .reason = "REQUEST_ID_REUSED",
+                   .message = "request_id was used with other content",
+                   .fields = {{"request_id", "must be new for other content, got " + id}}});
+        return;
+      }
+      done(std::move(group));
+    });
+  });
+}
+
+void Engine::CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
+  if (queued() + create.tasks.size() > options_.max_queued) {
+    done(Error{.code = ErrorCode::kResourceExhausted,
+               .reason = "QUEUE_FULL",
+               .message = "at most " + std::to_string(options_.max_queued) + " tasks may wait for a slot"});
+    return;
+  }
+  const WallTime now = options_.wall_clock();
+  if (create.spec.id.empty()) create.spec.id = NewUuid(now);
+  if (create.spec.timeout > std::chrono::nanoseconds(0)) {
+    create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
+  }
+  auto group = DurableGroup::New(environment_, std::make_shared<const GroupSpec>(std::move(create.spec)),
+                                 std::move(pool));
+  {
+    MutexLock lock(mutex_);
+    if (draining_) {
+      lock.Unlock();
+      done(Error{.code = ErrorCode::kUnavailable,
+                 .reason = "DRAINING",
+                 .message = "the daemon is draining and accepts no new groups"});
+      return;
+    }
+    groups_[group->id()] = group;
+  }
+  group->Create(std::move(create.tasks), create.seal, std::move(create.request),
+                [this, group, done = std::move(done)](std::optional<Error> error) {
+                  if (!error) {
+                    done(group);
+                    return;
+                  }
+                  {
+                    MutexLock lock(mutex_);
+                    groups_.erase(group->id());
+                  }
+                  done(std::move(*error));
+                });
+}
+
+// -------------------------------------------------------------------------------------------------------------
+// Finding groups
+
+void Engine::Find(const std::string& id, Done<GroupPtr> done) {
+  GroupPtr resident;
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = groups_.find(id); found != groups_.end()) {
+      resident = found->second;
+    } else {
+      auto& waiting = loading_[id];
+      waiting.push_back(std::move(done));
+      if (waiting.size() > 1) return;  // somebody reads it already
+    }
+  }
+  if (resident != nullptr) {
+    // One whose creation is not durable yet does not exist for others.
+    if (resident->View().last_number == 0) {
+      done(GroupNotFound(id));
+    } else {
+      done(std::move(resident));
+    }
+    return;
+  }
+  const auto answer = [this, id](Result<GroupPtr> result) {
+    std::vector<Done<GroupPtr>> waiting;
+    std::vector<GroupPtr> evicted;
+    {
+      MutexLock lock(mutex_);
+      waiting = std::move(loading_[id]);
+      loading_.erase(id);
+      if (result.ok() && groups_.emplace(id, result.value()).second) {
+        over_.emplace_back(id, result.value()->task_count());
+        over_tasks_ += over_.back().second;
+        evicted = EvictLocked();
+      }
+    }
+    for (const auto& each : waiting) each(result);
+  };
+  journal_->Find(id, [this, id, answer](Result<GroupSummary> summary) {
+    if (!summary.ok()) {
+      answer(summary.error().code == ErrorCode::kNotFound ? GroupNotFound(id) : summary.error());
+    } else if (!summary.value().state.completed) {
+      answer(GroupNotFound(id));  // all that are not over are resident: it is being created
+    } else {
+      Load(summary.value().spec, nullptr, answer);
+    }
+  });
+}
+
+void Engine::Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
+  LoadPage(DurableGroup::New(environment_, std::move(spec), std::move(pool)), 1, std::move(done));
+}
+
+void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
+  const std::string id = group->id();
+  journal_->Read(id, from, kReadPage,
+                 [this, group = std::move(group), from,
+                  done = std::move(done)](Result<std::vector<Record>> page) mutable {
+                   if (!page.ok()) {
+                     done(page.error());
+                     return;
+                   }
+                   group->Replay(page.value());
+                   if (page.value().size() < kReadPage) {
+                     done(std::move(group));
+                   } else {
+                     LoadPage(std::move(group), from + kReadPage, std::move(done));
+                   }
+                 });
+}
+
+void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
+                    DurableGroup::SubmitDone done) {
+  if (queued() + tasks.size() > options_.max_queued) {
+    done(Error{.code = ErrorCode::kResourceExhausted,
+               .reason = "QUEUE_FULL",
+               .message = "at most " + std::to_string(options_.max_queued) + " tasks may wait for a slot"});
+    return;
+  }
+  group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
+}
+
+void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
+  journal_->List(std::move(filter), limit, std::move(token),
+                 [this, done = std::move(done)](Result<GroupPage> page) {
+                   if (page.ok()) {
+                     for (GroupSummary& summary : page.value().groups) {
+                       GroupPtr live;
+                       {
+                         MutexLock lock(mutex_);
+                         if (const auto found = groups_.find(summary.spec->id); found != groups_.end())
+                           live = found->second;
+                       }
+                       if (live != nullptr && live->View().last_number > 0) summary = live->View();
+                     }
+                   }
+                   done(std::move(page));
+                 });
+}
+
+void Engine::Delete(const std::string& id, Done<Void> done) {
+  Find(id, [this, id, done = std::move(done)](Result<GroupPtr> group) {
+    if (!group.ok()) {
+      done(group.error());
+      return;
+    }
+    if (!group.value()->completed()) {
+      done(Error{.code = ErrorCode::kFailedPrecondition,
+                 .reason = "GROUP_NOT_OVER",
+                 .message = "group " + id + " is not over: cancel it first"});
+      return;
+    }
+    journal_->Purge(id, [this, id, done](Result<Void> purged) {
+      if (purged.ok()) {
+        {
+          MutexLock lock(mutex_);
+          groups_.erase(id);
+          over_.remove_if([&](const auto& entry) {
+            if (entry.first != id) return false;
+            over_tasks_ -= entry.second;
+            return true;
+          });
+        }
+        environment_->output->Purge(id);
+      }
+      done(std::move(purged));
+    });
+  });
+}
+
+void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done) {
+  if (auto recent = group->RecentEvents(after, limit)) {
+    done(std::move(*recent));
+    return;
+  }
+  journal_->Read(group->id(), after + 1, limit,
+                 [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
+                   if (!records.ok()) {
+                     done(records.error());
+                     return;
+                   }
+                   EventPage page{.records = std::move(records.value()), .through = after};
+                   if (!page.records.empty()) page.through = page.records.back().number;
+                   const GroupView view = group->View();
+                   page.completed = view.state.completed && page.through >= view.last_number;
+                   done(std::move(page));
+                 });
+}
+
+uint64_t Engine::WatchAll(std::function<void()> notify) {
+  MutexLock lock(mutex_);
+  const uint64_t id = next_watch_++;
+  watchers_.emplace(id, std::move(notify));
+  return id;
+}
+
+void Engine::UnwatchAll(uint64_t id) {
+  MutexLock lock(mutex_);
+  watchers_.erase(id);
+}
+
+void Engine::OnEvents() {
+  std::vector<std::function<void()>> watchers;
+  {
+    MutexLock lock(mutex_);
+    if (watchers_.empty()) return;
+    for (const auto& [id, notify] : watchers_) watchers.push_back(notify);
+  }
+  for (const auto& notify : watchers) notify();
+}
+
+// -------------------------------------------------------------------------------------------------------------
+// What stays in memory
+
+void Engine::OnCompleted(const std::string& id) {
+  std::vector<GroupPtr> evicted;  // end without the lock
+  MutexLock lock(mutex_);
+  const auto found = groups_.find(id);
+  if (found == groups_.end()) return;
+  over_.emplace_back(id, found->second->task_count());
+  over_tasks_ += over_.back().second;
+  evicted = EvictLocked();
+  lock.Unlock();
+}
+
+std::vector<Engine::GroupPtr> Engine::EvictLocked() {
+  std::vector<GroupPtr> evicted;
+  size_t kept = 0;
+  while (over_.size() > kept &&
+         (over_.size() > options_.resident_groups || over_tasks_ > options_.resident_tasks)) {
+    auto [id, tasks] = over_.front();
+    over_.pop_front();
+    const auto found = groups_.find(id);
+    if (found != groups_.end() && found->second->watched()) {
+      over_.emplace_back(id, tasks);
+      ++kept;
+      continue;
+    }
+    over_tasks_ -= tasks;
+    if (found == groups_.end()) continue;
+    evicted.push_back(std::move(found->second));
+    groups_.erase(found);
+  }
+  return evicted;
+}
+
+void Engine::BeginDrain() {
+  MutexLock lock(mutex_);
+  draining_ = true;
+}
+
+bool Engine::draining() const {
+  MutexLock lock(mutex_);
+  return draining_;
+}
+
+std::vector<Engine::GroupPtr> Engine::Busy() const {
+  std::vector<GroupPtr> groups;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, group] : groups_) groups.push_back(group);
+  }
+  std::erase_if(groups, [](const GroupPtr& group) { return !group->busy(); });
+  return groups;
+}
+
+size_t Engine::queued() const {
+  size_t waiting = 0;
+  for (const auto& [name, pool] : pools_) waiting += pool->stats().waiting;
+  return waiting;
+}
+
+Engine::Counts Engine::counts() const {
+  Counts counts;
+  {
+    MutexLock lock(mutex_);
+    counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
+  }
+  for (const auto& [name, pool] : pools_) {
+    const Pool::Stats stats = pool->stats();
+    counts.queued_tasks += stats.waiting;
+    counts.running_tasks += stats.running;
+  }
+  return counts;
+}
+
+}  // namespace covey

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/engine/durable_group.h"
+#include "core/engine/view.h"
+#include "core/journal/journal.h"
+
+namespace covey {
+
+// The groups of one daemon: made, found, listed, recovered, drained. What happens inside a group is
+// DurableGroup's.
+//
+// A group stays in memory while it is not over, and afterwards as long as there is room; one that has left is
+// folded from the journal again when somebody asks.
+//
+// Thread safety: all of it. Callbacks come from any thread, possibly before the call returns, with no lock
+// held. Lock order: none is held while a group is called. Lifetime: outlives the groups that it handed out.
+// Close the journal before the executors go.
+class Engine {
+ public:
+  template <typename T>
+  using Done = std::function<void(Result<T>)>;
+  using GroupPtr = std::shared_ptr<DurableGroup>;
+
+  struct PoolConfig {
+    std::string name;
+    uint32_t max = 0;
+  };
+
+  struct Options {
+    std::shared_ptr<Journal> journal;
+    std::shared_ptr<OutputStore> output;
+    std::shared_ptr<Executor> functions;
+    std::shared_ptr<Executor> processes;
+    std::shared_ptr<TimerQueue> timers;                 // default: that of the process
+    std::function<WallTime()> wall_clock;               // default: the system's
+    std::vector<PoolConfig> pools = {{"default", 64}};  // one is named "default"
+    size_t max_queued = 1'000'000;                      // tasks that wait for a slot, in all groups
+    size_t resident_groups = 1'000;                     // groups that are over and stay in memory
+    size_t resident_tasks = 100'000;                    // tasks of those
+    std::function<void(const std::string& line)> warn;
+  };
+
+  struct Create {
+    GroupSpec spec;  // without an id it gets one; `deadline` is set here
+    std::vector<TaskSpec> tasks;
+    bool seal = false;
+    RequestMark request;  // without an id: a retry makes another group
+  };
+
+  struct Counts {
+    uint32_t running_groups = 0;
+    size_t queued_tasks = 0;
+    size_t running_tasks = 0;
+  };
+
+  // Recovers what is not over, and answers when that is durable. Blocks.
+  static Result<std::unique_ptr<Engine>> Open(Options options);
+  ~Engine();
+
+  // kAlreadyExists, kInvalidArgument (pool, request id reused), kUnavailable (draining, journal).
+  void CreateGroup(Create create, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // kNotFound.
+  void Find(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // kResourceExhausted when too many tasks wait; else as DurableGroup::Submit.
+  void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
+              DurableGroup::SubmitDone done);
+  // Newest first.
+  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done);
+  // kNotFound, kFailedPrecondition when it is not over.
+  void Delete(const std::string& id, Done<Void> done) COVEY_EXCLUDES(mutex_);
+
+  // Events of a group after a number: from memory, or else from the journal.
+  void ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done);
+  // Events of all groups after a cursor.
+  void ReadAllEvents(std::string cursor, size_t limit, Done<WatchPage> done) {
+    journal_->Watch(std::move(cursor), limit, std::move(done));
+  }
+  // `notify` after each commit of any group until Unwatch; it may be called once more while Unwatch runs.
+  uint64_t WatchAll(std::function<void()> notify) COVEY_EXCLUDES(mutex_);
+  void UnwatchAll(uint64_t id) COVEY_EXCLUDES(mutex_);
+
+  // Refuses new groups from now on.
+  void BeginDrain() COVEY_EXCLUDES(mutex_);
+  bool draining() const COVEY_EXCLUDES(mutex_);
+  // Groups that something runs or waits in, or that belong to a call.
+  std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
+  Counts counts() const COVEY_EXCLUDES(mutex_);
+
+  OutputStore& output() { return *environment_->output; }
+  const JournalCapabilities& journal_capabilities() const { return capabilities_; }
+
+ private:
+  explicit Engine(Options options);
+
+  std::optional<Error> Recover() COVEY_EXCLUDES(mutex_);
+  // Reads a group from the journal, page by page.
+  void Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
+  void LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done);
+  std::shared_ptr<Pool> PoolOf(const GroupSpec& spec);
+  void CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
+  void LookUp(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
+  void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
+  void OnEvents() COVEY_EXCLUDES(mutex_);
+  std::vector<GroupPtr> EvictLocked() COVEY_REQUIRES(mutex_);
+  size_t queued() const;
+
+  // Constant after construction.
+  const Options options_;
+  const std::shared_ptr<Journal> journal_;
+  JournalCapabilities capabilities_;
+  std::shared_ptr<GroupEnvironment> environment_;
+  std::map<std::string, std::shared_ptr<Pool>, std::less<>> pools_;
+
+  mutable Mutex mutex_;
+  bool draining_ COVEY_GUARDED_BY(mutex_) = false;
+  std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);
+  std::list<std::pair<std::string, size_t>> over_
+      COVEY_GUARDED_BY(mutex_);  // resident and over, oldest first; tasks
+  size_t over_tasks_ COVEY_GUARDED_BY(mutex_) = 0;
+  std::unordered_map<std::string, std::vector<Done<GroupPtr>>> loading_ COVEY_GUARDED_BY(mutex_);
+  // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
+  std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
+  uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
+  std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
+};
+
+}  // namespace covey

@@ -1,0 +1,31 @@
+#include "core/engine/uuid.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cstdint>
+
+#include "core/base/check.h"
+
+namespace covey {
+
+std::string NewUuid(WallTime now) {
+  std::array<uint8_t, 16> bytes;
+  COVEY_CHECK(getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  const auto millis =
+      static_cast<uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now).time_since_epoch().count());
+  for (int i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(millis >> (8 * (5 - i)));
+  bytes[6] = (bytes[6] & 0x0F) | 0x70;
+  bytes[8] = (bytes[8] & 0x3F) | 0x80;
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kHex[bytes[i] >> 4];
+    text += kHex[bytes[i] & 0x0F];
+  }
+  return text;
+}
+
+}  // namespace covey

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "core/journal/spec.h"
+
+namespace covey {
+
+// A new UUID of version 7 (RFC 9562): time-ordered, the rest random.
+std::string NewUuid(WallTime now);
+
+}  // namespace covey

@@ -1,0 +1,92 @@
+#include "core/executor/process_executor.h"
+
+#include <string.h>
+
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+namespace covey {
+namespace {
+
+// A supervisor's listener that tells an attempt's.
+class Adapter final : public ProcessListener {
+ public:
+  explicit Adapter(std::shared_ptr<AttemptListener> listener) : listener_(std::move(listener)) {}
+
+  void OnStarted(pid_t) override {}
+  void OnOutput(OutputStream stream, std::string_view bytes) override { listener_->OnOutput(stream, bytes); }
+  void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
+  void OnKilled() override { listener_->OnKilled(); }
+  void OnGone(const ProcessResult& result) override { listener_->OnExit(ToStatus(result), nullptr); }
+
+ private:
+  static Status ToStatus(const ProcessResult& result) {
+    Failure failure{.code = result.code, .message = result.message, .detail = result.stderr_tail};
+    switch (result.kind) {
+      case ProcessResult::Kind::kExited:
+        if (result.code == 0) return Status::Ok();
+        failure.kind = FailureKind::kExit;
+        failure.message = "exited with code " + std::to_string(result.code);
+        break;
+      case ProcessResult::Kind::kSignalled: {
+        const char* name = sigabbrev_np(result.code);
+        failure.kind = FailureKind::kSignal;
+        failure.message = "ended by " + (name == nullptr ? "signal " + std::to_string(result.code)
+                                                         : std::string("SIG") + name);
+        break;
+      }
+      case ProcessResult::Kind::kStartFailed:
+        failure.kind = FailureKind::kExit;
+        break;
+      case ProcessResult::Kind::kCancelled:
+        failure.kind = FailureKind::kCancelled;
+        failure.message = "stopped before it was started";
+        break;
+      case ProcessResult::Kind::kLost:
+        failure.kind = FailureKind::kLost;
+        if (failure.message.empty())
+          failure.message = "how the process ended cannot be known: somebody else reaped it";
+        break;
+    }
+    return failure;
+  }
+
+  const std::shared_ptr<AttemptListener> listener_;
+};
+
+class ProcessExecution final : public Execution {
+ public:
+  ProcessExecution(std::shared_ptr<ProcessSupervisor> supervisor, ProcessId id)
+      : supervisor_(std::move(supervisor)), id_(id) {}
+  void Stop(const Failure&) override { supervisor_->Stop(id_); }
+
+ private:
+  const std::shared_ptr<ProcessSupervisor> supervisor_;
+  const ProcessId id_;
+};
+
+}  // namespace
+
+std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
+                                                  std::shared_ptr<AttemptListener> listener) {
+  const auto& given = std::get<std::shared_ptr<const ProcessSpec>>(launch.spec->work);
+  auto spec = std::make_shared<ProcessSpec>(*given);
+  std::map<std::string, std::string> env;
+  for (const char* name : {"PATH", "HOME", "LANG", "TZ"}) {
+    if (const char* value = std::getenv(name)) env[name] = value;
+  }
+  for (const auto& [name, value] : given->env) env[name] = value;
+  env["COVEY_GROUP"] = launch.group;
+  env["COVEY_TASK"] = launch.task;
+  if (!address_.empty()) env["COVEY_ADDRESS"] = address_;
+  spec->env.assign(env.begin(), env.end());
+
+  std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
+                      std::to_string(launch.attempt);
+  const ProcessId id =
+      supervisor_->Start(std::move(spec), std::move(token), std::make_shared<Adapter>(std::move(listener)));
+  return std::make_shared<ProcessExecution>(supervisor_, id);
+}
+
+}  // namespace covey
