@@ -1,0 +1,357 @@
+#include "server/journal/memory_journal.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "server/journal/token.h"
+
+namespace covey {
+namespace {
+
+uint64_t RandomIdentity() {
+  std::random_device device;
+  return static_cast<uint64_t>(device()) << 32 | device();
+}
+
+WallTime SystemNow() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+MemoryJournal::MemoryJournal(Options options)
+    : now_(options.now ? std::move(options.now) : SystemNow), identity_(RandomIdentity()) {}
+
+MemoryJournal::~MemoryJournal() { Close(); }
+
+void MemoryJournal::Acquire(std::vector<std::string> groups, Done<uint64_t> done) {
+  MutexLock lock(mutex_);
+  if (closed_) {
+    lock.Unlock();
+    return done(journal::Closed());
+  }
+  const uint64_t epoch = ++newest_epoch_;
+  if (groups.empty()) {
+    owner_of_all_ = epoch;
+    owners_.clear();
+  }
+  for (std::string& group : groups) owners_[std::move(group)] = epoch;
+  lock.Unlock();
+  done(epoch);
+}
+
+void MemoryJournal::AppendAsync(Append append, std::function<void(AppendResult)> done) {
+  MutexLock lock(mutex_);
+  if (closed_) {
+    lock.Unlock();
+    return done(journal::Failed(journal::Closed().message));
+  }
+  queue_.push_back({std::move(append), std::move(done)});
+  if (held_) changed_.NotifyAll();
+  if (held_ || draining_) return;
+  draining_ = true;
+  lock.Unlock();
+  Drain();
+}
+
+void MemoryJournal::OnBatch(std::function<void()> flush) { flush_ = std::move(flush); }
+
+// Requires that the caller set draining_.
+void MemoryJournal::Drain() {
+  std::vector<Pending> batch;
+  std::vector<AppendResult> results;
+  for (;;) {
+    batch.clear();
+    results.clear();
+    {
+      MutexLock lock(mutex_);
+      if (queue_.empty() || held_) {
+        draining_ = false;
+        changed_.NotifyAll();
+        return;
+      }
+      batch.swap(queue_);
+      for (Pending& pending : batch) results.push_back(CarryOutLocked(std::move(pending.append)));
+    }
+    for (size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(results[i]));
+    if (flush_) flush_();
+  }
+}
+
+AppendResult MemoryJournal::CarryOutLocked(Append append) {
+  if (faults_.empty()) return WriteLocked(std::move(append));
+  const Fault fault = faults_.front().first;
+  if (--faults_.front().second == 0) faults_.pop_front();
+  switch (fault) {
+    case Fault::kFail:
+      return journal::Failed("injected failure");
+    case Fault::kLoseRequest:
+      return {.kind = AppendResult::Kind::kUnknown, .error = "injected loss of a request"};
+    case Fault::kLoseReply:
+      (void)WriteLocked(std::move(append));
+      return {.kind = AppendResult::Kind::kUnknown, .error = "injected loss of a reply"};
+    case Fault::kLoseOwnership:
+      owner_of_all_ = ++newest_epoch_;
+      return WriteLocked(std::move(append));
+  }
+  return journal::Failed("unknown fault");
+}
+
+journal::Standing MemoryJournal::StandingLocked(const Append& append) const {
+  journal::Standing standing{.owner = std::max<uint64_t>(owner_of_all_, 1), .newest = newest_epoch_};
+  if (const auto owner = owners_.find(append.group); owner != owners_.end()) standing.owner = owner->second;
+  if (const auto until = purged_.find(append.group); until != purged_.end())
+    standing.purged = until->second > now_();
+  const auto found = groups_.find(append.group);
+  if (found == groups_.end()) return standing;
+  standing.head = found->second.head;
+  const auto& entries = found->second.entries;
+  if (const auto key = entries.find(append.expected + append.records.size()); key != entries.end()) {
+    const Entry& entry = log_.at(key->second);
+    standing.repeated = entry.epoch == append.epoch && entry.commit_id == append.commit_id &&
+                        entry.records.front().number == append.expected + 1;
+  }
+  return standing;
+}
+
+AppendResult MemoryJournal::WriteLocked(Append append) {
+  if (auto refused = journal::Judge(append, StandingLocked(append))) return *std::move(refused);
+  const Record& first = append.records.front();
+  Group& group = groups_[append.group];
+  if (append.expected == 0) {
+    group.order = next_order_++;
+    if (first.request != nullptr && !first.request->id.empty()) {
+      group.request = first.request->id;
+      requests_.try_emplace(group.request, append.group);
+    }
+    purged_.erase(append.group);
+  }
+  if (append.summary.has_value()) {
+    if (append.expected == 0) by_age_[{append.summary->created, group.order}] = &group;
+    const WallTime created = append.expected == 0 ? append.summary->created : group.summary.created;
+    auto spec = append.expected == 0 ? first.group : group.summary.spec;
+    group.summary = *std::move(append.summary);
+    group.summary.created = created;
+    group.summary.spec = std::move(spec);
+  }
+  group.head = append.records.back().number;
+  group.entries[group.head] = next_entry_;
+  log_[next_entry_++] = {.group = std::move(append.group),
+                         .epoch = append.epoch,
+                         .commit_id = append.commit_id,
+                         .records = std::move(append.records)};
+  return journal::Committed(group.head);
+}
+
+std::optional<Error> MemoryJournal::RefuseReadLocked() {
+  if (closed_) return journal::Closed();
+  if (failing_reads_ == 0) return std::nullopt;
+  --failing_reads_;
+  return Error{.code = ErrorCode::kUnavailable, .reason = "JOURNAL_FAILED", .message = "injected failure"};
+}
+
+void MemoryJournal::Head(std::string group, Done<uint64_t> done) {
+  MutexLock lock(mutex_);
+  Result<uint64_t> result = uint64_t{0};
+  if (auto error = RefuseReadLocked()) {
+    result = *std::move(error);
+  } else if (const auto found = groups_.find(group); found != groups_.end()) {
+    result = found->second.head;
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) {
+  std::vector<Record> records;
+  MutexLock lock(mutex_);
+  if (auto error = RefuseReadLocked()) {
+    lock.Unlock();
+    return done(*std::move(error));
+  }
+  if (const auto found = groups_.find(group); found != groups_.end()) {
+    const auto& entries = found->second.entries;
+    for (auto key = entries.lower_bound(from); key != entries.end() && records.size() < limit; ++key) {
+      for (const Record& record : log_.at(key->second).records) {
+        if (record.number >= from && records.size() < limit) records.push_back(record);
+      }
+    }
+  }
+  lock.Unlock();
+  done(std::move(records));
+}
+
+Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, size_t limit) const {
+  uint64_t after = 0;
+  if (!cursor.empty()) {
+    const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
+    if (!token.has_value()) return journal::BadCursor();
+    after = token->values[0];
+  }
+  WatchPage page;
+  size_t count = 0;
+  std::string_view last;
+  for (auto entry = log_.upper_bound(after); entry != log_.end() && count < limit; ++entry) {
+    const auto& [key, commit] = *entry;
+    if (last != commit.group) page.groups.push_back({.group = groups_.at(commit.group).summary.spec});
+    last = commit.group;
+    auto& records = page.groups.back().records;
+    records.insert(records.end(), commit.records.begin(), commit.records.end());
+    count += commit.records.size();
+    after = key;
+  }
+  page.cursor = Token{.kind = Token::Kind::kCursor, .values = {after}}.Encode(identity_);
+  return page;
+}
+
+void MemoryJournal::Watch(std::string cursor, size_t limit, Done<WatchPage> done) {
+  MutexLock lock(mutex_);
+  auto refused = RefuseReadLocked();
+  Result<WatchPage> page =
+      refused ? Result<WatchPage>(*std::move(refused)) : WatchLocked(cursor, std::max<size_t>(limit, 1));
+  lock.Unlock();
+  done(std::move(page));
+}
+
+GroupSummary MemoryJournal::SummaryLocked(const Group& group) const {
+  GroupSummary summary = group.summary;
+  summary.last_number = group.head;
+  return summary;
+}
+
+Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, size_t limit,
+                                            const std::string& token) const {
+  const uint64_t fingerprint = journal::Fingerprint(filter);
+  auto next = by_age_.end();
+  if (!token.empty()) {
+    const auto decoded = Token::Decode(token, Token::Kind::kPage, identity_);
+    if (!decoded.has_value() || decoded->values[2] != fingerprint) return journal::BadPageToken();
+    const WallTime created{std::chrono::microseconds(static_cast<int64_t>(decoded->values[0]))};
+    next = by_age_.lower_bound({created, decoded->values[1]});
+  }
+  GroupPage page;
+  while (next != by_age_.begin()) {
+    --next;
+    const Group& group = *next->second;
+    if (!journal::Matches(filter, group.summary)) continue;
+    if (page.groups.size() == limit) {
+      const auto& [created, order] = std::next(next)->first;
+      page.next =
+          Token{.kind = Token::Kind::kPage,
+                .values = {static_cast<uint64_t>(created.time_since_epoch().count()), order, fingerprint}}
+              .Encode(identity_);
+      break;
+    }
+    page.groups.push_back(SummaryLocked(group));
+  }
+  return page;
+}
+
+void MemoryJournal::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
+  MutexLock lock(mutex_);
+  auto refused = RefuseReadLocked();
+  Result<GroupPage> page = refused ? Result<GroupPage>(*std::move(refused))
+                                   : ListLocked(filter, std::max<size_t>(limit, 1), token);
+  lock.Unlock();
+  done(std::move(page));
+}
+
+void MemoryJournal::Find(std::string group, Done<GroupSummary> done) {
+  MutexLock lock(mutex_);
+  Result<GroupSummary> result = journal::NotFound(group);
+  if (auto error = RefuseReadLocked()) {
+    result = *std::move(error);
+  } else if (const auto found = groups_.find(group); found != groups_.end()) {
+    result = SummaryLocked(found->second);
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) {
+  MutexLock lock(mutex_);
+  Result<std::string> result = std::string();
+  if (auto error = RefuseReadLocked()) {
+    result = *std::move(error);
+  } else if (const auto found = requests_.find(request_id); found != requests_.end()) {
+    result = found->second;
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::ForgetOldLocked() {
+  const WallTime now = now_();
+  std::erase_if(purged_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(old_requests_, [&](const auto& entry) {
+    if (entry.second > now) return false;
+    requests_.erase(entry.first);
+    return true;
+  });
+}
+
+void MemoryJournal::Purge(std::string id, Done<Void> done) {
+  MutexLock lock(mutex_);
+  Result<Void> result = Void{};
+  const auto found = groups_.find(id);
+  if (closed_) {
+    result = journal::Closed();
+  } else if (found == groups_.end()) {
+    result = journal::NotFound(id);
+  } else if (!found->second.summary.state.completed) {
+    result = journal::NotCompleted(id);
+  } else {
+    const Group& group = found->second;
+    for (const auto& [number, key] : group.entries) log_.erase(key);
+    by_age_.erase({group.summary.created, group.order});
+    const WallTime until = group.summary.created + journal::kRemember;
+    if (!group.request.empty()) old_requests_[group.request] = until;
+    purged_[id] = until;
+    groups_.erase(found);
+    ForgetOldLocked();
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::Close() {
+  ReleaseCommits();
+  MutexLock lock(mutex_);
+  closed_ = true;
+  while (draining_) changed_.Wait(mutex_);
+}
+
+void MemoryJournal::Inject(Fault fault, size_t count) {
+  MutexLock lock(mutex_);
+  if (count > 0) faults_.emplace_back(fault, count);
+}
+
+void MemoryJournal::FailReads(size_t count) {
+  MutexLock lock(mutex_);
+  failing_reads_ = count;
+}
+
+void MemoryJournal::HoldCommits() {
+  MutexLock lock(mutex_);
+  held_ = true;
+}
+
+void MemoryJournal::ReleaseCommits() {
+  {
+    MutexLock lock(mutex_);
+    held_ = false;
+    if (draining_ || queue_.empty()) return;
+    draining_ = true;
+  }
+  Drain();
+}
+
+void MemoryJournal::AwaitHeld(size_t count) {
+  MutexLock lock(mutex_);
+  while (queue_.size() < count) changed_.Wait(mutex_);
+}
+
+}  // namespace covey

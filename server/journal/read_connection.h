@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/journal/journal.h"
+#include "server/journal/sqlite.h"
+#include "server/journal/sqlite_open.h"
+
+namespace covey {
+
+// A connection that reads, with the reads of Journal as plain calls. Each sees one state of the file: every
+// append that was answered before it began. Used by one thread at a time.
+class ReadConnection {
+ public:
+  static Result<std::unique_ptr<ReadConnection>> Open(const SqliteFile& file, uint64_t identity);
+  ~ReadConnection();
+
+  Result<uint64_t> Head(const std::string& group);
+  Result<std::vector<Record>> Read(const std::string& group, uint64_t from, size_t limit);
+  Result<WatchPage> Watch(const std::string& cursor, size_t limit);
+  Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
+  Result<GroupSummary> Find(const std::string& group);
+  Result<std::string> FindRequest(const std::string& request_id);
+
+ private:
+  struct Statements;
+  class Snapshot;
+  class Candidates;
+
+  ReadConnection(sqlite::Database db, uint64_t identity);
+
+  // 0: no such group.
+  Result<int64_t> FindGid(const std::string& group);
+  Result<uint64_t> HeadOf(int64_t gid);
+  Result<GroupSummary> SummaryOf(int64_t gid);
+  // Null: the group is purged.
+  Result<std::shared_ptr<const GroupSpec>> SpecOf(int64_t gid);
+  Result<Void> WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last);
+  // True when more names begin so than should be sorted.
+  Result<bool> ManyNames(const std::string& low, const std::string& high);
+
+  const uint64_t identity_;
+  sqlite::Database db_;
+  std::unique_ptr<Statements> statements_;  // before db_ in destruction
+};
+
+}  // namespace covey

@@ -1,0 +1,105 @@
+#include "server/journal/rules.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/journal/hash.h"
+
+namespace covey::journal {
+namespace {
+
+// An append that could never be written: a mistake of the caller.
+std::optional<std::string> Malformed(const Append& append) {
+  if (append.records.empty()) return "an append without records";
+  uint64_t number = append.expected;
+  for (const Record& record : append.records) {
+    if (record.number != ++number) return "records are not numbered from expected + 1";
+  }
+  const bool creates = append.records.front().event.kind == state::EventKind::kGroupCreated;
+  if (creates != (append.expected == 0)) return "group_created is event 1 and no other";
+  if (creates &&
+      (append.records.front().group == nullptr || append.records.front().group->id != append.group)) {
+    return "group_created without the spec of its group";
+  }
+  if (creates && !append.summary.has_value()) return "group_created without a summary";
+  return std::nullopt;
+}
+
+Error Invalid(std::string reason, std::string message) {
+  return {.code = ErrorCode::kInvalidArgument, .reason = std::move(reason), .message = std::move(message)};
+}
+
+}  // namespace
+
+std::optional<AppendResult> Judge(const Append& append, const Standing& standing) {
+  using Kind = AppendResult::Kind;
+  if (const auto problem = Malformed(append)) return Failed("append to " + append.group + ": " + *problem);
+  if (standing.repeated) return Committed(append.expected + append.records.size());
+  const bool owns = append.epoch != 0 && append.epoch >= standing.owner && append.epoch <= standing.newest;
+  if (owns && append.expected == standing.head && !standing.purged) return std::nullopt;
+  return AppendResult{.kind = Kind::kConflict, .head = standing.head};
+}
+
+AppendResult Committed(uint64_t head) { return {.kind = AppendResult::Kind::kCommitted, .head = head}; }
+
+AppendResult Failed(std::string error) {
+  return {.kind = AppendResult::Kind::kFailed, .error = std::move(error)};
+}
+
+bool Matches(const GroupFilter& filter, const GroupSummary& group) {
+  const auto& phases = filter.phases;
+  if (!phases.empty() && std::find(phases.begin(), phases.end(), PhaseOf(group.state)) == phases.end())
+    return false;
+  if (!group.spec->name.starts_with(filter.name_prefix)) return false;
+  if (filter.created_from != WallTime() && group.created < filter.created_from) return false;
+  if (filter.created_until != WallTime() && group.created >= filter.created_until) return false;
+  const Labels& labels = group.spec->labels;
+  return std::all_of(filter.labels.begin(), filter.labels.end(), [&](const auto& label) {
+    return std::find(labels.begin(), labels.end(), label) != labels.end();
+  });
+}
+
+uint64_t Fingerprint(const GroupFilter& filter) {
+  std::string text;
+  const auto add = [&text](std::string_view part) {
+    text += std::to_string(part.size());
+    text += ':';
+    text += part;
+  };
+  std::vector<GroupPhase> phases = filter.phases;
+  std::sort(phases.begin(), phases.end());
+  for (const GroupPhase phase : phases) text += std::to_string(static_cast<int>(phase)) + ',';
+  Labels labels = filter.labels;
+  std::sort(labels.begin(), labels.end());
+  text += std::to_string(labels.size()) + ';';
+  for (const auto& [key, value] : labels) {
+    add(key);
+    add(value);
+  }
+  add(filter.name_prefix);
+  add(std::to_string(filter.created_from.time_since_epoch().count()));
+  add(std::to_string(filter.created_until.time_since_epoch().count()));
+  return Fnv1a(text);
+}
+
+Error NotFound(const std::string& group) {
+  return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + group};
+}
+
+Error BadCursor() { return Invalid("BAD_CURSOR", "the cursor was not made by this journal"); }
+
+Error BadPageToken() {
+  return Invalid("BAD_PAGE_TOKEN", "the page token was not made by this journal for this filter");
+}
+
+Error NotCompleted(const std::string& group) {
+  return {.code = ErrorCode::kFailedPrecondition,
+          .reason = "GROUP_NOT_COMPLETED",
+          .message = "group " + group + " is not over"};
+}
+
+Error Closed() {
+  return {.code = ErrorCode::kUnavailable, .reason = "JOURNAL_CLOSED", .message = "the journal is closed"};
+}
+
+}  // namespace covey::journal

@@ -1,0 +1,168 @@
+#include "server/journal/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace covey::sqlite {
+namespace {
+
+constexpr int kBusyMilliseconds = 10'000;
+
+// What failed last on this connection, told in the words of SQLite.
+Error ErrorOf(sqlite3* db) {
+  const int extended = sqlite3_extended_errcode(db);
+  Error error{
+      .code = ErrorCode::kInternal,
+      .reason = "JOURNAL_FAILED",
+      .message = std::string(sqlite3_errmsg(db)) + " (SQLite error " + std::to_string(extended) + ")"};
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+      error.code = ErrorCode::kResourceExhausted;
+      error.reason = "JOURNAL_FULL";
+      break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      error.code = ErrorCode::kUnavailable;
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      error.reason = "JOURNAL_CORRUPT";
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+int OnCommit(void* log_pages, sqlite3*, const char*, int pages) {
+  *static_cast<int*>(log_pages) = pages;
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+void Statement::Finalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Database::Closer::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+
+// A bind fails only for a wrong index or a value over SQLite's limits; the step then fails too, or the caller
+// has checked the size.
+Statement& Statement::Bind(int64_t value) {
+  sqlite3_bind_int64(statement_.get(), ++bound_, value);
+  return *this;
+}
+
+Statement& Statement::Bind(std::nullopt_t) {
+  sqlite3_bind_null(statement_.get(), ++bound_);
+  return *this;
+}
+
+Statement& Statement::BindText(std::string_view text) {
+  sqlite3_bind_text64(statement_.get(), ++bound_, text.data() != nullptr ? text.data() : "", text.size(),
+                      SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::BindBlob(std::string_view bytes) {
+  sqlite3_bind_blob64(statement_.get(), ++bound_, bytes.data() != nullptr ? bytes.data() : "", bytes.size(),
+                      SQLITE_STATIC);
+  return *this;
+}
+
+Step Statement::Next() {
+  switch (sqlite3_step(statement_.get())) {
+    case SQLITE_ROW:
+      return Step::kRow;
+    case SQLITE_DONE:
+      return Step::kDone;
+    default:
+      *failure_ = ErrorOf(sqlite3_db_handle(statement_.get()));
+      return Step::kFailed;
+  }
+}
+
+bool Statement::Run() {
+  const bool done = Next() == Step::kDone;
+  Reset();
+  return done;
+}
+
+void Statement::Reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+  bound_ = 0;
+}
+
+int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+
+std::string_view Statement::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_.get(), column);
+  if (data == nullptr) return {};
+  return {static_cast<const char*>(data),
+          static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+Result<Database> Database::Open(const std::string& path, const Options& options) {
+  const int mode = options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+  Database database;
+  database.db_.reset(raw);  // also of a failed open
+  if (code != SQLITE_OK) {
+    Error error = ErrorOf(raw);
+    error.message = path + ": " + error.message;
+    return error;
+  }
+  sqlite3_busy_timeout(raw, kBusyMilliseconds);
+  sqlite3_wal_hook(raw, OnCommit, database.log_pages_.get());  // and no checkpoint within a commit
+  return database;
+}
+
+bool Database::Check(int code) {
+  if (code == SQLITE_OK) return true;
+  *failure_ = ErrorOf(db_.get());
+  return false;
+}
+
+bool Database::Execute(const std::string& sql) {
+  return Check(sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr));
+}
+
+std::optional<std::string> Database::QueryText(const std::string& sql) {
+  Result<Statement> statement = Prepare(sql);
+  if (!statement.ok() || statement.value().Next() != Step::kRow) return std::nullopt;
+  return std::string(statement.value().Bytes(0));
+}
+
+std::optional<int64_t> Database::QueryInt(const std::string& sql) {
+  Result<Statement> statement = Prepare(sql);
+  if (!statement.ok() || statement.value().Next() != Step::kRow) return std::nullopt;
+  return statement.value().Int(0);
+}
+
+Result<Statement> Database::Prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (!Check(sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
+                                SQLITE_PREPARE_PERSISTENT, &statement, nullptr))) {
+    return last_error();
+  }
+  return Statement(statement, failure_.get());
+}
+
+bool Database::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+
+int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
+
+bool Database::Checkpoint() {
+  *log_pages_ = 0;
+  return Check(sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
+}
+
+}  // namespace covey::sqlite

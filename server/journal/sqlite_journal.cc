@@ -1,0 +1,181 @@
+#include "server/journal/sqlite_journal.h"
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "server/journal/data_lock.h"
+#include "server/journal/read_connection.h"
+#include "server/journal/rules.h"
+#include "server/journal/sqlite_writer.h"
+
+namespace covey {
+namespace {
+
+WallTime SystemNow() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+// Threads with a connection each that take reads from one queue.
+class Readers {
+ public:
+  using Job = std::function<void(ReadConnection*)>;  // null: the journal is closed
+
+  explicit Readers(std::vector<std::unique_ptr<ReadConnection>> connections) {
+    MutexLock stop(stop_mutex_);
+    for (auto& connection : connections) {
+      threads_.emplace_back(
+          [this, shared = std::shared_ptr<ReadConnection>(std::move(connection))] { Run(shared.get()); });
+    }
+  }
+  ~Readers() { Stop(); }
+
+  void Post(Job job) COVEY_EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (!stopping_) {
+        queue_.push_back(std::move(job));
+        work_.NotifyOne();
+        return;
+      }
+    }
+    job(nullptr);
+  }
+
+  // Answers what is queued and ends the threads. Idempotent.
+  void Stop() COVEY_EXCLUDES(stop_mutex_, mutex_) {
+    MutexLock stop(stop_mutex_);
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+    }
+    work_.NotifyAll();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  void Run(ReadConnection* connection) COVEY_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    for (;;) {
+      while (queue_.empty() && !stopping_) work_.Wait(mutex_);
+      if (queue_.empty()) return;
+      Job job = std::move(queue_.front());
+      queue_.pop_front();
+      lock.Unlock();
+      job(connection);
+      job = nullptr;
+      lock.Lock();
+    }
+  }
+
+  Mutex mutex_;  // a leaf
+  CondVar work_;
+  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
+  std::deque<Job> queue_ COVEY_GUARDED_BY(mutex_);
+
+  Mutex stop_mutex_;  // before mutex_; held while Stop joins
+  std::vector<std::thread> threads_ COVEY_GUARDED_BY(stop_mutex_);
+};
+
+// Joins the two halves: what writes goes to the writer's thread, what reads to the readers'.
+class SqliteJournal final : public Journal {
+ public:
+  SqliteJournal(bool durable, DataLock lock, std::unique_ptr<WriteConnection> write,
+                SqliteWriter::Limits limits, std::vector<std::unique_ptr<ReadConnection>> reads)
+      : durable_(durable),
+        lock_(std::move(lock)),
+        writer_(std::move(write), limits),
+        readers_(std::move(reads)) {}
+  ~SqliteJournal() override { Close(); }
+
+  JournalCapabilities capabilities() const override { return {.backend = "sqlite", .durable = durable_}; }
+
+  void Acquire(std::vector<std::string> groups, Done<uint64_t> done) override {
+    writer_.Acquire(std::move(groups), std::move(done));
+  }
+  void AppendAsync(Append append, std::function<void(AppendResult)> done) override {
+    writer_.AppendAsync(std::move(append), std::move(done));
+  }
+  void OnBatch(std::function<void()> flush) override { writer_.OnBatch(std::move(flush)); }
+  void Purge(std::string group, Done<Void> done) override {
+    writer_.Purge(std::move(group), std::move(done));
+  }
+
+  void Head(std::string group, Done<uint64_t> done) override {
+    Post(std::move(done),
+         [group = std::move(group)](ReadConnection& connection) { return connection.Head(group); });
+  }
+  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override {
+    Post(std::move(done), [group = std::move(group), from, limit](ReadConnection& connection) {
+      return connection.Read(group, from, limit);
+    });
+  }
+  void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override {
+    Post(std::move(done), [cursor = std::move(cursor), limit](ReadConnection& connection) {
+      return connection.Watch(cursor, limit);
+    });
+  }
+  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override {
+    Post(std::move(done), [filter = std::move(filter), limit, token = std::move(token)](
+                              ReadConnection& connection) { return connection.List(filter, limit, token); });
+  }
+  void Find(std::string group, Done<GroupSummary> done) override {
+    Post(std::move(done),
+         [group = std::move(group)](ReadConnection& connection) { return connection.Find(group); });
+  }
+  void FindRequest(std::string request_id, Done<std::string> done) override {
+    Post(std::move(done), [request_id = std::move(request_id)](ReadConnection& connection) {
+      return connection.FindRequest(request_id);
+    });
+  }
+
+  void Close() override {
+    writer_.Stop();
+    readers_.Stop();
+  }
+
+ private:
+  template <typename T, typename Query>
+  void Post(Done<T> done, Query query) {
+    readers_.Post([done = std::move(done), query = std::move(query)](ReadConnection* connection) {
+      done(connection != nullptr ? query(*connection) : Result<T>(journal::Closed()));
+    });
+  }
+
+  const bool durable_;
+  const DataLock lock_;  // outlives the connections
+  SqliteWriter writer_;
+  Readers readers_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options) {
+  Result<DataLock> lock = DataLock::Take(options.directory);
+  if (!lock.ok()) return lock.error();
+  const SqliteFile file{.path = options.directory + "/journal.db",
+                        .vfs = options.vfs,
+                        .durability = options.durability,
+                        .max_pages = options.max_pages};
+  if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
+  Result<std::unique_ptr<WriteConnection>> write =
+      WriteConnection::Open(file, options.now ? std::move(options.now) : SystemNow);
+  if (!write.ok()) return write.error();
+  std::vector<std::unique_ptr<ReadConnection>> reads;
+  for (int i = 0; i < std::clamp(options.readers, 1, 16); ++i) {
+    Result<std::unique_ptr<ReadConnection>> read = ReadConnection::Open(file, write.value()->identity());
+    if (!read.ok()) return read.error();
+    reads.push_back(std::move(read.value()));
+  }
+  const SqliteWriter::Limits limits{.appends = std::max<size_t>(options.max_commit_appends, 1),
+                                    .bytes = std::max<size_t>(options.max_commit_bytes, 1)};
+  return std::unique_ptr<Journal>(
+      std::make_unique<SqliteJournal>(options.durability == Durability::kFull, std::move(lock.value()),
+                                      std::move(write.value()), limits, std::move(reads)));
+}
+
+}  // namespace covey

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/journal/journal.h"
+
+namespace covey {
+
+enum class Durability : uint8_t {
+  kFull,  // an acknowledged append survives a power cut
+  kNone,  // it survives the end of the process, not that of the machine
+};
+
+struct SqliteJournalOptions {
+  // Data directory; made when it is not there. Locked as long as the journal is open: a second journal on it,
+  // of any process, is refused.
+  std::string directory;
+  Durability durability = Durability::kFull;
+  // Reads at once, each on a thread and a connection of its own; 1..16.
+  int readers = 2;
+  // Bounds of one commit. An append that is larger by itself is committed alone.
+  size_t max_commit_appends = 4096;
+  size_t max_commit_bytes = size_t{8} << 20;
+  // How long purged ids are remembered is told by this clock; empty: the system's.
+  std::function<WallTime()> now;
+  // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
+  std::string vfs;
+  int64_t max_pages = 0;
+};
+
+// Opens the journal in `directory`/journal.db, or makes it.
+//
+// Errors say what is wrong with the directory or the file: it is in use (kFailedPrecondition,
+// DATA_DIR_IN_USE), made by a newer version (JOURNAL_TOO_NEW), not a journal or damaged (JOURNAL_CORRUPT), or
+// on a file system where SQLite cannot keep what it acknowledges (JOURNAL_NOT_DURABLE).
+Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options);
+
+}  // namespace covey

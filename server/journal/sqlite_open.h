@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/error.h"
+#include "server/journal/sqlite.h"
+#include "server/journal/sqlite_journal.h"
+
+namespace covey {
+
+// What the connections of one journal share. Constant.
+struct SqliteFile {
+  std::string path;
+  std::string vfs;
+  Durability durability = Durability::kFull;
+  int64_t max_pages = 0;
+};
+
+// The one connection that writes and checkpoints, set up and checked as SqliteJournalOptions says; makes the
+// schema in a new file.
+Result<sqlite::Database> OpenForWriting(const SqliteFile& file);
+// A connection that reads.
+Result<sqlite::Database> OpenForReading(const SqliteFile& file);
+
+}  // namespace covey

@@ -1,0 +1,137 @@
+#include "server/journal/storage_values.h"
+
+#include <utility>
+#include <variant>
+
+namespace covey::storage {
+namespace {
+
+using Pairs = google::protobuf::RepeatedPtrField<v1::Pair>;
+
+void Store(const Labels& pairs, Pairs* out) {
+  for (const auto& [key, value] : pairs) {
+    v1::Pair* pair = out->Add();
+    pair->set_key(key);
+    pair->set_value(value);
+  }
+}
+
+Labels Load(Pairs* in) {
+  Labels pairs;
+  pairs.reserve(static_cast<size_t>(in->size()));
+  for (v1::Pair& pair : *in) {
+    pairs.emplace_back(std::move(*pair.mutable_key()), std::move(*pair.mutable_value()));
+  }
+  return pairs;
+}
+
+}  // namespace
+
+void Store(const GroupSpec& spec, v1::GroupSpec* out) {
+  out->set_id(spec.id);
+  out->set_name(spec.name);
+  Store(spec.labels, out->mutable_labels());
+  out->set_pool(spec.pool);
+  out->set_limit(spec.limit);
+  out->set_policy(static_cast<uint32_t>(spec.policy));
+  out->set_max_failures(spec.max_failures);
+  out->set_timeout_nanos(spec.timeout.count());
+  out->set_deadline(ToMicros(spec.deadline));
+  out->set_attached(spec.attached);
+}
+
+GroupSpec Load(v1::GroupSpec* in, std::string* problem) {
+  GroupSpec spec;
+  spec.id = std::move(*in->mutable_id());
+  spec.name = std::move(*in->mutable_name());
+  spec.labels = Load(in->mutable_labels());
+  spec.pool = std::move(*in->mutable_pool());
+  spec.limit = in->limit();
+  spec.policy = FromNumber(in->policy(), state::Policy::kAll, state::Policy::kAny, "policy", problem);
+  spec.max_failures = in->max_failures();
+  spec.timeout = std::chrono::nanoseconds(in->timeout_nanos());
+  spec.deadline = FromMicros(in->deadline());
+  spec.attached = in->attached();
+  return spec;
+}
+
+void Store(const TaskSpec& spec, v1::TaskSpec* out) {
+  out->set_name(spec.name);
+  if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
+    out->mutable_function()->set_name(function->name);
+    Store(function->payload, out->mutable_function()->mutable_payload());
+  } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work)) {
+    v1::Process* stored = out->mutable_process();
+    for (const std::string& argument : process->argv) stored->add_argv(argument);
+    Store(process->env, stored->mutable_env());
+    stored->set_working_dir(process->working_dir);
+    stored->set_stdin(process->stdin_bytes);
+    stored->set_stop_signal(process->stop_signal);
+    stored->set_grace_nanos(process->grace.count());
+  }
+  out->set_timeout_nanos(spec.timeout.count());
+  Store(spec.labels, out->mutable_labels());
+  out->set_rerun_on_restart(spec.rerun_on_restart);
+}
+
+TaskSpec Load(v1::TaskSpec* in, std::string* problem) {
+  TaskSpec spec;
+  spec.name = std::move(*in->mutable_name());
+  switch (in->work_case()) {
+    case v1::TaskSpec::kFunction:
+      spec.work = FunctionSpec{.name = std::move(*in->mutable_function()->mutable_name()),
+                               .payload = Load(in->mutable_function()->mutable_payload())};
+      break;
+    case v1::TaskSpec::kProcess: {
+      v1::Process* stored = in->mutable_process();
+      auto process = std::make_shared<ProcessSpec>();
+      for (std::string& argument : *stored->mutable_argv()) process->argv.push_back(std::move(argument));
+      process->env = Load(stored->mutable_env());
+      process->working_dir = std::move(*stored->mutable_working_dir());
+      process->stdin_bytes = std::move(*stored->mutable_stdin());
+      process->stop_signal = stored->stop_signal();
+      process->grace = std::chrono::nanoseconds(stored->grace_nanos());
+      spec.work = std::move(process);
+      break;
+    }
+    case v1::TaskSpec::WORK_NOT_SET:
+      *problem = "the kind of work of a task is not known to this version";
+      break;
+  }
+  spec.timeout = std::chrono::nanoseconds(in->timeout_nanos());
+  spec.labels = Load(in->mutable_labels());
+  spec.rerun_on_restart = in->rerun_on_restart();
+  return spec;
+}
+
+void Store(const Payload& payload, v1::Payload* out) {
+  out->set_bytes(payload.bytes);
+  out->set_content_type(payload.content_type);
+  out->set_is_text(payload.is_text);
+}
+
+Payload Load(v1::Payload* in) {
+  return {.bytes = std::move(*in->mutable_bytes()),
+          .content_type = std::move(*in->mutable_content_type()),
+          .is_text = in->is_text()};
+}
+
+void Store(const Failure& failure, v1::Failure* out) {
+  out->set_kind(static_cast<uint32_t>(failure.kind));
+  out->set_code(failure.code);
+  out->set_message(failure.message);
+  out->set_detail(failure.detail);
+  out->set_task(failure.task);
+  out->set_attempt(failure.attempt);
+}
+
+Failure Load(v1::Failure* in, std::string* problem) {
+  return {.kind = FromNumber(in->kind(), FailureKind::kNone, FailureKind::kRejected, "failure kind", problem),
+          .code = in->code(),
+          .message = std::move(*in->mutable_message()),
+          .detail = std::move(*in->mutable_detail()),
+          .task = std::move(*in->mutable_task()),
+          .attempt = in->attempt()};
+}
+
+}  // namespace covey::storage

@@ -1,0 +1,420 @@
+#include "server/journal/write_connection.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "server/journal/sql.h"
+#include "server/journal/storage.h"
+
+namespace covey {
+namespace {
+
+// One row holds at most so many records and about so many bytes, so that a read of a few records decodes few.
+constexpr size_t kRowRecords = 512;
+constexpr size_t kRowBytes = size_t{1} << 20;
+// Groups whose heads are remembered; all are forgotten when there are more.
+constexpr size_t kMaxHeads = 100'000;
+constexpr int64_t kGarbageStep = 1000;
+// Pages in the write-ahead log before they are moved into the database (4 MiB).
+constexpr int kCheckpointPages = 1024;
+
+int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
+
+// About what the texts of a record take; the rest is small.
+size_t TextSize(const Record& record) {
+  size_t size = 0;
+  if (record.task != nullptr) {
+    for (const auto& [key, value] : record.task->labels) size += key.size() + value.size();
+    if (const auto* function = std::get_if<FunctionSpec>(&record.task->work)) {
+      size += function->payload.bytes.size();
+    } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(record.task->work)) {
+      size += process->stdin_bytes.size();
+      for (const std::string& argument : process->argv) size += argument.size();
+      for (const auto& [key, value] : process->env) size += key.size() + value.size();
+    }
+  }
+  if (record.failure != nullptr) size += record.failure->message.size() + record.failure->detail.size();
+  if (record.result != nullptr) size += record.result->bytes.size();
+  return size;
+}
+
+// How many of the first records share a row.
+size_t RowLength(std::span<const Record> records) {
+  size_t bytes = 0;
+  size_t count = 0;
+  while (count < records.size() && count < kRowRecords && bytes < kRowBytes)
+    bytes += TextSize(records[count++]);
+  return count;
+}
+
+}  // namespace
+
+struct WriteConnection::Statements {
+  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged;
+  sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records, insert_owner;
+  sqlite::Statement get_group, delete_group, delete_label, expire_request, insert_purged, insert_garbage;
+  sqlite::Statement forget_requests, forget_purged, next_garbage, collect_garbage, delete_garbage;
+  sqlite::Statement begin, commit;
+
+  Result<Void> Prepare(sqlite::Database& db) {
+    const std::pair<sqlite::Statement*, std::string_view> all[] = {{&set_meta, sql::kSetMeta},
+                                                                   {&get_meta, sql::kGetMeta},
+                                                                   {&find_gid, sql::kFindGid},
+                                                                   {&head, sql::kHead},
+                                                                   {&find_commit, sql::kFindCommit},
+                                                                   {&find_purged, sql::kFindPurged},
+                                                                   {&insert_group, sql::kInsertGroup},
+                                                                   {&update_group, sql::kUpdateGroup},
+                                                                   {&insert_label, sql::kInsertLabel},
+                                                                   {&insert_request, sql::kInsertRequest},
+                                                                   {&insert_records, sql::kInsertRecords},
+                                                                   {&insert_owner, sql::kInsertOwner},
+                                                                   {&get_group, sql::kGetGroup},
+                                                                   {&delete_group, sql::kDeleteGroup},
+                                                                   {&delete_label, sql::kDeleteLabel},
+                                                                   {&expire_request, sql::kExpireRequest},
+                                                                   {&insert_purged, sql::kInsertPurged},
+                                                                   {&insert_garbage, sql::kInsertGarbage},
+                                                                   {&forget_requests, sql::kForgetRequests},
+                                                                   {&forget_purged, sql::kForgetPurged},
+                                                                   {&next_garbage, sql::kNextGarbage},
+                                                                   {&collect_garbage, sql::kCollectGarbage},
+                                                                   {&delete_garbage, sql::kDeleteGarbage},
+                                                                   {&begin, "BEGIN IMMEDIATE"},
+                                                                   {&commit, "COMMIT"}};
+    for (const auto& [statement, text] : all) {
+      Result<sqlite::Statement> prepared = db.Prepare(text);
+      if (!prepared.ok()) return prepared.error();
+      *statement = std::move(prepared.value());
+    }
+    return Void{};
+  }
+};
+
+WriteConnection::WriteConnection(SqliteFile file, std::function<WallTime()> now)
+    : file_(std::move(file)), now_(std::move(now)) {}
+
+WriteConnection::~WriteConnection() { statements_.reset(); }
+
+Result<std::unique_ptr<WriteConnection>> WriteConnection::Open(SqliteFile file,
+                                                               std::function<WallTime()> now) {
+  std::unique_ptr<WriteConnection> connection(new WriteConnection(std::move(file), std::move(now)));
+  if (Result<Void> connected = connection->Connect(); !connected.ok()) return connected.error();
+  return connection;
+}
+
+Result<Void> WriteConnection::Connect() {
+  Result<sqlite::Database> opened = OpenForWriting(file_);
+  if (!opened.ok()) return opened.error();
+  auto statements = std::make_unique<Statements>();
+  if (Result<Void> prepared = statements->Prepare(opened.value()); !prepared.ok()) return prepared.error();
+  statements_ = std::move(statements);  // the old ones go before their connection
+  db_ = std::move(opened.value());
+
+  int64_t identity = 0, epoch = 0, owner = 0, next_gid = 0, next_seq = 0;
+  if (!GetMeta("identity", &identity) || !GetMeta("epoch", &epoch) || !GetMeta("owner_of_all", &owner) ||
+      !GetMeta("next_gid", &next_gid) || !GetMeta("next_seq", &next_seq) || !GetMeta("fence", &fence_)) {
+    return db_.last_error();
+  }
+  identity_ = static_cast<uint64_t>(identity);
+  newest_epoch_ = static_cast<uint64_t>(epoch);
+  owner_of_all_ = static_cast<uint64_t>(owner);
+  const auto last_gid = db_.QueryInt("SELECT max(gid) FROM groups");
+  const auto last_seq = db_.QueryInt("SELECT max(seq) FROM records");
+  if (!last_gid || !last_seq) return db_.last_error();
+  next_gid_ = std::max(next_gid, *last_gid + 1);
+  next_seq_ = std::max(next_seq, *last_seq + 1);
+
+  owners_.clear();
+  Result<sqlite::Statement> owners = db_.Prepare("SELECT id, epoch FROM owners");
+  if (!owners.ok()) return owners.error();
+  sqlite::Step step;
+  while ((step = owners.value().Next()) == sqlite::Step::kRow) {
+    owners_[std::string(owners.value().Bytes(0))] = static_cast<uint64_t>(owners.value().Int(1));
+  }
+  if (step == sqlite::Step::kFailed) return db_.last_error();
+  return Void{};
+}
+
+bool WriteConnection::SetMeta(std::string_view key, int64_t value) {
+  return statements_->set_meta.BindText(key).Bind(value).Run();
+}
+
+bool WriteConnection::GetMeta(std::string_view key, int64_t* value) {
+  sqlite::Use get(statements_->get_meta);
+  if (get->BindText(key).Next() != sqlite::Step::kRow) return false;
+  *value = get->Int(0);
+  return true;
+}
+
+bool WriteConnection::Begin() {
+  in_commit_ = false;
+  if (!db_.is_open()) {
+    if (Result<Void> connected = Connect(); !connected.ok()) {
+      broken_ = connected.error();
+      statements_.reset();
+      db_.Close();
+      return false;
+    }
+  }
+  if (statements_->begin.Run()) return true;
+  broken_ = db_.last_error();
+  return false;
+}
+
+bool WriteConnection::Commit() {
+  if (statements_->commit.Run()) return true;
+  broken_ = db_.last_error();
+  in_commit_ = true;
+  return false;
+}
+
+// Overwrites what a failed COMMIT may have left at the end of the log.
+bool WriteConnection::Fence() {
+  return statements_->begin.Run() && SetMeta("fence", ++fence_) && statements_->commit.Run();
+}
+
+AppendResult WriteConnection::Abandon() {
+  heads_.clear();
+  AppendResult result = journal::Failed(broken_.message);
+  if (!db_.is_open()) return result;
+  const bool full = broken_.code == ErrorCode::kResourceExhausted;
+  if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
+  if (full) {
+    if (db_.in_transaction()) db_.Close();
+    return result;  // no room for the frame that would make a transaction of the others
+  }
+  const bool unclear = in_commit_ && !Fence();
+  if (unclear) result.kind = AppendResult::Kind::kUnknown;
+  // A new connection, since what the old one has cached may not be what the file holds. The new one is open
+  // before the old one closes: the last connection of a file to close would take its log apart.
+  if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
+  std::unique_ptr<Statements> old_statements = std::move(statements_);
+  sqlite::Database old = std::move(db_);
+  if (Result<Void> connected = Connect(); !connected.ok()) {
+    statements_.reset();
+    db_.Close();
+  }
+  old_statements.reset();
+  return result;
+}
+
+std::optional<WriteConnection::Head> WriteConnection::FindHead(const std::string& group) {
+  if (const auto known = heads_.find(group); known != heads_.end()) return known->second;
+  Head head;
+  {
+    sqlite::Use find(statements_->find_gid);
+    const sqlite::Step step = find->BindText(group).Next();
+    if (step == sqlite::Step::kFailed) return std::nullopt;
+    if (step == sqlite::Step::kDone) return head;
+    head.gid = find->Int(0);
+  }
+  sqlite::Use last(statements_->head);
+  if (last->Bind(head.gid).Next() != sqlite::Step::kRow) return std::nullopt;
+  head.number = static_cast<uint64_t>(last->Int(0));
+  return head;
+}
+
+std::optional<journal::Standing> WriteConnection::StandingOf(const Append& append, const Head& head) {
+  journal::Standing standing{
+      .head = head.number, .owner = std::max<uint64_t>(owner_of_all_, 1), .newest = newest_epoch_};
+  if (const auto owner = owners_.find(append.group); owner != owners_.end()) standing.owner = owner->second;
+  if (head.gid == 0) {
+    sqlite::Use purged(statements_->find_purged);
+    const sqlite::Step step = purged->BindText(append.group).Next();
+    if (step == sqlite::Step::kFailed) return std::nullopt;
+    standing.purged = step == sqlite::Step::kRow && purged->Int(0) > Micros(now_());
+  } else if (append.expected < head.number) {
+    sqlite::Use commit(statements_->find_commit);
+    const sqlite::Step step = commit->Bind(head.gid).Bind(append.expected + 1).Next();
+    if (step == sqlite::Step::kFailed) return std::nullopt;
+    standing.repeated = step == sqlite::Step::kRow &&
+                        commit->Int(0) == static_cast<int64_t>(append.expected + 1) &&
+                        commit->Int(1) == static_cast<int64_t>(append.epoch) &&
+                        commit->Int(2) == static_cast<int64_t>(append.commit_id);
+  }
+  return standing;
+}
+
+std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t* bytes) {
+  const auto fail = [this] {
+    broken_ = db_.last_error();
+    return std::nullopt;
+  };
+  std::optional<Head> head = FindHead(append.group);
+  if (!head.has_value()) return fail();
+  const std::optional<journal::Standing> standing = StandingOf(append, *head);
+  if (!standing.has_value()) return fail();
+  if (std::optional<AppendResult> refused = journal::Judge(append, *standing)) return refused;
+
+  if (head->gid == 0) {
+    head->gid = next_gid_++;
+    if (!InsertGroup(append, head->gid)) return fail();
+  } else if (append.summary.has_value() && !UpdateGroup(*append.summary, head->gid)) {
+    return fail();
+  }
+  if (!InsertRecords(append, head->gid, bytes)) return fail();
+  head->number = append.records.back().number;
+  if (append.records.back().event.kind == state::EventKind::kGroupCompleted) {
+    heads_.erase(append.group);
+  } else {
+    if (heads_.size() >= kMaxHeads) heads_.clear();
+    heads_[append.group] = *head;
+  }
+  return journal::Committed(head->number);
+}
+
+bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
+  const Record& first = append.records.front();
+  const GroupSpec& spec = *first.group;
+  const GroupSummary& summary = *append.summary;
+  const int64_t created = Micros(summary.created);
+  const std::string spec_bytes = storage::EncodeGroupSpec(spec);
+  const std::string summary_bytes = storage::EncodeSummary(summary);
+  const bool marked = first.request != nullptr && !first.request->id.empty();
+
+  sqlite::Statement& insert = statements_->insert_group;
+  insert.Bind(gid).BindText(append.group).BindText(spec.name).Bind(created);
+  insert.Bind(static_cast<int64_t>(PhaseOf(summary.state)));
+  marked ? insert.BindText(first.request->id) : insert.Bind(std::nullopt);
+  if (!insert.BindBlob(spec_bytes).BindBlob(summary_bytes).Run()) return false;
+  for (const auto& [key, value] : spec.labels) {
+    if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
+  }
+  return !marked || statements_->insert_request.BindText(first.request->id).BindText(append.group).Run();
+}
+
+bool WriteConnection::UpdateGroup(const GroupSummary& summary, int64_t gid) {
+  const std::string bytes = storage::EncodeSummary(summary);
+  return statements_->update_group.Bind(static_cast<int64_t>(PhaseOf(summary.state)))
+      .BindBlob(bytes)
+      .Bind(gid)
+      .Run();
+}
+
+bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* bytes) {
+  std::span<const Record> rest = append.records;
+  while (!rest.empty()) {
+    const std::span<const Record> row = rest.first(RowLength(rest));
+    rest = rest.subspan(row.size());
+    buffer_.clear();
+    storage::EncodeRecords(row, &buffer_);
+    *bytes += buffer_.size();
+    if (!statements_->insert_records.Bind(next_seq_++)
+             .Bind(gid)
+             .Bind(row.front().number)
+             .Bind(row.back().number)
+             .Bind(append.epoch)
+             .Bind(append.commit_id)
+             .BindBlob(buffer_)
+             .Run()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Error WriteConnection::Fail() {
+  if (db_.is_open()) broken_ = db_.last_error();
+  Error error = broken_;
+  (void)Abandon();
+  return error;
+}
+
+bool WriteConnection::WriteOwners(const std::vector<std::string>& groups, uint64_t epoch) {
+  if (!SetMeta("epoch", static_cast<int64_t>(epoch))) return false;
+  if (groups.empty()) {
+    return SetMeta("owner_of_all", static_cast<int64_t>(epoch)) && db_.Execute("DELETE FROM owners");
+  }
+  return std::all_of(groups.begin(), groups.end(), [&](const std::string& group) {
+    return statements_->insert_owner.BindText(group).Bind(epoch).Run();
+  });
+}
+
+Result<uint64_t> WriteConnection::Acquire(const std::vector<std::string>& groups) {
+  if (!Begin()) return Fail();
+  const uint64_t epoch = newest_epoch_ + 1;
+  if (!WriteOwners(groups, epoch) || !Commit()) return Fail();
+  newest_epoch_ = epoch;
+  if (groups.empty()) {
+    owner_of_all_ = epoch;
+    owners_.clear();
+  }
+  for (const std::string& group : groups) owners_[group] = epoch;
+  return epoch;
+}
+
+bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* refused) {
+  sqlite::Use get(statements_->get_group);
+  if (get->Bind(gid).Next() != sqlite::Step::kRow) return false;
+  const int64_t created = get->Int(0);
+  const auto phase = static_cast<GroupPhase>(get->Int(1));
+  if (phase == GroupPhase::kRunning || phase == GroupPhase::kStopping) {
+    *refused = journal::NotCompleted(group);
+    return false;
+  }
+  const int64_t expires = created + std::chrono::microseconds(journal::kRemember).count();
+  Result<std::shared_ptr<const GroupSpec>> spec = storage::DecodeGroupSpec(get->Bytes(3));
+  if (!spec.ok()) {
+    *refused = spec.error();
+    return false;
+  }
+  if (!get->IsNull(2) && !statements_->expire_request.Bind(expires).BindText(get->Bytes(2)).Run())
+    return false;
+  for (const auto& [key, value] : spec.value()->labels) {
+    if (!statements_->delete_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
+  }
+  const int64_t now = Micros(now_());
+  return statements_->delete_group.Bind(gid).Run() && statements_->insert_garbage.Bind(gid).Run() &&
+         statements_->insert_purged.BindText(group).Bind(expires).Run() &&
+         statements_->forget_requests.Bind(now).Run() && statements_->forget_purged.Bind(now).Run() &&
+         SetMeta("next_gid", next_gid_) && SetMeta("next_seq", next_seq_);
+}
+
+Result<Void> WriteConnection::Purge(const std::string& group) {
+  if (!Begin()) return Fail();
+  const std::optional<Head> head = FindHead(group);
+  if (!head.has_value()) return Fail();
+  Error refused;
+  if (head->gid == 0) {
+    refused = journal::NotFound(group);
+  } else if (ForgetGroup(group, head->gid, &refused)) {
+    if (!Commit()) return Fail();
+    heads_.erase(group);
+    return Void{};
+  }
+  if (refused.message.empty()) return Fail();
+  if (!db_.Execute("ROLLBACK")) return Fail();
+  return refused;
+}
+
+void WriteConnection::CheckpointIfDue() {
+  // A failure costs nothing yet: the log holds everything, and the next commit that fails says why.
+  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) (void)db_.Checkpoint();
+}
+
+bool WriteConnection::CollectGarbage() {
+  if (!Begin()) return false;
+  int64_t gid = 0;
+  {
+    sqlite::Use next(statements_->next_garbage);
+    if (next->Next() == sqlite::Step::kRow && !next->IsNull(0)) gid = next->Int(0);
+  }
+  bool done = gid == 0;
+  if (!done) {
+    done = !statements_->collect_garbage.Bind(gid).Bind(kGarbageStep).Run() ||
+           (db_.changes() == 0 && !statements_->delete_garbage.Bind(gid).Run());
+  }
+  if (done && gid == 0) {
+    (void)db_.Execute("ROLLBACK");
+    return false;
+  }
+  if (done || !Commit()) {
+    (void)Fail();
+    return false;
+  }
+  return true;
+}
+
+}  // namespace covey

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/journal/journal.h"
+#include "server/journal/rules.h"
+#include "server/journal/sqlite.h"
+#include "server/journal/sqlite_open.h"
+
+namespace covey {
+
+// The one connection that writes: appends inside a transaction, ownership, purges. Used by one thread at a
+// time.
+//
+// Invariants:
+// 1. heads_ holds what the file holds; it is dropped when a transaction fails.
+// 2. Of a failed transaction nothing is in the file, now or after a restart. A COMMIT that failed to sync has
+// left
+//    frames in the log that recovery after a crash would take for good: they are overwritten (Fence) before
+//    anybody is told of the failure.
+// 3. gids and seqs are never used twice.
+//
+// Only this connection checkpoints: SQLite before 3.51.3 may damage a file that two connections write to and
+// checkpoint at the same instant.
+class WriteConnection {
+ public:
+  static Result<std::unique_ptr<WriteConnection>> Open(SqliteFile file, std::function<WallTime()> now);
+  ~WriteConnection();
+
+  // Appends: Begin, Write for each, Commit. When one of them fails: Abandon, which tells what to answer to
+  // every append since Begin.
+  bool Begin();
+  // The answer once the transaction is committed; nullopt: it is broken. Adds the size of what it writes to
+  // `bytes`.
+  std::optional<AppendResult> Write(const Append& append, size_t* bytes);
+  bool Commit();
+  AppendResult Abandon();
+
+  // Each is a transaction of its own.
+  Result<uint64_t> Acquire(const std::vector<std::string>& groups);
+  Result<Void> Purge(const std::string& group);
+  // Deletes some of the records of purged groups. False: none are left, or it failed.
+  bool CollectGarbage();
+
+  // Moves a log that has grown into the database; between transactions, once their answers are out.
+  void CheckpointIfDue();
+
+  uint64_t identity() const { return identity_; }
+
+ private:
+  struct Statements;
+  struct Head {
+    int64_t gid = 0;  // 0: no such group
+    uint64_t number = 0;
+  };
+
+  WriteConnection(SqliteFile file, std::function<WallTime()> now);
+
+  Result<Void> Connect();
+  std::optional<Head> FindHead(const std::string& group);
+  std::optional<journal::Standing> StandingOf(const Append& append, const Head& head);
+  bool InsertGroup(const Append& append, int64_t gid);
+  bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
+  bool UpdateGroup(const GroupSummary& summary, int64_t gid);
+  bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
+  bool ForgetGroup(const std::string& group, int64_t gid, Error* refused);
+  bool SetMeta(std::string_view key, int64_t value);
+  bool GetMeta(std::string_view key, int64_t* value);
+  bool Fence();
+  // Of a transaction that is no append: rolls back.
+  Error Fail();
+
+  // Constant after Open.
+  const SqliteFile file_;
+  const std::function<WallTime()> now_;
+  uint64_t identity_ = 0;
+
+  sqlite::Database db_;  // not open: the last reconnect failed
+  std::unique_ptr<Statements> statements_;
+  Error broken_;            // why Write or Begin failed
+  bool in_commit_ = false;  // a COMMIT failed
+  uint64_t newest_epoch_ = 0;
+  uint64_t owner_of_all_ = 0;
+  std::unordered_map<std::string, uint64_t> owners_;  // of groups with an owner of their own
+  int64_t next_gid_ = 1;
+  int64_t next_seq_ = 1;
+  int64_t fence_ = 0;
+  std::unordered_map<std::string, Head> heads_;
+  std::string buffer_;
+};
+
+}  // namespace covey
