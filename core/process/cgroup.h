@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/process/unique_fd.h"
+
+namespace covey {
+
+// One cgroup (version 2) directory that holds one tree of processes at a time.
+//
+// Thread safety: none of its own; whoever acquired it from the CgroupPool uses it.
+class Cgroup {
+ public:
+  // Of the directory: for CLONE_INTO_CGROUP.
+  int directory() const { return directory_.get(); }
+
+  // No process is in it or below it. A process that is ending counts until the kernel has let go of it.
+  bool Empty() const;
+  // Processes in it and below it, without zombies.
+  std::vector<int> Members() const;
+  // SIGKILL to every process in it and below it; without cgroup.kill (Linux before 5.14) one by one, so
+  // that it must be repeated until Empty().
+  void Kill() const;
+  // Opens cgroup.procs for a child that joins by itself.
+  UniqueFd OpenProcs() const;
+
+ private:
+  friend class CgroupPool;
+  Cgroup(std::string name, UniqueFd directory, UniqueFd events)
+      : name_(std::move(name)), directory_(std::move(directory)), events_(std::move(events)) {}
+
+  // Empty, not frozen, without cgroups below it and never killed: fit for another tree. Recent kernels (seen
+  // with 6.18) count the writes to cgroup.kill so as to catch forks that race with one, and take a child that
+  // is born (CLONE_INTO_CGROUP) in a cgroup whose count is not that of its parent's for such a fork: it dies
+  // at once.
+  bool Reusable() const;
+
+  std::string name_;
+  UniqueFd directory_;
+  mutable bool killed_ = false;
+  UniqueFd events_;  // cgroup.events, kept open: it is read once for each process that ends
+};
+
+// Makes the cgroups of one supervisor, below one directory `covey-<pid>-<n>` of its own.
+//
+// Lifetime: Open finds a place and removes what dead owners left there; the destructor removes the
+// directory and requires that every cgroup was released.
+// Thread safety: Acquire and Release may be called from any thread.
+//
+// Invariants:
+// 1. While the pool lives it holds an flock on its directory. A directory that can be locked has a dead
+//    owner: that is how stale ones are told, whatever pid namespace their owner lived in.
+// 2. A cgroup in free_ is empty, not frozen and has nothing below it.
+class CgroupPool {
+ public:
+  using Log = std::function<void(std::string_view)>;
+
+  // `root`: the directory to work below; empty: our own cgroup in the first cgroup2 mount that lets us.
+  // On failure the message says why cgroups cannot be used.
+  static Status Open(const std::string& root, const Log& log, std::unique_ptr<CgroupPool>* out);
+  ~CgroupPool();
+  CgroupPool(const CgroupPool&) = delete;
+  CgroupPool& operator=(const CgroupPool&) = delete;
+
+  // A free cgroup, else a new one; nullptr: errno says why.
+  std::unique_ptr<Cgroup> Acquire();
+  // Takes back a cgroup whose tree is gone; `reuse` false: only removes it.
+  void Release(std::unique_ptr<Cgroup> cgroup, bool reuse = true);
+
+  const std::string& path() const { return path_; }
+
+ private:
+  CgroupPool(std::string path, UniqueFd directory);
+  void Remove(std::unique_ptr<Cgroup> cgroup);
+
+  // Constant after construction.
+  const std::string path_;
+  const UniqueFd directory_;  // locked
+
+  Mutex mutex_;  // taken last; nothing is called under it but the file system
+  std::vector<std::unique_ptr<Cgroup>> free_ COVEY_GUARDED_BY(mutex_);
+  uint64_t made_ COVEY_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace covey

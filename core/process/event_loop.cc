@@ -1,0 +1,348 @@
+#include "core/process/event_loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "core/base/check.h"
+
+namespace covey {
+namespace {
+
+constexpr int kEventsAtOnce = 256;
+constexpr size_t kBufferSize = 64 * 1024;
+constexpr size_t kTailSize = 4 * 1024;
+constexpr int kPassesAtOnce = 16;
+constexpr std::chrono::milliseconds kLongestRetry(64);
+constexpr std::chrono::seconds kTidyInterval(1);
+constexpr std::chrono::hours kLongestGrace(24 * 365);
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+std::chrono::microseconds ToMicroseconds(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+void KeepTail(std::string* tail, size_t limit) {
+  if (tail->size() > limit) tail->erase(0, tail->size() - kTailSize);
+}
+
+}  // namespace
+
+EventLoop::EventLoop(TreeTracker* tracker, std::function<void(const Batch&)> forget)
+    : tracker_(tracker), forget_(std::move(forget)), buffer_(std::make_unique<char[]>(kBufferSize)) {}
+
+Status EventLoop::Open() {
+  epoll_.Reset(::epoll_create1(EPOLL_CLOEXEC));
+  wake_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll_ || !wake_ || !epoll_.LeaveStdio() || !wake_.LeaveStdio() ||
+      !Add(nullptr, kPidfd, wake_.get(), EPOLLIN)) {
+    return Status::Error("cannot make an event loop for processes: " + ErrnoText(errno));
+  }
+  tidy_at_ = Clock::now() + kTidyInterval;
+  return Status::Ok();
+}
+
+bool EventLoop::Add(const Supervised* process, Source source, int fd, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = reinterpret_cast<uint64_t>(process) | source;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void EventLoop::Drop(UniqueFd* fd) {
+  if (!*fd) return;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd->get(), nullptr);
+  fd->Reset();
+}
+
+void EventLoop::Watch(const std::shared_ptr<Supervised>& process) {
+  const SpawnedChild& child = process->child;
+  bool added = !child.stdin_pipe || Add(process.get(), kStdin, child.stdin_pipe.get(), EPOLLOUT);
+  added = added && Add(process.get(), kStdout, child.stdout_pipe.get(), EPOLLIN);
+  added = added && Add(process.get(), kStderr, child.stderr_pipe.get(), EPOLLIN);
+  // Last, for its event lets the loop close the others.
+  added = added && Add(process.get(), kPidfd, child.pidfd.get(), EPOLLIN);
+  if (!added) Post(Command::kUnwatchable, process);
+}
+
+void EventLoop::Post(Command command, std::shared_ptr<Supervised> process) {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    orders_.push_back({command, std::move(process)});
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) ::eventfd_write(wake_.get(), 1);
+}
+
+void EventLoop::Quit() {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    quit_ = true;
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) ::eventfd_write(wake_.get(), 1);
+}
+
+void EventLoop::Run() {
+  epoll_event events[kEventsAtOnce];
+  for (;;) {
+    const int timeout = Timeout();
+    const int n = ::epoll_wait(epoll_.get(), events, kEventsAtOnce, timeout);
+    COVEY_CHECK(n >= 0 || errno == EINTR);
+    tracker_->BeginBatch();
+    // Ends before orders: a process that has ended by itself is not stopped any more.
+    for (int i = 0; i < n; ++i) Dispatch(events[i].data.u64);
+    TakeOrders();
+    RingAlarms();
+    Bury();
+    MutexLock lock(mutex_);
+    if (quit_) break;
+  }
+  tracker_->Finish();
+}
+
+int EventLoop::Timeout() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = !orders_.empty();
+    if (woken_) return 0;
+  }
+  Clock::time_point next = Clock::time_point::max();
+  if (tracker_->NeedsTidying()) next = tidy_at_;
+  if (!alarms_.empty()) next = std::min(next, alarms_.begin()->first);
+  if (next == Clock::time_point::max()) return -1;
+  const auto rest = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+  return static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 60'000));
+}
+
+void EventLoop::Dispatch(uint64_t data) {
+  Supervised* process = reinterpret_cast<Supervised*>(data & ~kSourceMask);
+  if (process == nullptr) {
+    eventfd_t count = 0;
+    ::eventfd_read(wake_.get(), &count);
+    return;
+  }
+  if (process->gone) return;
+  switch (static_cast<Source>(data & kSourceMask)) {
+    case kStdin:
+      return FeedStdin(*process);
+    case kStdout:
+      return ReadOutput(*process, kStdout);
+    case kStderr:
+      return ReadOutput(*process, kStderr);
+    case kPidfd:
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, process->child.pidfd.get(), nullptr);
+      process->root_ended = true;
+      return Sweep(*process);
+  }
+}
+
+void EventLoop::TakeOrders() {
+  std::vector<Order> orders;
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+    orders.swap(orders_);
+  }
+  for (const Order& order : orders) {
+    if (!order.process->gone) Obey(order.command, *order.process);
+  }
+}
+
+void EventLoop::Obey(Command command, Supervised& process) {
+  switch (command) {
+    case Command::kStop:
+      return Stop(process);
+    case Command::kKill:
+      return Kill(process);
+    case Command::kCancelled:
+      process.result.kind = ProcessResult::Kind::kCancelled;
+      process.result.message = "stopped before it was started";
+      process.gone = true;
+      buried_.push_back(&process);
+      return process.listener->OnGone(process.result);
+    case Command::kUnwatchable:
+      process.result.message = "killed, as it could not be watched: " + ErrnoText(ENOMEM);
+      Kill(process);
+      // No event will tell of the end: sweeping finds out.
+      process.root_ended = true;
+      return Sweep(process);
+  }
+}
+
+void EventLoop::RingAlarms() {
+  const Clock::time_point now = Clock::now();
+  while (!alarms_.empty() && alarms_.begin()->first <= now) {
+    Supervised& process = *alarms_.begin()->second;
+    ClearAlarm(process);
+    if (process.root_ended) {
+      Sweep(process);
+    } else {
+      Kill(process);
+    }
+  }
+  if (tracker_->NeedsTidying() && tidy_at_ <= now) {
+    tidy_at_ = now + kTidyInterval;
+    tracker_->Tidy();
+  }
+}
+
+void EventLoop::Bury() {
+  if (buried_.empty()) return;
+  forget_(buried_);
+  buried_.clear();
+}
+
+void EventLoop::FeedStdin(Supervised& process) {
+  UniqueFd& pipe = process.child.stdin_pipe;
+  if (!pipe) return;
+  const std::string& bytes = process.spec->stdin_bytes;
+  size_t& written = process.child.stdin_written;
+  const ssize_t n =
+      ::write(pipe.get(), bytes.data() + written, std::min(bytes.size() - written, kBufferSize));
+  if (n > 0) written += static_cast<size_t>(n);
+  const bool failed = n < 0 && errno != EAGAIN && errno != EINTR;
+  // EPIPE among others: a process need not read its stdin.
+  if (failed || written == bytes.size()) Drop(&pipe);
+}
+
+UniqueFd& EventLoop::Pipe(Supervised& process, Source source) {
+  return source == kStdout ? process.child.stdout_pipe : process.child.stderr_pipe;
+}
+
+void EventLoop::ReadOutput(Supervised& process, Source source) {
+  UniqueFd& pipe = Pipe(process, source);
+  if (!pipe) return;
+  const ssize_t n = ::read(pipe.get(), buffer_.get(), kBufferSize);
+  if (n > 0) return Deliver(process, source, static_cast<size_t>(n));
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  Drop(&pipe);
+}
+
+void EventLoop::Deliver(Supervised& process, Source source, size_t size) {
+  const std::string_view bytes(buffer_.get(), size);
+  if (source == kStderr) {
+    process.result.stderr_tail.append(bytes.substr(size - std::min(size, kTailSize)));
+    KeepTail(&process.result.stderr_tail, 2 * kTailSize);
+  }
+  process.listener->OnOutput(source == kStdout ? OutputStream::kStdout : OutputStream::kStderr, bytes);
+}
+
+// What is in the pipe now and not more: its other end may have been handed to a process outside the tree.
+void EventLoop::DrainOutput(Supervised& process, Source source) {
+  UniqueFd& pipe = Pipe(process, source);
+  if (!pipe) return;
+  int left = 0;
+  ::ioctl(pipe.get(), FIONREAD, &left);
+  while (left > 0) {
+    const ssize_t n = ::read(pipe.get(), buffer_.get(), std::min(kBufferSize, static_cast<size_t>(left)));
+    if (n <= 0) break;
+    left -= static_cast<int>(n);
+    Deliver(process, source, static_cast<size_t>(n));
+  }
+  Drop(&pipe);
+}
+
+void EventLoop::Stop(Supervised& process) {
+  if (process.stopping || process.root_ended) return;
+  const ProcessSpec& spec = *process.spec;
+  if (spec.grace.count() <= 0 || spec.stop_signal == SIGKILL) return Kill(process);
+  process.stopping = true;
+  tracker_->Remember(process.tree);
+  // To the group of the root: what a shell runs in the foreground or the background gets it too. The root
+  // is not reaped yet, so the number is its own. Only a bad signal number can fail.
+  if (::kill(-process.tree.root, spec.stop_signal) != 0) return Kill(process);
+  // A suspended process must run to receive it.
+  ::kill(-process.tree.root, SIGCONT);
+  process.result.stopped = true;
+  SetAlarm(process, Clock::now() + std::min<std::chrono::nanoseconds>(spec.grace, kLongestGrace));
+  process.listener->OnStopDelivered(spec.stop_signal);
+}
+
+void EventLoop::Kill(Supervised& process) {
+  if (process.killed || process.root_ended) return;
+  ClearAlarm(process);
+  process.stopping = true;
+  process.killed = true;
+  process.result.forced = true;
+  tracker_->Kill(process.tree);
+  process.listener->OnKilled();
+}
+
+void EventLoop::Sweep(Supervised& process) {
+  bool gone = false;
+  bool killed = false;
+  // What is killed now may have left children since it was found: no pause until nothing new is found.
+  for (int pass = 0; pass < kPassesAtOnce; ++pass) {
+    if (pass > 0) tracker_->BeginBatch();
+    const TreeTracker::Sweep sweep = tracker_->SweepLeftovers(process.tree);
+    // Those that a kill of the whole tree has left dying are no leftovers.
+    if (!process.result.forced) process.result.leftovers_killed += sweep.killed;
+    killed = killed || sweep.killed > 0;
+    gone = sweep.gone;
+    if (gone || sweep.killed == 0) break;
+  }
+  if (killed && !std::exchange(process.killed, true)) process.listener->OnKilled();
+  if (gone && Reap(process)) return Finish(process);
+  SetAlarm(process, Clock::now() + process.retry);
+  process.retry = std::min(2 * process.retry, kLongestRetry);
+}
+
+// False: it cannot be reaped yet, as when a debugger still holds it.
+bool EventLoop::Reap(Supervised& process) {
+  siginfo_t info{};
+  rusage usage{};
+  ProcessResult& result = process.result;
+  // Not waitid(3), which has no place for the usage.
+  if (::syscall(SYS_waitid, P_PIDFD, process.child.pidfd.get(), &info, WEXITED | WNOHANG, &usage) != 0) {
+    result.kind = ProcessResult::Kind::kLost;
+    result.message = "how it ended is not known: " + ErrnoText(errno);
+    return true;
+  }
+  if (info.si_pid == 0) return false;
+  result.kind = info.si_code == CLD_EXITED ? ProcessResult::Kind::kExited : ProcessResult::Kind::kSignalled;
+  result.code = info.si_status;
+  result.user_time = ToMicroseconds(usage.ru_utime);
+  result.system_time = ToMicroseconds(usage.ru_stime);
+  result.max_resident_kib = usage.ru_maxrss;
+  return true;
+}
+
+void EventLoop::Finish(Supervised& process) {
+  ClearAlarm(process);
+  DrainOutput(process, kStdout);
+  DrainOutput(process, kStderr);
+  Drop(&process.child.stdin_pipe);
+  Drop(&process.child.pidfd);
+  KeepTail(&process.result.stderr_tail, kTailSize);
+  tracker_->Release(process.tree);
+  process.gone = true;
+  buried_.push_back(&process);
+  process.listener->OnGone(process.result);
+}
+
+void EventLoop::SetAlarm(Supervised& process, Clock::time_point at) {
+  ClearAlarm(process);
+  process.alarm = at;
+  alarms_.emplace(at, &process);
+}
+
+void EventLoop::ClearAlarm(Supervised& process) {
+  if (!process.alarm) return;
+  alarms_.erase({*process.alarm, &process});
+  process.alarm.reset();
+}
+
+}  // namespace covey

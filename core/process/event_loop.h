@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/process/supervised.h"
+#include "core/process/tree_tracker.h"
+#include "core/process/unique_fd.h"
+
+namespace covey {
+
+// The one loop for all processes: drains their output, feeds their stdin, carries out stops, notices their
+// ends and sees to it that nothing of their trees is left.
+//
+// Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> swept until the tree
+// is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch.
+//
+// Thread safety: Watch and Post may be called from any thread; the rest happens on the thread that is in Run.
+//
+// Invariants:
+// 1. The root is reaped only after the rest of its tree is gone: until then its pid names its session and
+// group.
+// 2. A descriptor leaves the epoll set before it is closed, so no event can name a process that is forgotten.
+// 3. A read takes at most one buffer at a time: a process that writes without end delays others by no more.
+class EventLoop {
+ public:
+  enum class Command : uint8_t {
+    kStop,
+    kKill,
+    kCancelled,    // it was never started
+    kUnwatchable,  // it was started, and Watch failed
+  };
+  using Batch = std::vector<Supervised*>;
+
+  // `tracker` must outlive the loop. `forget` is called with the processes that are gone, after each batch.
+  EventLoop(TreeTracker* tracker, std::function<void(const Batch&)> forget);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  Status Open();
+
+  // Hands over a process that has been started: its events arrive from now on. One whose events cannot be had
+  // (no memory for them) is killed.
+  void Watch(const std::shared_ptr<Supervised>& process);
+  void Post(Command command, std::shared_ptr<Supervised> process) COVEY_EXCLUDES(mutex_);
+
+  // Until Quit.
+  void Run();
+  // May be called once every process is forgotten.
+  void Quit() COVEY_EXCLUDES(mutex_);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // What of a process an event is about; kept in the low bits of its address.
+  enum Source : uint64_t { kPidfd = 0, kStdin = 1, kStdout = 2, kStderr = 3 };
+  static constexpr uint64_t kSourceMask = 3;
+
+  struct Order {
+    Command command;
+    std::shared_ptr<Supervised> process;
+  };
+
+  bool Add(const Supervised* process, Source source, int fd, uint32_t events);
+  void Drop(UniqueFd* fd);
+  int Timeout() COVEY_EXCLUDES(mutex_);
+  void Dispatch(uint64_t data);
+  void Obey(Command command, Supervised& process);
+  void TakeOrders() COVEY_EXCLUDES(mutex_);
+  void RingAlarms();
+  void Bury();
+
+  void FeedStdin(Supervised& process);
+  void ReadOutput(Supervised& process, Source source);
+  void Deliver(Supervised& process, Source source, size_t size);
+  void DrainOutput(Supervised& process, Source source);
+  UniqueFd& Pipe(Supervised& process, Source source);
+
+  void Stop(Supervised& process);
+  void Kill(Supervised& process);
+  void Sweep(Supervised& process);
+  void Finish(Supervised& process);
+  bool Reap(Supervised& process);
+
+  void SetAlarm(Supervised& process, Clock::time_point at);
+  void ClearAlarm(Supervised& process);
+
+  // Constant after Open.
+  TreeTracker* const tracker_;
+  const std::function<void(const Batch&)> forget_;
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  std::unique_ptr<char[]> buffer_;
+
+  // The loop's alone.
+  std::set<std::pair<Clock::time_point, Supervised*>> alarms_;
+  Clock::time_point tidy_at_;
+  Batch buried_;
+
+  Mutex mutex_;  // taken last
+  std::vector<Order> orders_ COVEY_GUARDED_BY(mutex_);
+  bool woken_ COVEY_GUARDED_BY(mutex_) = false;  // the loop will look at orders_ before it sleeps again
+  bool quit_ COVEY_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace covey

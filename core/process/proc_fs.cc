@@ -1,0 +1,165 @@
+#include "core/process/proc_fs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "core/process/unique_fd.h"
+
+namespace covey::procfs {
+namespace {
+
+constexpr unsigned kKernelThread = 0x00200000;  // PF_KTHREAD of the kernel's include/linux/sched.h
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+// Calls `each` with every entry of `path` that is a number.
+template <typename Each>
+void ForEachNumber(const char* path, Each each) {
+  Directory directory(::opendir(path));
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    char* end = nullptr;
+    const long number = std::strtol(entry->d_name, &end, 10);
+    if (end != entry->d_name && *end == '\0') each(static_cast<pid_t>(number));
+  }
+}
+
+void AppendNumbers(const std::string& text, std::vector<pid_t>* out) {
+  const char* at = text.c_str();
+  for (;;) {
+    char* end = nullptr;
+    const long number = std::strtol(at, &end, 10);
+    if (end == at) return;
+    out->push_back(static_cast<pid_t>(number));
+    at = end;
+  }
+}
+
+}  // namespace
+
+std::string ReadFile(const char* path) {
+  std::string text;
+  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+std::optional<Stat> ReadStat(pid_t pid) {
+  char path[40];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
+  const std::string text = ReadFile(path);
+  // The name is in parentheses and may itself hold parentheses and spaces: its end is the last one.
+  const size_t open = text.find('(');
+  const size_t close = text.rfind(')');
+  if (open == std::string::npos || close == std::string::npos || close < open) return std::nullopt;
+  Stat stat;
+  stat.pid = pid;
+  stat.name = text.substr(open + 1, close - open - 1);
+  int parent = 0, group = 0, session = 0, threads = 0;
+  unsigned flags = 0;
+  unsigned long long start = 0, environment_end = 0;
+  // Fields 3 to 51 of proc(5).
+  const int fields =
+      std::sscanf(text.c_str() + close + 1,
+                  " %c %d %d %d %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d %*s %llu %*s %*s %*s "
+                  "%*s %*s %*s %*s %*s "
+                  "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                  &stat.state, &parent, &group, &session, &flags, &threads, &start, &environment_end);
+  if (fields != 8 || (flags & kKernelThread) != 0) return std::nullopt;
+  stat.parent = parent;
+  stat.session = session;
+  stat.threads = threads;
+  stat.start_ticks = start;
+  stat.has_memory = environment_end != 0;
+  return stat;
+}
+
+std::vector<pid_t> ListPids() {
+  std::vector<pid_t> pids;
+  ForEachNumber("/proc", [&](pid_t pid) { pids.push_back(pid); });
+  return pids;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  std::vector<pid_t> children;
+  // Kernels built without CONFIG_PROC_CHILDREN lack the file; there the parents have to be asked for.
+  static const bool has_children_file = ::access("/proc/thread-self/children", R_OK) == 0;
+  if (!has_children_file) {
+    for (const pid_t other : ListPids()) {
+      const std::optional<Stat> stat = ReadStat(other);
+      if (stat && stat->parent == pid) children.push_back(other);
+    }
+    return children;
+  }
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/task", static_cast<int>(pid));
+  ForEachNumber(path, [&](pid_t thread) {
+    std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", static_cast<int>(pid),
+                  static_cast<int>(thread));
+    AppendNumbers(ReadFile(path), &children);
+  });
+  return children;
+}
+
+std::string ReadEnvironment(pid_t pid) {
+  char path[40];
+  std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(pid));
+  if (::access(path, R_OK) != 0) return {};
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    std::string environment = ReadFile(path);
+    if (!environment.empty()) return environment;
+    const std::optional<Stat> stat = ReadStat(pid);
+    if (!stat || stat->dead() || stat->has_memory) return {};
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return {};
+}
+
+std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name) {
+  while (!environment.empty()) {
+    const std::string_view entry = environment.substr(0, environment.find('\0'));
+    if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name)) {
+      return entry.substr(name.size() + 1);
+    }
+    environment.remove_prefix(std::min(entry.size() + 1, environment.size()));
+  }
+  return std::nullopt;
+}
+
+uint64_t NowTicks() {
+  static const uint64_t ticks_per_second = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * ticks_per_second +
+         static_cast<uint64_t>(now.tv_nsec) * ticks_per_second / 1'000'000'000;
+}
+
+bool KillExactly(pid_t pid, uint64_t start_ticks) {
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return false;
+  // The pidfd pins whoever has the pid now; only then is it worth asking who that is.
+  const std::optional<Stat> now = ReadStat(pid);
+  if (!now || now->dead() || now->start_ticks != start_ticks) return false;
+  return ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
+}
+
+}  // namespace covey::procfs

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace covey::procfs {
+
+// What /proc says of one process at one moment. A pid alone names nobody for long: (pid, start_ticks) does.
+struct Stat {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t session = 0;
+  char state = '?';
+  int threads = 0;
+  uint64_t start_ticks = 0;  // clock ticks from boot to its start
+  bool has_memory = false;   // false while it ends, while it executes a program, and for who may not know
+  std::string name;          // at most 15 bytes
+
+  // No program runs in it any more. (A process whose first thread alone has ended is shown as a zombie too.)
+  bool dead() const { return (state == 'Z' || state == 'X') && threads <= 1; }
+};
+
+// Nothing when there is no such process, and for threads of the kernel.
+std::optional<Stat> ReadStat(pid_t pid);
+
+// Every pid of this pid namespace, in the order of /proc.
+std::vector<pid_t> ListPids();
+
+// The children of all threads of `pid`, zombies included.
+std::vector<pid_t> ChildrenOf(pid_t pid);
+
+// The environment that `pid` was started with, entries ended by NUL; empty when it may not be read, and for
+// zombies.
+std::string ReadEnvironment(pid_t pid);
+
+// The value of `name` in such an environment.
+std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name);
+
+// Now, on the scale of Stat::start_ticks, rounded down: what starts from now on has at least this value.
+uint64_t NowTicks();
+
+// Sends SIGKILL to the process that has `pid` and started at `start_ticks`, and to no other that may have
+// got the pid since. True when it was sent to a living process.
+bool KillExactly(pid_t pid, uint64_t start_ticks);
+
+// The whole of a small file, read in one go from its start; empty on errors.
+std::string ReadFile(const char* path);
+
+}  // namespace covey::procfs

@@ -1,0 +1,249 @@
+#include "core/process/spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "core/process/child.h"
+
+namespace covey {
+namespace {
+
+// Where execvp(3) looks when there is no PATH.
+constexpr std::string_view kDefaultPath = "/bin:/usr/bin";
+// What the pipe of a child's stdin takes at once: this much is written before the child exists.
+constexpr size_t kPipeCapacity = 64 * 1024;
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+bool OpenPipe(Pipe* pipe) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) return false;
+  pipe->read.Reset(fds[0]);
+  pipe->write.Reset(fds[1]);
+  return pipe->read.LeaveStdio() && pipe->write.LeaveStdio();
+}
+
+bool NonBlocking(const UniqueFd& fd) { return ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0; }
+
+// The first NUL in `text` would end it for the kernel, and something else would run than was asked for.
+bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+std::optional<SpawnError> Check(const ProcessSpec& spec) {
+  if (spec.argv.empty()) return SpawnError{126, "cannot start a process: argv is empty"};
+  if (std::any_of(spec.argv.begin(), spec.argv.end(), HasNul)) {
+    return SpawnError{126, "cannot start a process: an argument contains a NUL byte"};
+  }
+  for (const auto& [name, value] : spec.env) {
+    if (HasNul(name) || HasNul(value)) {
+      return SpawnError{126, "cannot start a process: an environment variable contains a NUL byte"};
+    }
+  }
+  if (HasNul(spec.working_dir))
+    return SpawnError{126, "cannot start a process: working_dir contains a NUL byte"};
+  return std::nullopt;
+}
+
+SpawnError Explain(ChildStep step, int error, const ProcessSpec& spec) {
+  const std::string start = "cannot start '" + spec.argv[0] + "': ";
+  switch (step) {
+    case ChildStep::kExec:
+      return {error == ENOENT || error == ENOTDIR ? 127 : 126, start + ErrnoText(error)};
+    case ChildStep::kWorkingDir:
+      return {126, start + "working directory '" + spec.working_dir + "': " + ErrnoText(error)};
+    case ChildStep::kCgroup:
+      return {126, start + "joining its cgroup: " + ErrnoText(error)};
+    case ChildStep::kLimits:
+      return {126, start + "limiting its open files: " + ErrnoText(error)};
+    case ChildStep::kDescriptors:
+    case ChildStep::kStdio:
+      return {126, start + "its file descriptors: " + ErrnoText(error)};
+    case ChildStep::kNone:
+      break;
+  }
+  return {126, start + "its parent is ending"};
+}
+
+}  // namespace
+
+Spawner::Spawner(const Options& options)
+    : options_(options), way_(options.way), share_descriptors_(options.share_descriptors) {}
+
+Status Spawner::Probe(const Cgroup* cgroup) {
+  if (!stack_.ok()) return Status::Error("no memory for the stack of a child");
+  null_.Reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null_ || !null_.LeaveStdio()) return Status::Error("cannot open /dev/null: " + ErrnoText(errno));
+  for (UniqueFd& slot : slots_) {
+    slot.Reset(::fcntl(null_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    if (!slot) return Status::Error("no file descriptor for a child: " + ErrnoText(errno));
+    highest_slot_ = std::max(highest_slot_, slot.get());
+  }
+  // Closes nothing: there are no such descriptors. Linux before 5.11 lacks the flag, before 5.9 the call.
+  if (::syscall(SYS_close_range, ~0U, ~0U, 2 /* CLOSE_RANGE_UNSHARE */) != 0) share_descriptors_ = false;
+
+  std::string why = "no way to clone";
+  for (const CloneWay way : {CloneWay::kClone3, CloneWay::kClone, CloneWay::kCloneThenOpen}) {
+    if (way < way_) continue;
+    if (Try(way, cgroup, &why)) {
+      way_ = way;
+      return Status::Ok();
+    }
+  }
+  return Status::Error(why);
+}
+
+bool Spawner::Try(CloneWay way, const Cgroup* cgroup, std::string* why) {
+  ChildPlan plan;
+  UniqueFd procs;
+  if (cgroup != nullptr && way != CloneWay::kClone3) {
+    procs = cgroup->OpenProcs();
+    if (!procs) {
+      *why = "cgroup.procs cannot be written: " + ErrnoText(errno);
+      return false;
+    }
+    plan.cgroup_procs = procs.get();
+  }
+  const int directory = cgroup != nullptr && !procs ? cgroup->directory() : -1;
+  Clone clone = CloneVfork(way, stack_, false, directory, &RunProbe, &plan);
+  if (clone.pid < 0) {
+    *why = "clone: " + ErrnoText(clone.error);
+    return false;
+  }
+  siginfo_t info{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(clone.pidfd.get()), &info, WEXITED) != 0) {
+    *why = "waitid on a pidfd: " + ErrnoText(errno);
+    ::waitpid(clone.pid, nullptr, 0);
+    return false;
+  }
+  if (info.si_code != CLD_EXITED || info.si_status != 0) {
+    *why = "a child cannot join its cgroup: " + ErrnoText(plan.failed_errno);
+    return false;
+  }
+  return true;
+}
+
+void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra) {
+  argv_.clear();
+  for (const std::string& argument : spec.argv) argv_.push_back(const_cast<char*>(argument.c_str()));
+  argv_.push_back(nullptr);
+
+  std::string_view path = kDefaultPath;
+  bool has_path = false;
+  size_t count = 0;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    if (environment_.size() == count) environment_.emplace_back();
+    environment_[count++].assign(name).append(1, '=').append(value);
+  };
+  for (const auto& [name, value] : spec.env) {
+    if (!extra.first.empty() && name == extra.first) continue;
+    if (name == "PATH" && !has_path) {
+      path = value;
+      has_path = true;
+    }
+    add(name, value);
+  }
+  if (!extra.first.empty()) add(extra.first, extra.second);
+  envp_.clear();
+  for (size_t i = 0; i < count; ++i) envp_.push_back(environment_[i].data());
+  envp_.push_back(nullptr);
+
+  candidates_.clear();
+  const std::string& program = spec.argv[0];
+  if (program.empty() || program.find('/') != std::string::npos) {
+    candidates_.push_back(program);
+  } else {
+    for (size_t begin = 0; begin <= path.size();) {
+      const size_t end = std::min(path.find(':', begin), path.size());
+      const std::string_view directory = path.substr(begin, end - begin);
+      // An empty entry is the working directory.
+      candidates_.push_back(directory.empty() ? program : std::string(directory) + "/" + program);
+      begin = end + 1;
+    }
+  }
+  candidate_pointers_.clear();
+  for (const std::string& candidate : candidates_) candidate_pointers_.push_back(candidate.c_str());
+  candidate_pointers_.push_back(nullptr);
+}
+
+bool Spawner::FillSlot(int index, int fd) { return ::dup3(fd, slots_[index].get(), O_CLOEXEC) >= 0; }
+
+void Spawner::EmptySlots() {
+  for (int index = 0; index < 3; ++index) FillSlot(index, null_.get());
+}
+
+std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
+                                         const std::pair<std::string, std::string>& extra,
+                                         const Cgroup* cgroup, SpawnedChild* child) {
+  if (std::optional<SpawnError> error = Check(spec)) return error;
+  const auto failed = [&](const char* what, int error) {
+    return SpawnError{126, "cannot start '" + spec.argv[0] + "': " + what + ": " + ErrnoText(error)};
+  };
+
+  Pipe in, out, err;
+  if ((!spec.stdin_bytes.empty() && !OpenPipe(&in)) || !OpenPipe(&out) || !OpenPipe(&err)) {
+    return failed("pipes", errno);
+  }
+  if (!NonBlocking(out.read) || !NonBlocking(err.read)) return failed("pipes", errno);
+  if (in.write) {
+    if (!NonBlocking(in.write)) return failed("pipes", errno);
+    const ssize_t n =
+        ::write(in.write.get(), spec.stdin_bytes.data(), std::min(spec.stdin_bytes.size(), kPipeCapacity));
+    child->stdin_written = n > 0 ? static_cast<size_t>(n) : 0;
+    if (child->stdin_written == spec.stdin_bytes.size()) in.write.Reset();
+  }
+
+  PrepareArguments(spec, extra);
+  ChildPlan plan;
+  plan.candidates = candidate_pointers_.data();
+  plan.argv = argv_.data();
+  plan.envp = envp_.data();
+  if (!spec.working_dir.empty()) plan.working_dir = spec.working_dir.c_str();
+  plan.parent = ::getpid();
+  if (options_.open_files) {
+    plan.set_open_files = ::getrlimit(RLIMIT_NOFILE, &plan.open_files) == 0;
+    plan.open_files.rlim_cur = std::min(*options_.open_files, plan.open_files.rlim_max);
+  }
+  UniqueFd procs;
+  if (cgroup != nullptr && way_ != CloneWay::kClone3) {
+    procs = cgroup->OpenProcs();
+    if (!procs) return failed("joining its cgroup", errno);
+    plan.cgroup_procs = procs.get();
+  }
+  const int directory = cgroup != nullptr && !procs ? cgroup->directory() : -1;
+
+  // dup3 onto a descriptor that is open cannot run out of descriptors.
+  if (in.read) FillSlot(0, in.read.get());
+  FillSlot(1, out.write.get());
+  FillSlot(2, err.write.get());
+  for (int index = 0; index < 3; ++index) plan.stdio[index] = slots_[index].get();
+  if (share_descriptors_) plan.keep_up_to = std::max(highest_slot_, procs.get());
+
+  Clone clone = CloneVfork(way_, stack_, share_descriptors_, directory, &RunChild, &plan);
+  EmptySlots();
+  if (clone.pid < 0) return failed("clone", clone.error);
+  if (!clone.pidfd.LeaveStdio() || plan.failed_errno != 0) {
+    const int error = errno;
+    if (plan.failed_errno == 0) ::kill(-clone.pid, SIGKILL);
+    ::waitpid(clone.pid, nullptr, 0);
+    if (plan.failed_errno == 0) return failed("pidfd", error);
+    return Explain(plan.failed_step, plan.failed_errno, spec);
+  }
+  child->pid = clone.pid;
+  child->pidfd = std::move(clone.pidfd);
+  child->stdin_pipe = std::move(in.write);
+  child->stdout_pipe = std::move(out.read);
+  child->stderr_pipe = std::move(err.read);
+  return std::nullopt;
+}
+
+}  // namespace covey

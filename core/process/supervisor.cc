@@ -1,0 +1,354 @@
+#include "core/process/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/base/check.h"
+#include "core/base/mutex.h"
+#include "core/process/adopted_orphans.h"
+#include "core/process/event_loop.h"
+#include "core/process/proc_fs.h"
+#include "core/process/spawner.h"
+#include "core/process/supervised.h"
+#include "core/process/tree_tracker.h"
+
+namespace covey {
+namespace {
+
+// The supervisors of this program: one that adopts orphans must be alone, for it cannot know the trees of
+// others.
+Mutex g_residents_mutex;
+int g_residents COVEY_GUARDED_BY(g_residents_mutex) = 0;
+bool g_adopter COVEY_GUARDED_BY(g_residents_mutex) = false;
+
+bool MoveIn(bool adopts) {
+  MutexLock lock(g_residents_mutex);
+  if (g_adopter || (adopts && g_residents > 0)) return false;
+  ++g_residents;
+  g_adopter = adopts;
+  return true;
+}
+
+void MoveOut() {
+  MutexLock lock(g_residents_mutex);
+  --g_residents;
+  g_adopter = false;
+}
+
+bool IsSubreaper() {
+  int value = 0;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &value) == 0 && value != 0;
+}
+
+// A thread that no signal of the program goes to, and whose children start with every signal blocked.
+std::thread StartQuietThread(std::function<void()> run) {
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(run));
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+}  // namespace
+
+class ProcessSupervisor::Impl {
+ public:
+  Impl(const Options& options, bool adopts)
+      : options_(options), adopts_(adopts), spawner_({.open_files = options.open_files}) {}
+
+  ~Impl() {
+    if (loop_thread_.joinable()) ShutDown();
+    tracker_.reset();
+    if (made_subreaper_) ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    MoveOut();
+  }
+
+  Status Open() {
+    struct sigaction action {};
+    if (::sigaction(SIGCHLD, nullptr, &action) == 0 &&
+        (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0)) {
+      return Status::Error("SIGCHLD is ignored: how children end could not be known");
+    }
+    if (options_.become_subreaper && adopts_ && !IsSubreaper()) {
+      if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+        return Status::Error("cannot become a subreaper: " + std::generic_category().message(errno));
+      }
+      made_subreaper_ = true;
+    }
+    if (Status status = OpenTracker(); !status) return status;
+    loop_.emplace(tracker_.get(), [this](const EventLoop::Batch& gone) { Forget(gone); });
+    if (Status status = loop_->Open(); !status) return status;
+    loop_thread_ = StartQuietThread([this] { loop_->Run(); });
+    spawn_thread_ = StartQuietThread([this] { SpawnUntilClosed(); });
+    return Status::Ok();
+  }
+
+  ProcessId Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
+                  std::shared_ptr<ProcessListener> listener) {
+    auto process = std::make_shared<Supervised>();
+    process->spec = std::move(spec);
+    process->listener = std::move(listener);
+    process->tree.token = std::move(token);
+    bool wake = false;
+    bool cancelled = false;
+    ProcessId id = 0;
+    {
+      MutexLock lock(mutex_);
+      id = ++last_id_;
+      process->id = id;
+      process->tree.id = id;
+      processes_.emplace(id, process);
+      cancelled = closing_;
+      if (!cancelled) {
+        queue_.push_back(process);
+        wake = std::exchange(spawner_idle_, false);
+      }
+    }
+    if (cancelled) loop_->Post(EventLoop::Command::kCancelled, std::move(process));
+    if (wake) queued_.NotifyOne();
+    return id;
+  }
+
+  void Ask(ProcessId id, Supervised::Wanted wanted) {
+    std::shared_ptr<Supervised> process;
+    EventLoop::Command command;
+    {
+      MutexLock lock(mutex_);
+      const auto found = processes_.find(id);
+      if (found == processes_.end()) return;
+      if (!AskLocked(*found->second, wanted, &command)) return;
+      process = found->second;
+    }
+    loop_->Post(command, std::move(process));
+  }
+
+  const std::string& mechanism() const { return mechanism_; }
+
+ private:
+  Status OpenTracker() {
+    std::string why = "switched off";
+    if (options_.use_cgroups) {
+      std::unique_ptr<CgroupPool> pool;
+      Status status = CgroupPool::Open(options_.cgroup_root, options_.log, &pool);
+      if (status) {
+        std::unique_ptr<Cgroup> cgroup = pool->Acquire();
+        status = cgroup != nullptr
+                     ? spawner_.Probe(cgroup.get())
+                     : Status::Error("cannot make a cgroup: " + std::generic_category().message(errno));
+        if (cgroup != nullptr) pool->Release(std::move(cgroup));
+      }
+      if (status) {
+        tracker_ = MakeCgroupTracker(std::move(pool), adopts_);
+        mechanism_ = tracker_->Describe();
+        return Status::Ok();
+      }
+      why = status.message();
+    }
+    if (Status status = spawner_.Probe(nullptr); !status) return status;
+    tracker_ = adopts_ ? MakeAdoptingTracker(options_.token_variable, options_.log)
+                       : MakeWalkTracker(options_.token_variable);
+    mechanism_ = tracker_->Describe() + " (no cgroups: " + why + ")";
+    return Status::Ok();
+  }
+
+  // True: `command` is to be posted to the loop, after the lock.
+  bool AskLocked(Supervised& process, Supervised::Wanted wanted, EventLoop::Command* command)
+      COVEY_REQUIRES(mutex_) {
+    switch (process.phase) {
+      case Supervised::Phase::kQueued:
+        // The spawning thread leaves out what is cancelled when it comes to it.
+        process.phase = Supervised::Phase::kCancelled;
+        *command = EventLoop::Command::kCancelled;
+        return true;
+      case Supervised::Phase::kSpawning:
+        process.wanted = std::max(process.wanted, wanted);
+        return false;
+      case Supervised::Phase::kWatched:
+        *command =
+            wanted == Supervised::Wanted::kKill ? EventLoop::Command::kKill : EventLoop::Command::kStop;
+        return true;
+      case Supervised::Phase::kCancelled:
+        return false;
+    }
+    return false;
+  }
+
+  void SpawnUntilClosed() {
+    for (;;) {
+      std::shared_ptr<Supervised> process;
+      {
+        MutexLock lock(mutex_);
+        while (queue_.empty()) {
+          if (closed_) return;
+          spawner_idle_ = true;
+          queued_.Wait(mutex_);
+        }
+        spawner_idle_ = false;
+        process = std::move(queue_.front());
+        queue_.pop_front();
+        if (process->phase != Supervised::Phase::kQueued) continue;
+        process->phase = Supervised::Phase::kSpawning;
+      }
+      Spawn(process);
+    }
+  }
+
+  void Spawn(const std::shared_ptr<Supervised>& process) {
+    Tree& tree = process->tree;
+    tree.start_ticks = procfs::NowTicks();
+    std::optional<SpawnError> error;
+    if (tracker_->Prepare(tree)) {
+      const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
+                                                      tree.token);
+      error = spawner_.Spawn(*process->spec, extra, tree.cgroup.get(), &process->child);
+      if (error) tracker_->Abandon(tree);
+    } else {
+      error = SpawnError{126, "no cgroup for a process: " + std::generic_category().message(errno)};
+    }
+    if (error) {
+      process->result.kind = ProcessResult::Kind::kStartFailed;
+      process->result.code = error->code;
+      process->result.message = std::move(error->message);
+      process->listener->OnGone(process->result);
+      Forget({process.get()});
+      return;
+    }
+    tree.root = process->child.pid;
+    tree.root_pidfd = process->child.pidfd.get();
+    tracker_->Started(tree);
+    process->listener->OnStarted(tree.root);
+    Supervised::Wanted wanted;
+    {
+      MutexLock lock(mutex_);
+      process->phase = Supervised::Phase::kWatched;
+      wanted = process->wanted;
+    }
+    if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Command::kStop, process);
+    if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Command::kKill, process);
+    loop_->Watch(process);
+  }
+
+  void Forget(const EventLoop::Batch& gone) {
+    std::vector<std::shared_ptr<Supervised>> dead;
+    bool empty = false;
+    {
+      MutexLock lock(mutex_);
+      for (const Supervised* process : gone) {
+        const auto found = processes_.find(process->id);
+        dead.push_back(std::move(found->second));
+        processes_.erase(found);
+      }
+      empty = closing_ && processes_.empty();
+      if (empty) emptied_.NotifyAll();
+    }
+  }
+
+  void ShutDown() {
+    std::vector<std::pair<EventLoop::Command, std::shared_ptr<Supervised>>> orders;
+    {
+      MutexLock lock(mutex_);
+      closing_ = true;
+      for (const auto& [id, process] : processes_) {
+        EventLoop::Command command;
+        if (AskLocked(*process, Supervised::Wanted::kKill, &command)) orders.emplace_back(command, process);
+      }
+    }
+    for (auto& [command, process] : orders) loop_->Post(command, std::move(process));
+    {
+      MutexLock lock(mutex_);
+      while (!processes_.empty()) emptied_.Wait(mutex_);
+      closed_ = true;
+      queued_.NotifyAll();
+    }
+    loop_->Quit();
+    loop_thread_.join();
+    // Only now: the end of this thread is the parent-death signal of what it started.
+    spawn_thread_.join();
+  }
+
+  // Constant after Open.
+  const Options options_;
+  const bool adopts_;
+  bool made_subreaper_ = false;
+  std::string mechanism_;
+  std::unique_ptr<TreeTracker> tracker_;
+  std::optional<EventLoop> loop_;
+  std::thread loop_thread_;
+  std::thread spawn_thread_;
+
+  Spawner spawner_;  // the spawning thread's once it runs
+
+  // Before the mutexes of the loop and the tracker; never held when one of them is called, nor a listener.
+  Mutex mutex_;
+  CondVar queued_;
+  CondVar emptied_;
+  std::unordered_map<ProcessId, std::shared_ptr<Supervised>> processes_
+      COVEY_GUARDED_BY(mutex_);  // until gone
+  std::deque<std::shared_ptr<Supervised>> queue_ COVEY_GUARDED_BY(mutex_);
+  ProcessId last_id_ COVEY_GUARDED_BY(mutex_) = 0;
+  bool spawner_idle_ COVEY_GUARDED_BY(mutex_) = false;
+  bool closing_ COVEY_GUARDED_BY(mutex_) = false;  // nothing is started any more
+  bool closed_ COVEY_GUARDED_BY(mutex_) = false;   // the spawning thread may end
+};
+
+Status ProcessSupervisor::Create(const Options& options, std::unique_ptr<ProcessSupervisor>* out) {
+  const bool adopts = (options.become_subreaper || IsSubreaper() || ::getpid() == 1) && AdoptedOrphans().ok();
+  if (!MoveIn(adopts)) {
+    return Status::Error(
+        "another process supervisor lives in this program, and one of the two adopts orphans");
+  }
+  auto impl = std::make_unique<Impl>(options, adopts);
+  if (Status status = impl->Open(); !status) return status;
+  out->reset(new ProcessSupervisor(std::move(impl)));
+  return Status::Ok();
+}
+
+ProcessSupervisor::ProcessSupervisor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ProcessSupervisor::~ProcessSupervisor() = default;
+
+ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
+                                   std::shared_ptr<ProcessListener> listener) {
+  return impl_->Start(std::move(spec), std::move(token), std::move(listener));
+}
+
+void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }
+void ProcessSupervisor::Kill(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kKill); }
+const std::string& ProcessSupervisor::mechanism() const { return impl_->mechanism(); }
+
+size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_view token_variable) {
+  if (token_prefix.empty()) return 0;
+  size_t killed = 0;
+  std::set<std::pair<pid_t, uint64_t>> seen;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (bool found = true; found && std::chrono::steady_clock::now() < deadline;) {
+    found = false;
+    for (const pid_t pid : procfs::ListPids()) {
+      if (pid == ::getpid()) continue;
+      const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
+      if (!stat || stat->dead()) continue;
+      const std::string environment = procfs::ReadEnvironment(pid);
+      const auto token = procfs::FindVariable(environment, token_variable);
+      if (!token || !token->starts_with(token_prefix)) continue;
+      found = true;
+      if (procfs::KillExactly(pid, stat->start_ticks) && seen.emplace(pid, stat->start_ticks).second)
+        ++killed;
+    }
+    if (found) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return killed;
+}
+
+}  // namespace covey

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <sys/resource.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/status.h"
+#include "core/process/process.h"
+
+namespace covey {
+
+// Starts processes and answers for their whole trees: a root that has ended leaves nothing behind, and a root
+// that is stopped takes everything with it.
+//
+// A tree is told by a cgroup of its own where cgroup v2 can be used. Elsewhere it is told by descent, by the
+// session of its root, or by the token in its environment; see README.md for what that cannot see.
+//
+// A stop signal goes to the process group of the root, followed by SIGCONT; members that made a group or a
+// session of their own do not get it. SIGKILL goes to the whole tree.
+//
+// Lifetime: the destructor cancels what is queued, kills what runs, waits until it is gone and joins the
+// threads. It must not run on a listener's call.
+// Thread safety: every method may be called from any thread, and from listeners.
+//
+// Invariants:
+// 1. Each Start leads to exactly one OnGone, and nothing of that tree runs then.
+// 2. Two threads live as long as the supervisor: one starts processes (their parent-death signal is bound to
+//    it), one is the loop. Programs are executed one after the other, so a slow file system delays starts,
+//    never output, stops or ends.
+// 3. Only pids that were started here, or adopted from them, are ever signalled or reaped.
+class ProcessSupervisor {
+ public:
+  struct Options {
+    bool use_cgroups = true;
+    std::string cgroup_root;  // directory of a cgroup2 file system to work below; empty: our own cgroup
+    // Makes this program a subreaper, the new parent of orphans below it, while the supervisor lives. Then
+    // no other supervisor may live in it, its main thread must not end first, and what that thread starts by
+    // itself must stay in the session of the program. The same holds without this option when the program
+    // is a subreaper or pid 1 already.
+    bool become_subreaper = false;
+    std::string token_variable = "COVEY_TASK";
+    std::optional<rlim_t> open_files;  // soft limit of open files for children; none: that of this program
+    std::function<void(std::string_view)> log;  // what an administrator should know; from any thread
+  };
+
+  // Fails when processes cannot be supervised here at all: pidfds are missing (Linux before 5.4), SIGCHLD is
+  // ignored (so that the kernel throws the results away), or another supervisor adopts orphans.
+  static Status Create(const Options& options, std::unique_ptr<ProcessSupervisor>* out);
+  ~ProcessSupervisor();
+  ProcessSupervisor(const ProcessSupervisor&) = delete;
+  ProcessSupervisor& operator=(const ProcessSupervisor&) = delete;
+
+  // Never blocks. The listener may be called before this returns. `token`: a value of the token variable that
+  // no other process gets; empty for none.
+  ProcessId Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
+                  std::shared_ptr<ProcessListener> listener);
+  // The stop signal now, SIGKILL after the grace. One that is not started yet never will be. Again, or
+  // when the process is gone: nothing.
+  void Stop(ProcessId id);
+  // SIGKILL now.
+  void Kill(ProcessId id);
+
+  // How trees are told apart here, and why not better: "cgroup v2 (/sys/fs/cgroup/…)", or "subreaper + /proc
+  // walk (no cgroups: …)".
+  const std::string& mechanism() const;
+
+  // Kills every process whose token begins with `token_prefix`, except this one, and waits up to ten seconds
+  // until they are gone: what a daemon that was killed has left where there are no cgroups. Returns how many.
+  static size_t KillStale(std::string_view token_prefix, std::string_view token_variable = "COVEY_TASK");
+
+ private:
+  class Impl;
+  explicit ProcessSupervisor(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace covey

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "core/process/cgroup.h"
+#include "core/process/process.h"
+
+namespace covey {
+
+// What is known of one tree of processes: its root and what its members can be told by.
+struct Tree {
+  ProcessId id = 0;
+  std::string token;         // the value of the token variable; empty: none
+  pid_t root = -1;           // once started; not reaped, so that pid, group and session stay its own
+  int root_pidfd = -1;       // owned by whoever owns the tree
+  uint64_t start_ticks = 0;  // every member started at or after this
+  std::unique_ptr<Cgroup> cgroup;
+  std::map<pid_t, uint64_t> members;  // found by descent, with their start_ticks
+  std::set<pid_t> doomed;             // members that were killed
+};
+
+// SIGKILL to the root and its process group.
+void KillRootGroup(const Tree& tree);
+
+// Knows which processes belong to which tree, and kills them.
+//
+// Thread safety: Prepare, Started and Abandon are called on the spawning thread, the rest on the loop's.
+// For one tree the calls come in the order Prepare, then Abandon; or Prepare, Started, …, Release.
+class TreeTracker {
+ public:
+  using Log = std::function<void(std::string_view)>;
+
+  virtual ~TreeTracker() = default;
+
+  // Before the clone. False: errno says why no tree can be started.
+  virtual bool Prepare(Tree& tree) = 0;
+  virtual void Started(Tree& tree) = 0;
+  // Nothing was started.
+  virtual void Abandon(Tree& tree) = 0;
+
+  // The loop looks at the world anew: nothing read before counts any more.
+  virtual void BeginBatch() {}
+  // The tree was told to stop: its members are about to lose the parents by which they could be told.
+  virtual void Remember(Tree&) {}
+  // SIGKILL to every member that can be found, root included.
+  virtual void Kill(Tree& tree) = 0;
+
+  struct Sweep {
+    bool gone = false;    // no member is left
+    uint32_t killed = 0;  // members that got their SIGKILL for the first time
+  };
+  // After the root has ended and before it is reaped: kills what is left. Repeated until `gone`.
+  virtual Sweep SweepLeftovers(Tree& tree) = 0;
+  // The tree is gone.
+  virtual void Release(Tree& tree) = 0;
+
+  // Housekeeping, about once a second if NeedsTidying().
+  virtual bool NeedsTidying() const { return false; }
+  virtual void Tidy() {}
+  // The last call, when every tree is gone: waits for orphans that were killed, and reaps them.
+  virtual void Finish() {}
+
+  // How the trees are told apart, for people.
+  virtual std::string Describe() const = 0;
+};
+
+// Every tree has a cgroup of its own. `path` is that of the pool.
+std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts);
+
+// Without cgroups a process is attributed by descent, by session, or by `token_variable` in its environment.
+
+// For a program that does not get the orphans: /proc is walked for the roots that end, and a process that
+// shed all three is not seen.
+std::unique_ptr<TreeTracker> MakeWalkTracker(std::string token_variable);
+
+// For a program that does (a subreaper, or pid 1): all that is left of a tree is found below us, and a
+// process that shed all three is killed when every tree that could own it has ended, and reported to `log`.
+std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log);
+
+}  // namespace covey

@@ -1,0 +1,320 @@
+// Many at once, races, limits, and the end of the supervisor itself.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "core/process/proc_fs.h"
+#include "core/process/unique_fd.h"
+#include "tests/core/process/process_testing.h"
+
+namespace covey::testing {
+namespace {
+
+using Kind = ProcessResult::Kind;
+
+class LifecycleTest : public SupervisorTest {};
+
+INSTANTIATE_TEST_SUITE_P(Modes, LifecycleTest,
+                         ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk), ModeName);
+
+TEST_P(LifecycleTest, TwoHundredAtOnce) {
+  constexpr int kCount = 200;
+  TemporaryDirectory directory;
+  // All wait for a file, so that all run at the same time.
+  const std::string gate = directory.path() + "/gate";
+  std::vector<std::shared_ptr<Recorder>> processes;
+  for (int i = 0; i < kCount; ++i) {
+    auto spec = Shell("cat; echo up; while [ ! -e " + gate + " ]; do sleep 0.2; done; exit " +
+                      std::to_string(i % 100));
+    spec->stdin_bytes = "input " + std::to_string(i) + "\n";
+    processes.push_back(Start(spec));
+  }
+  for (const auto& process : processes) ASSERT_TRUE(process->WaitOutput("up"));
+  for (const auto& process : processes) EXPECT_EQ(process->gone_calls(), 0);
+  UniqueFd(::open(gate.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  for (int i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(processes[i]->WaitGone());
+    EXPECT_EQ(processes[i]->result().code, i % 100);
+    EXPECT_EQ(processes[i]->out(), "input " + std::to_string(i) + "\nup\n");
+  }
+}
+
+// The spawning thread stands still in OnStarted of one process while others are asked for.
+class Gate : public Recorder {
+ public:
+  void OnStarted(pid_t pid) override {
+    Recorder::OnStarted(pid);
+    MutexLock lock(mutex_);
+    while (!open_) opened_.Wait(mutex_);
+  }
+  void Open() {
+    MutexLock lock(mutex_);
+    open_ = true;
+    opened_.NotifyAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar opened_;
+  bool open_ COVEY_GUARDED_BY(mutex_) = false;
+};
+
+TEST_P(LifecycleTest, StoppedInTheQueueItIsNeverStarted) {
+  auto gate = std::make_shared<Gate>();
+  supervisor_->Start(Shell("exit 0"), "", gate);
+  ASSERT_TRUE(gate->WaitStarted());
+  const auto stopped = Start(Shell("echo never"));
+  supervisor_->Stop(last_id_);
+  const auto killed = Start(Shell("echo never"));
+  supervisor_->Kill(last_id_);
+  // Told while the spawning thread still stands.
+  ASSERT_TRUE(stopped->WaitGone());
+  ASSERT_TRUE(killed->WaitGone());
+  for (const auto& process : {stopped, killed}) {
+    EXPECT_EQ(process->result().kind, Kind::kCancelled);
+    EXPECT_EQ(process->events(), (std::vector<std::string>{"gone"}));
+  }
+  gate->Open();
+  ASSERT_TRUE(gate->WaitGone());
+}
+
+TEST_P(LifecycleTest, StoppedBetweenTheStartAndItsNewsItIsStopped) {
+  auto gate = std::make_shared<Gate>();
+  const ProcessId id = supervisor_->Start(Shell("exec sleep " + UniqueSleep()), "", gate);
+  ASSERT_TRUE(gate->WaitStarted());
+  supervisor_->Stop(id);
+  gate->Open();
+  ASSERT_TRUE(gate->WaitGone());
+  EXPECT_EQ(gate->result().code, SIGTERM);
+  EXPECT_EQ(gate->events()[1], "stop 15");
+}
+
+TEST_P(LifecycleTest, StopRacesWithTheStart) {
+  for (int i = 0; i < 150; ++i) {
+    const std::string nap = UniqueSleep();
+    const auto process = Start(Shell("exec sleep " + nap));
+    std::thread stopper([&] { supervisor_->Stop(last_id_); });
+    supervisor_->Stop(last_id_);
+    stopper.join();
+    ASSERT_TRUE(process->WaitGone());
+    if (process->result().kind == Kind::kCancelled) {
+      EXPECT_EQ(process->events(), (std::vector<std::string>{"gone"}));
+    } else {
+      EXPECT_EQ(process->result().kind, Kind::kSignalled);
+      EXPECT_EQ(process->result().code, SIGTERM);
+    }
+    EXPECT_EQ(Running(nap), std::vector<pid_t>());
+    EXPECT_EQ(process->gone_calls(), 1);
+  }
+}
+
+TEST_P(LifecycleTest, StopRacesWithTheEnd) {
+  for (int i = 0; i < 150; ++i) {
+    const auto process = Start(Command({"true"}));
+    ASSERT_TRUE(process->WaitStarted());
+    if (i % 2 == 0) {
+      supervisor_->Stop(last_id_);
+    } else {
+      supervisor_->Kill(last_id_);
+    }
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->gone_calls(), 1);
+  }
+}
+
+// Starts the next process from OnGone of the one before, on the supervisor's own thread.
+class Chain : public Recorder {
+ public:
+  Chain(ProcessSupervisor* supervisor, int left, std::atomic<int>* ended)
+      : supervisor_(supervisor), left_(left), ended_(ended) {}
+  void OnGone(const ProcessResult& result) override {
+    if (left_ > 0) {
+      supervisor_->Start(Command({"true"}), "", std::make_shared<Chain>(supervisor_, left_ - 1, ended_));
+    }
+    Recorder::OnGone(result);
+    ended_->fetch_add(1);
+  }
+
+ private:
+  ProcessSupervisor* const supervisor_;
+  const int left_;
+  std::atomic<int>* const ended_;
+};
+
+TEST_P(LifecycleTest, ListenersMayStartProcesses) {
+  std::atomic<int> ended{0};
+  for (int i = 0; i < 4; ++i) {
+    supervisor_->Start(Command({"true"}), "", std::make_shared<Chain>(supervisor_.get(), 24, &ended));
+  }
+  EXPECT_TRUE(Eventually([&] { return ended == 100; }));
+}
+
+TEST_P(LifecycleTest, TheEndOfTheSupervisorIsTheEndOfAllTrees) {
+  const std::string nap = UniqueSleep();
+  std::vector<std::shared_ptr<Recorder>> processes;
+  for (int i = 0; i < 10; ++i) {
+    processes.push_back(
+        Start(Shell("trap '' TERM; setsid sh -c 'echo up; exec sleep " + nap + "' & sleep " + nap)));
+  }
+  for (const auto& process : processes) ASSERT_TRUE(process->WaitOutput("up"));
+  // And some that may or may not have been started by then.
+  for (int i = 0; i < 50; ++i) processes.push_back(Start(Shell("exec sleep " + nap)));
+  supervisor_.reset();
+  EXPECT_EQ(Running(nap), std::vector<pid_t>());
+  for (const auto& process : processes) EXPECT_EQ(process->gone_calls(), 1);
+}
+
+TEST_P(LifecycleTest, WhatAListenerStartsAtTheEndIsCancelled) {
+  std::atomic<int> ended{0};
+  auto chain = std::make_shared<Chain>(supervisor_.get(), 1, &ended);
+  supervisor_->Start(Shell("exec sleep " + UniqueSleep()), "", chain);
+  ASSERT_TRUE(chain->WaitStarted());
+  supervisor_.reset();
+  EXPECT_EQ(ended, 2);
+}
+
+TEST_P(LifecycleTest, NoDescriptorIsLeft) {
+  supervisor_.reset();
+  const size_t before = OpenDescriptors();
+  ASSERT_TRUE(ProcessSupervisor::Create(OptionsFor(GetParam()), &supervisor_));
+  for (int i = 0; i < 20; ++i) {
+    auto spec = Shell("cat >/dev/null; echo out; sleep 86400 & exit 0");
+    spec->stdin_bytes.assign(100'000, 'x');
+    Run(spec);
+    Run(Command({"no-such-program"}));
+  }
+  supervisor_.reset();
+  EXPECT_EQ(OpenDescriptors(), before);
+}
+
+TEST_P(LifecycleTest, WithoutDescriptorsLeftAStartFailsAndLaterOnesWork) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  // For each number of free descriptors up to what a start needs.
+  for (int free = 0; free < 12; ++free) {
+    const int lowest = ::dup(STDIN_FILENO);
+    ::close(lowest);
+    rlimit low = before;
+    low.rlim_cur = static_cast<rlim_t>(lowest + free);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+    auto spec = Shell("cat");
+    spec->stdin_bytes.assign(100'000, 'x');
+    const auto process = Run(spec);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(free > 0 || process->result().kind == Kind::kStartFailed);
+    if (process->result().kind == Kind::kStartFailed) {
+      EXPECT_EQ(process->result().code, 126);
+      EXPECT_NE(process->result().message.find("Too many open files"), std::string::npos)
+          << process->result().message;
+    } else {
+      EXPECT_EQ(process->result().code, 0);
+      EXPECT_EQ(process->out().size(), 100'000u);
+    }
+  }
+  EXPECT_EQ(Run(Command({"true"}))->result().code, 0);
+}
+
+TEST_P(LifecycleTest, TheSoftLimitOfOpenFilesCanBeSetForChildren) {
+  supervisor_.reset();
+  ProcessSupervisor::Options options = OptionsFor(GetParam());
+  options.open_files = 77;
+  ASSERT_TRUE(ProcessSupervisor::Create(options, &supervisor_));
+  EXPECT_EQ(Run(Shell("ulimit -Sn"))->out(), "77\n");
+}
+
+TEST_P(LifecycleTest, OneThatAdoptsOrphansMustBeAlone) {
+  ProcessSupervisor::Options options = OptionsFor(Mode::kSubreaper);
+  std::unique_ptr<ProcessSupervisor> second;
+  EXPECT_FALSE(ProcessSupervisor::Create(options, &second));
+  EXPECT_EQ(second, nullptr);
+  EXPECT_EQ(Run(Command({"true"}))->result().code, 0);
+}
+
+TEST_P(LifecycleTest, AnIgnoredSigchldIsRefused) {
+  supervisor_.reset();
+  struct sigaction ignore {
+  }, before{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGCHLD, &ignore, &before);
+  const Status status = ProcessSupervisor::Create(OptionsFor(GetParam()), &supervisor_);
+  ::sigaction(SIGCHLD, &before, nullptr);
+  EXPECT_FALSE(status);
+  ASSERT_TRUE(ProcessSupervisor::Create(OptionsFor(GetParam()), &supervisor_));
+}
+
+// These run in a program of their own, which GoogleTest starts anew from its beginning.
+class OwnProgramTest : public ::testing::TestWithParam<Mode> {
+ protected:
+  void SetUp() override { ::testing::FLAGS_gtest_death_test_style = "threadsafe"; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, OwnProgramTest,
+                         ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk), ModeName);
+
+[[noreturn]] void RunWithClosedStdio(Mode mode) {
+  for (const int fd : {0, 1, 2}) ::close(fd);
+  std::unique_ptr<ProcessSupervisor> supervisor;
+  if (!ProcessSupervisor::Create(OptionsFor(mode), &supervisor)) ::_exit(10);
+  for (const size_t size : {size_t{0}, size_t{3}, size_t{1'000'000}}) {
+    auto spec = Shell("cat; echo err >&2; exit 5");
+    spec->stdin_bytes.assign(size, 'x');
+    auto process = std::make_shared<Recorder>();
+    supervisor->Start(spec, "", process);
+    if (!process->WaitGone()) ::_exit(11);
+    if (process->result().code != 5) ::_exit(12);
+    if (process->out() != spec->stdin_bytes || process->err() != "err\n") ::_exit(13);
+  }
+  supervisor.reset();
+  ::_exit(0);
+}
+
+TEST_P(OwnProgramTest, WorksWithoutStandardStreams) {
+  EXPECT_EXIT(RunWithClosedStdio(GetParam()), ::testing::ExitedWithCode(0), "");
+}
+
+// The name is handed to the other program through the environment.
+std::string SharedName(const char* variable) {
+  ::setenv(variable, UniqueSleep().c_str(), 0);
+  return ::getenv(variable);
+}
+
+[[noreturn]] void StartAndDie(Mode mode, const std::string& nap) {
+  std::unique_ptr<ProcessSupervisor> supervisor;
+  if (!ProcessSupervisor::Create(OptionsFor(mode), &supervisor)) ::_exit(10);
+  auto process = std::make_shared<Recorder>();
+  // What the shell waits for does not name the sleep of its child, so that the two can be told apart.
+  supervisor->Start(Shell("setsid sh -c 'echo up; exec sleep '" + nap + " & exec sleep " + nap + "0"),
+                    "instance-" + nap + "-task", process);
+  if (!process->WaitOutput("up")) ::_exit(11);
+  ::raise(SIGKILL);
+  ::_exit(12);
+}
+
+TEST_P(OwnProgramTest, ItsSuddenDeathTakesTheRootsAtOnceAndTheRestAtTheNextStart) {
+  const std::string nap = SharedName("COVEY_PROCESS_TEST_NAP");
+  if (GetParam() == Mode::kCgroup) {
+    std::unique_ptr<ProcessSupervisor> probe;
+    ASSERT_TRUE(ProcessSupervisor::Create(OptionsFor(Mode::kCgroup), &probe));
+    if (!probe->mechanism().starts_with("cgroup v2")) GTEST_SKIP() << probe->mechanism();
+  }
+  EXPECT_EXIT(StartAndDie(GetParam(), nap), ::testing::KilledBySignal(SIGKILL), "");
+  EXPECT_TRUE(Eventually([&] { return Running(nap + "0").empty(); }));
+  if (GetParam() == Mode::kCgroup) {
+    std::unique_ptr<ProcessSupervisor> next;
+    ASSERT_TRUE(ProcessSupervisor::Create(OptionsFor(Mode::kCgroup), &next));
+  } else {
+    EXPECT_EQ(ProcessSupervisor::KillStale("instance-none-"), 0u);
+    EXPECT_GE(ProcessSupervisor::KillStale("instance-" + nap), 1u);
+  }
+  EXPECT_EQ(Running(nap), std::vector<pid_t>());
+  ::unsetenv("COVEY_PROCESS_TEST_NAP");
+}
+
+}  // namespace
+}  // namespace covey::testing

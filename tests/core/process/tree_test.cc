@@ -1,0 +1,215 @@
+// What becomes of the rest of a tree: nothing of it may run when OnGone is called.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/process/proc_fs.h"
+#include "core/process/unique_fd.h"
+#include "tests/core/process/process_testing.h"
+
+namespace covey::testing {
+namespace {
+
+using Kind = ProcessResult::Kind;
+
+// Looks from within OnGone, before anything else can happen.
+class LooksAtTheEnd : public Recorder {
+ public:
+  explicit LooksAtTheEnd(std::string text) : text_(std::move(text)) {}
+  void OnGone(const ProcessResult& result) override {
+    EXPECT_EQ(Running(text_), std::vector<pid_t>());
+    Recorder::OnGone(result);
+  }
+
+ private:
+  const std::string text_;
+};
+
+class TreeTest : public SupervisorTest {
+ protected:
+  // Ends a root that has left `script` behind; `NAP` in it becomes a sleep of its own.
+  void ExpectNothingLeft(std::string script) {
+    SCOPED_TRACE(script);
+    const std::string nap = UniqueSleep();
+    for (size_t at; (at = script.find("NAP")) != std::string::npos;) script.replace(at, 3, "sleep " + nap);
+    auto process = std::make_shared<LooksAtTheEnd>(nap);
+    supervisor_->Start(Shell(script + "\nexit 3"), "test-token-" + nap, process);
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->result().kind, Kind::kExited);
+    EXPECT_EQ(process->result().code, 3);
+    EXPECT_GE(process->result().leftovers_killed, 1u);
+    EXPECT_FALSE(process->result().forced);
+    EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "killed", "gone"}));
+  }
+
+  // Stops a tree whose grandchild has said that it is up.
+  void ExpectStopTakesAll(std::string script, void (ProcessSupervisor::*how)(ProcessId)) {
+    SCOPED_TRACE(script);
+    const std::string nap = UniqueSleep();
+    for (size_t at; (at = script.find("NAP")) != std::string::npos;) {
+      script.replace(at, 3, "echo up; exec sleep " + nap);
+    }
+    auto spec = Shell(script);
+    spec->grace = std::chrono::milliseconds(20);
+    auto process = std::make_shared<LooksAtTheEnd>(nap);
+    const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+    ASSERT_TRUE(process->WaitOutput("up"));
+    (supervisor_.get()->*how)(id);
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->events().back(), "gone");
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, TreeTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk),
+                         ModeName);
+
+TEST_P(TreeTest, ARootThatEndsLeavesNothingBehind) {
+  ExpectNothingLeft("NAP &");
+  ExpectNothingLeft("setsid NAP &");
+  ExpectNothingLeft("nohup NAP >/dev/null 2>&1 &");
+  ExpectNothingLeft("(setsid sh -c 'NAP & exit' &)");
+  ExpectNothingLeft("setsid sh -c 'setsid NAP >/dev/null 2>&1 </dev/null &' >/dev/null 2>&1 </dev/null &");
+  ExpectNothingLeft("for i in 1 2 3 4 5 6 7 8; do setsid sh -c 'NAP & NAP & wait' & done");
+  ExpectNothingLeft("trap '' TERM HUP INT QUIT; (trap '' TERM; NAP) & setsid sh -c 'trap \"\" TERM; NAP' &");
+}
+
+TEST_P(TreeTest, AStoppedRootTakesItsTreeWithIt) {
+  for (const auto how : {&ProcessSupervisor::Stop, &ProcessSupervisor::Kill}) {
+    ExpectStopTakesAll("setsid sh -c 'NAP' & wait", how);
+    ExpectStopTakesAll("trap '' TERM; setsid sh -c 'NAP' & wait; while :; do sleep 0.01; done", how);
+    ExpectStopTakesAll("(setsid sh -c '(NAP) &' &); while :; do sleep 0.01; done", how);
+    ExpectStopTakesAll("setsid env -i sh -c 'NAP' & wait", how);
+  }
+}
+
+TEST_P(TreeTest, ATreeThatForksWithoutEndIsStopped) {
+  const std::string nap = UniqueSleep();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  // Each member starts the next one in a session of its own, and ends: there is always one, never the same.
+  // Slow enough to leave the machine to others, fast enough to run away from a single look.
+  auto spec =
+      Shell("F='sleep 0.002; : " + nap + "; setsid sh -c \"$F\" &'; export F; setsid sh -c \"$F\" & " +
+            "sleep 0.1; echo up; exec sleep " + nap);
+  const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  supervisor_->Kill(id);
+  ASSERT_TRUE(process->WaitGone());
+}
+
+TEST_P(TreeTest, APipeHeldByALeftoverDelaysNothing) {
+  // The leftovers hold both pipes, and what they wrote before they were killed is read.
+  const std::string nap = UniqueSleep();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  supervisor_->Start(Shell("setsid sh -c 'echo from below; echo also >&2; echo > " + fifo + "; exec sleep " +
+                           nap + "' & read x < " + fifo + "; exit 0"),
+                     "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->out(), "from below\n");
+  EXPECT_EQ(process->err(), "also\n");
+}
+
+TEST_P(TreeTest, APipeHeldOutsideTheTreeDelaysNothing) {
+  // This program takes the write end out of the tree, as a process of another tree could.
+  const auto process = Start(Shell("echo up; while :; do sleep 0.01; done"));
+  ASSERT_TRUE(process->WaitOutput("up"));
+  const std::string path = "/proc/" + std::to_string(process->pid()) + "/fd/1";
+  UniqueFd held(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(held);
+  supervisor_->Kill(last_id_);
+  ASSERT_TRUE(process->WaitGone());
+}
+
+TEST_P(TreeTest, OneTreeIsNotTakenForAnother) {
+  const std::string mine = UniqueSleep(), theirs = UniqueSleep();
+  const auto other = Start(Shell("setsid sh -c 'echo up; exec sleep " + theirs + "' & wait"));
+  const ProcessId other_id = last_id_;
+  ASSERT_TRUE(other->WaitOutput("up"));
+  for (int i = 0; i < 20; ++i) {
+    const auto process = Run(Shell("setsid sleep " + mine + " & sleep " + mine + " & exit 0"));
+    EXPECT_EQ(process->result().code, 0);
+    EXPECT_EQ(Running(mine), std::vector<pid_t>());
+    EXPECT_EQ(Running(theirs).size(), 2u);  // the shell names it too
+  }
+  supervisor_->Kill(other_id);
+  ASSERT_TRUE(other->WaitGone());
+  EXPECT_EQ(Running(theirs), std::vector<pid_t>());
+}
+
+// Leaves its session and its environment behind, doubly forked, and then lets the root go on.
+std::string Shed(const std::string& nap, const std::string& fifo) {
+  return "(setsid env -i sh -c 'echo > " + fifo + "; exec sleep " + nap + "' &); read x < " + fifo;
+}
+
+TEST_P(TreeTest, WhoShedEverythingGoesWithTheOnlyTreeThatCouldOwnIt) {
+  if (GetParam() == Mode::kWalk)
+    GTEST_SKIP() << "without cgroups or adopted orphans such a process is not seen";
+  const std::string nap = UniqueSleep();
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  supervisor_->Start(Shell(Shed(nap, fifo)), "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_GE(process->result().leftovers_killed, 1u);
+}
+
+TEST_P(TreeTest, WhoShedEverythingGoesWithTheLastTreeThatCouldOwnIt) {
+  if (GetParam() == Mode::kWalk)
+    GTEST_SKIP() << "without cgroups or adopted orphans such a process is not seen";
+  const std::string nap = UniqueSleep();
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const auto other = Start(Shell("echo up; read x; while :; do sleep 0.01; done"));
+  const ProcessId other_id = last_id_;
+  ASSERT_TRUE(other->WaitOutput("up"));
+  const auto process = Run(Shell(Shed(nap, fifo)));
+  EXPECT_EQ(process->result().code, 0);
+  EXPECT_EQ(other->gone_calls(), 0);
+  // One that started too late to be the owner changes nothing.
+  const auto late = Start(Shell("echo up; while :; do sleep 0.01; done"));
+  const ProcessId late_id = last_id_;
+  ASSERT_TRUE(late->WaitOutput("up"));
+  supervisor_->Kill(other_id);
+  ASSERT_TRUE(other->WaitGone());
+  EXPECT_EQ(Running(nap), std::vector<pid_t>());
+  EXPECT_EQ(late->gone_calls(), 0);
+  supervisor_->Kill(late_id);
+  ASSERT_TRUE(late->WaitGone());
+}
+
+TEST_P(TreeTest, OrphansThatEndByThemselvesAreReaped) {
+  const std::string nap = UniqueSleep();
+  const auto process = Start(Shell("(setsid sh -c 'echo up' &); exec sleep " + nap));
+  ASSERT_TRUE(process->WaitOutput("up"));
+  EXPECT_TRUE(
+      Eventually([&] { return procfs::ChildrenOf(::getpid()) == std::vector<pid_t>{process->pid()}; }));
+  supervisor_->Kill(last_id_);
+  ASSERT_TRUE(process->WaitGone());
+}
+
+TEST_P(TreeTest, ACgroupMadeByATaskGoesWithIt) {
+  if (GetParam() != Mode::kCgroup) GTEST_SKIP() << "about cgroups";
+  const std::string nap = UniqueSleep();
+  // Finds its own cgroup by the pool's path, moves its child one level down, and freezes the whole.
+  const std::string pool = supervisor_->mechanism().substr(supervisor_->mechanism().find('(') + 1);
+  const std::string path = pool.substr(0, pool.find(')'));
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  supervisor_->Start(
+      Shell("me=$(grep -lx $$ " + path + "/*/cgroup.procs); me=${me%/*}; mkdir $me/below; " + "sleep " + nap +
+            " & echo $! > $me/below/cgroup.procs; echo 1 > $me/below/cgroup.freeze; "
+            "exit 0"),
+      "", process);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->err(), "");
+  EXPECT_EQ(process->result().leftovers_killed, 1u);
+  EXPECT_EQ(Run(Shell("exit 4"))->result().code, 4);
+}
+
+}  // namespace
+}  // namespace covey::testing
