@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-from daemon import COVEY, DaemonTest, function_task, lines, process_task, processes, run, wait_until
+from daemon import (COVEY, DaemonTest, function_task, lines, odd_seconds, process_task, run, sleepers,
+                    wait_until)
 
 
 class RunExitTest(DaemonTest):
@@ -61,15 +62,14 @@ class RunTest(DaemonTest):
 
     def test_first_failure_takes_the_tree_down(self):
         """Issue: exits 7 in under 3 s and no sleep is left, not even one that called setsid."""
-        long, longer = f"60.{os.getpid()}1", f"61.{os.getpid()}2"
+        long, longer = odd_seconds(), odd_seconds()
         result = self.covey("run", "-f", "-", stdin=lines(
             process_task("sleep", long),
             process_task("sh", "-c", f"setsid sleep {longer} & sleep {long}"),
             process_task("sh", "-c", "exit 7")))
         self.assertExit(7, result)
         self.assertLess(result.seconds, 3)
-        self.assertEqual({}, processes(long.encode()))
-        self.assertEqual({}, processes(longer.encode()))
+        self.assertEqual([], sleepers(long) + sleepers(longer))
 
     def test_output_stands_behind_the_task_name(self):
         result = self.assertExit(0, self.covey("run", "-f", "-", stdin=lines(
@@ -136,22 +136,23 @@ class InterruptTest(DaemonTest):
     """Attached runs end with their command line, however that ends."""
 
     def start_sleepers(self):
-        mark = f"60.{os.getpid()}{id(self) % 10000}"
+        """A running `covey run`, and the odd seconds that three processes of its tasks sleep."""
+        seconds = odd_seconds()
         client = self.daemon.covey_start("run", "-f", "-", stdin=subprocess.PIPE)
         self.addCleanup(client.kill)
-        client.stdin.write(lines(process_task("sleep", mark),
-                                 process_task("sh", "-c", f"setsid sleep {mark}9 & sleep {mark}")))
+        client.stdin.write(lines(process_task("sleep", seconds),
+                                 process_task("sh", "-c", f"setsid sleep {seconds} & sleep {seconds}")))
         client.stdin.close()
         client.stdin = None
-        wait_until(lambda: len(processes(f"sleep\0{mark}".encode())) >= 3, "the sleepers run")
-        return client, f"sleep\0{mark}".encode()
+        wait_until(lambda: len(sleepers(seconds)) == 3, "the sleepers run")
+        return client, seconds
 
     def test_ctrl_c_cancels_and_waits(self):
-        client, mark = self.start_sleepers()
+        client, seconds = self.start_sleepers()
         client.send_signal(signal.SIGINT)
         client.communicate(timeout=30)
         self.assertEqual(130, client.returncode)
-        self.assertEqual({}, processes(mark))
+        self.assertEqual([], sleepers(seconds))
 
     def test_second_ctrl_c_leaves_at_once(self):
         client = self.daemon.covey_start("run", "--grace", "3s", "--", "sh", "-c",
@@ -168,10 +169,10 @@ class InterruptTest(DaemonTest):
 
     def test_kill_9_of_the_client_leaves_no_process(self):
         """Issue: within two seconds."""
-        client, mark = self.start_sleepers()
+        client, seconds = self.start_sleepers()
         client.kill()
         client.communicate()
-        wait_until(lambda: not processes(mark), "the sleepers are gone", 2)
+        wait_until(lambda: not sleepers(seconds), "the sleepers are gone", 2)
 
 
 class DetachedTest(DaemonTest):
@@ -195,11 +196,11 @@ class DetachedTest(DaemonTest):
         self.assertIn("no-such-group", result.err)
 
     def test_cancel_waits_until_everything_is_gone(self):
-        mark = f"60.{os.getpid()}77"
-        group = self.detach("--", "sleep", mark)
-        wait_until(lambda: processes(mark.encode()), "the task runs")
+        seconds = odd_seconds()
+        group = self.detach("--", "sleep", seconds)
+        wait_until(lambda: sleepers(seconds), "the task runs")
         self.assertExit(0, self.covey("cancel", "--reason", "had enough", group))
-        self.assertEqual({}, processes(mark.encode()))
+        self.assertEqual([], sleepers(seconds))
         self.assertNotEqual(0, self.covey("wait", group).code)
         shown = self.assertExit(0, self.covey("show", group))
         self.assertIn("had enough", shown.out)

@@ -3,6 +3,7 @@
 No test waits by sleeping for what it hopes is long enough: it polls for a condition, bounded by LIMIT.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -31,11 +32,10 @@ def wait_until(condition, what, limit=LIMIT):
         time.sleep(0.01)
 
 
-def processes(marker):
-    """Live processes whose arguments or environment hold marker (bytes), as {pid: arguments}."""
-    found = {}
+def live_processes():
+    """(pid, arguments, environment) of each live process that may be looked at; both as /proc has them."""
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+        if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as file:
@@ -46,9 +46,18 @@ def processes(marker):
                 state = file.read().rpartition(b")")[2].split()[0]
         except OSError:
             continue  # it has just gone, or is not ours
-        if state not in (b"Z", b"X") and (marker in arguments or marker in environment):
-            found[int(entry)] = arguments.replace(b"\0", b" ").decode(errors="replace").strip()
-    return found
+        if state not in (b"Z", b"X"):
+            yield int(entry), arguments, environment
+
+
+def sleepers(seconds):
+    """Pids of live `sleep SECONDS`: tests choose a number of seconds that nobody else does."""
+    return [pid for pid, arguments, _ in live_processes() if arguments == b"sleep\0%s\0" % seconds.encode()]
+
+
+def odd_seconds(_count=itertools.count()):
+    """About a minute, as no other sleep has it."""
+    return f"60.{os.getpid()}{next(_count):03d}"
 
 
 class Result:
@@ -129,10 +138,11 @@ class Daemon:
                                 env=self.env(), text=True)
 
     def task_processes(self):
-        """Live processes of its tasks: they are told its address."""
-        return processes(b"COVEY_ADDRESS=" + self.address.encode()).items() - {
-            (pid, arguments) for pid, arguments in processes(self.address.encode()).items()
-            if arguments.startswith((COVEY, COVEYD))}
+        """Pids of live processes that were started for its tasks, as their environment tells."""
+        address = b"COVEY_ADDRESS=" + self.address.encode()
+        return [pid for pid, _, environment in live_processes()
+                if address in (variables := environment.split(b"\0"))
+                and any(variable.startswith(b"COVEY_TASK=") for variable in variables)]
 
     def signal(self, number):
         self.process.send_signal(number)

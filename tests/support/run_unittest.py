@@ -9,6 +9,7 @@ import os
 import sys
 import unittest
 
+sys.dont_write_bytecode = True  # nothing is left in the tree
 SUPPORT = os.path.dirname(os.path.abspath(__file__))
 
 

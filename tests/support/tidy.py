@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""tidy.py BUILD_DIR [PATH-PREFIX…]: clang-tidy over our sources that BUILD_DIR has built, except those that were clean
+with the same text, headers and configuration before (kept in the user's cache folder, so in other clones too)."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "covey", "tidy")
+TOOL = "clang-tidy-14"
+FOLDERS = ("core/", "server/", "client/")
+# With gRPC's headers every check costs a quarter of a second and more a file: only those that find what nothing else does.
+HEAVY = re.compile(r"/(grpcpp|grpc|google/protobuf)/")
+FEW_CHECKS = ("-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-unused-raii,bugprone-infinite-loop,"
+              "bugprone-move-forwarding-reference,bugprone-forwarding-reference-overload,"
+              "cppcoreguidelines-virtual-class-destructor,performance-for-range-copy,google-explicit-constructor,"
+              "readability-identifier-naming")
+
+
+def dependencies(build):
+    """{object: [files it was compiled from]}, as ninja recorded them."""
+    out = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True).stdout
+    found, files = {}, []
+    for line in out.splitlines():
+        if line.startswith("    "):
+            files.append(os.path.normpath(os.path.join(build, line.strip())))
+        elif ":" in line:
+            files = found.setdefault(line.split(":")[0], [])
+    return found
+
+
+def without_launcher(command):
+    words = shlex.split(command)
+    return words[1:] if os.path.basename(words[0]) == "ccache" else words
+
+
+class Job:
+    def __init__(self, entry, files):
+        self.file = entry["file"]
+        self.words = without_launcher(entry["command"])
+        heavy = any(HEAVY.search(file) for file in files)
+        self.arguments = [f"--checks={FEW_CHECKS}"] if heavy else []
+        digest = hashlib.sha256()
+        digest.update(" ".join(self.arguments + self.words).replace(ROOT, "").encode())
+        for path in [os.path.join(ROOT, ".clang-tidy"), self.file, *sorted(set(files))]:
+            if path.startswith(ROOT):  # the system's headers come with the system
+                with open(path, "rb") as file:
+                    digest.update(hashlib.sha256(file.read()).digest())
+        self.mark = os.path.join(CACHE, digest.hexdigest())
+
+    def name(self):
+        return os.path.relpath(self.file, ROOT)
+
+    def run(self, commands):
+        """The findings; empty when clean."""
+        done = subprocess.run([TOOL, "-p", commands, "--quiet", *self.arguments, self.file],
+                              capture_output=True, text=True)
+        if done.returncode == 0:
+            open(self.mark, "w").close()
+            return ""
+        return done.stdout + "".join(line for line in done.stderr.splitlines(True) if "generated" not in line)
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    prefixes = tuple(sys.argv[2:]) or FOLDERS
+    with open(os.path.join(build, "compile_commands.json")) as file:
+        entries = [entry for entry in json.load(file)
+                   if os.path.relpath(entry["file"], ROOT).startswith(prefixes)]
+    deps = dependencies(build)
+    jobs = [Job(entry, deps.get(entry["output"] if "output" in entry else
+                                re.search(r" -o (\S+)", entry["command"]).group(1), [])) for entry in entries]
+    os.makedirs(CACHE, exist_ok=True)
+    waiting = [job for job in jobs if not os.path.exists(job.mark)]
+    start, bad = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as commands:
+        with open(os.path.join(commands, "compile_commands.json"), "w") as file:
+            json.dump([{**entry, "command": shlex.join(without_launcher(entry["command"]))} for entry in entries], file)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for job, findings in zip(waiting, pool.map(lambda job: job.run(commands), waiting)):
+                if findings:
+                    bad += 1
+                    print(f"{job.name()}:\n{findings}", flush=True)
+    print(f"{len(waiting)} of {len(jobs)} files looked at in {time.monotonic() - start:.0f} s, {bad} with findings")
+    return 1 if bad or not jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
