@@ -1,5 +1,6 @@
 #include "client/cli/command_line.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -27,7 +28,7 @@ Error Unknown(std::string_view program, std::span<const Option> options, std::st
   std::vector<std::string_view> names;
   for (const Option& option : options) names.push_back(option.name);
   std::string message = "unknown option " + Printable(typed);
-  const std::string_view plain = typed.substr(typed.find_first_not_of('-'));
+  const std::string_view plain = typed.substr(std::min(typed.find_first_not_of('-'), typed.size()));
   if (const std::string_view near = Nearest(plain, names); !near.empty()) {
     message += "; did you mean --" + std::string(near) + "?";
   } else {

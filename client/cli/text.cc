@@ -127,7 +127,9 @@ std::string JsonQuote(std::string_view text) {
     } else if (text[0] == '"' || text[0] == '\\') {
       out += '\\';
       out += text[0];
-    } else if (next.value < 0x20) {
+    } else if (text[0] == '\n') {
+      out += "\\n";
+    } else if (next.value < 0x20 || next.value == 0x7F) {
       std::array<char, 8> hex{};
       std::snprintf(hex.data(), hex.size(), "\\u%04x", next.value);
       out += hex.data();

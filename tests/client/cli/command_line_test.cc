@@ -1,0 +1,125 @@
+#include "client/cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "client/cli/command.h"
+#include "client/cli/suggest.h"
+
+namespace covey::cli {
+namespace {
+
+const std::vector<Option> kOptions = {{.name = "limit", .value = "N", .help = "h"},
+                                      {.name = "file", .letter = 'f', .value = "FILE", .help = "h"},
+                                      {.name = "label", .value = "K=V", .help = "h", .repeated = true},
+                                      {.name = "detach", .help = "h"}};
+
+Result<Arguments> Parse(const std::vector<std::string>& typed, bool stop_at_word = false) {
+  return ParseArguments("covey test", kOptions, typed, stop_at_word);
+}
+
+std::string Complaint(const std::vector<std::string>& typed) {
+  const Result<Arguments> parsed = Parse(typed);
+  if (parsed.ok()) return "none";
+  EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(parsed.error().reason, "USAGE");
+  return parsed.error().message;
+}
+
+TEST(CommandLineTest, OptionsAndWordsMix) {
+  const Result<Arguments> parsed =
+      Parse({"a", "--limit", "3", "b", "--label=x=1", "--label", "y=2", "-f", "-", "--detach"});
+  ASSERT_TRUE(parsed.ok());
+  const Arguments& arguments = parsed.value();
+  EXPECT_EQ(arguments.words(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(arguments.Get("limit"), "3");
+  EXPECT_EQ(arguments.Get("file"), "-");
+  EXPECT_EQ(arguments.All("label"), (std::vector<std::string>{"x=1", "y=2"}));
+  EXPECT_TRUE(arguments.Has("detach"));
+  EXPECT_FALSE(arguments.has_dashes());
+  EXPECT_EQ(arguments.words_before_dashes(), 2U);
+}
+
+TEST(CommandLineTest, NothingIsAnOptionBehindTheDashes) {
+  const Result<Arguments> parsed = Parse({"--limit", "1", "--", "ls", "--limit", "--", "-x"});
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(parsed.value().words(), (std::vector<std::string>{"ls", "--limit", "--", "-x"}));
+  EXPECT_EQ(parsed.value().words_before_dashes(), 0U);
+  EXPECT_TRUE(parsed.value().has_dashes());
+  const Result<Arguments> empty = Parse({"--"});
+  EXPECT_TRUE(empty.value().has_dashes());
+  EXPECT_TRUE(empty.value().words().empty());
+}
+
+TEST(CommandLineTest, TheFirstWordMayEndTheOptions) {
+  const Result<Arguments> parsed = Parse({"--detach", "run", "--polcy", "x"}, true);
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(parsed.value().words(), (std::vector<std::string>{"run", "--polcy", "x"}));
+}
+
+TEST(CommandLineTest, BadOptionsAreNamed) {
+  EXPECT_EQ(Complaint({"--limt", "3"}), "unknown option --limt; did you mean --limit?");
+  EXPECT_EQ(Complaint({"--zzzzzz=1"}), "unknown option --zzzzzz; see covey test --help");
+  EXPECT_EQ(Complaint({"-x"}), "unknown option -x; see covey test --help");
+  EXPECT_EQ(Complaint({"-ffile"}), "unknown option -ffile; did you mean --file?");
+  EXPECT_EQ(Complaint({"--limit"}), "--limit needs a value: --limit N");
+  EXPECT_EQ(Complaint({"--detach=yes"}), "--detach takes no value");
+  EXPECT_EQ(Complaint({"--limit=1", "--limit=2"}), "--limit is given twice");
+  EXPECT_EQ(Complaint({"---"}), "unknown option ---; see covey test --help");
+  EXPECT_EQ(Complaint({"--\x1b[2J"}), "unknown option --\\x1b[2J; see covey test --help");
+}
+
+TEST(CommandLineTest, NumbersHaveTheirRange) {
+  EXPECT_EQ(ParseNumber("limit", "65536", 1, 65536).value(), 65536U);
+  for (const std::string_view bad : {"0", "65537", "", "1x", " 1", "-1", "1.5", "99999999999999999999999"}) {
+    const Result<uint64_t> parsed = ParseNumber("limit", bad, 1, 65536);
+    ASSERT_FALSE(parsed.ok()) << bad;
+    EXPECT_NE(parsed.error().message.find("--limit must be 1..65536, got "), std::string::npos);
+  }
+}
+
+TEST(CommandLineTest, PairsAreSplitAtTheFirstEquals) {
+  const auto pairs = ParsePairs("env", {"A=1", "B=x=y", "C="});
+  EXPECT_EQ(pairs.value(), (std::map<std::string, std::string>{{"A", "1"}, {"B", "x=y"}, {"C", ""}}));
+  EXPECT_FALSE(ParsePairs("env", {"A"}).ok());
+  EXPECT_FALSE(ParsePairs("env", {"=1"}).ok());
+  EXPECT_FALSE(ParsePairs("env", {"A=1", "A=2"}).ok());
+  EXPECT_FALSE(ParsePairs("env", {"A=\xff"}).ok());
+}
+
+TEST(SuggestTest, TheNearestNameIsFound) {
+  const std::vector<std::string_view> names = {"run",    "wait", "cancel", "ps",  "show",
+                                               "events", "logs", "info",   "help"};
+  EXPECT_EQ(Nearest("rnu", names), "run");
+  EXPECT_EQ(Nearest("cancle", names), "cancel");
+  EXPECT_EQ(Nearest("event", names), "events");
+  EXPECT_EQ(Nearest("log", names), "logs");
+  EXPECT_EQ(Nearest("canc", names), "cancel");
+  EXPECT_EQ(Nearest("xyzzy", names), "");
+  EXPECT_EQ(Nearest("", names), "");
+  EXPECT_EQ(Nearest(std::string(10'000, 'x'), names), "");
+}
+
+TEST(CommandTest, EveryCommandExplainsItself) {
+  for (const Command& command : Commands()) {
+    const std::string help = CommandHelp(command);
+    EXPECT_NE(help.find("Usage: covey " + std::string(command.name)), std::string::npos);
+    EXPECT_NE(help.find("Examples:"), std::string::npos);
+    EXPECT_NE(help.find("Exit codes:"), std::string::npos);
+    for (const Option& option : command.options) {
+      EXPECT_NE(help.find("--" + std::string(option.name)), std::string::npos) << command.name << option.name;
+      EXPECT_FALSE(option.help.empty());
+    }
+    EXPECT_NE(OverviewHelp().find(command.summary), std::string::npos);
+    for (size_t begin = 0; begin < help.size();) {
+      const size_t end = help.find('\n', begin);
+      EXPECT_LE(end - begin, 100U) << help.substr(begin, end - begin);
+      begin = end + 1;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace covey::cli
