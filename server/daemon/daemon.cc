@@ -1,0 +1,319 @@
+#include "server/daemon/daemon.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "core/engine/engine.h"
+#include "core/engine/uuid.h"
+#include "core/executor/function_executor.h"
+#include "core/executor/process_executor.h"
+#include "core/output/file_output_store.h"
+#include "server/daemon/builtin_functions.h"
+#include "server/daemon/config.h"
+#include "server/daemon/log.h"
+#include "server/daemon/unix_socket.h"
+#include "server/journal/memory_journal.h"
+#include "server/journal/sqlite_journal.h"
+#include "server/services/admin_service.h"
+#include "server/services/event_service.h"
+#include "server/services/group_service.h"
+#include "server/services/task_service.h"
+
+#ifndef COVEY_VERSION
+#error "COVEY_VERSION comes from the build"
+#endif
+
+namespace covey {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
+constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
+constexpr int kExitUncancelled = 1;
+constexpr rlim_t kChildOpenFiles = 1024;  // what programs expect; the daemon itself takes all it may
+
+WallTime Now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+
+// The signals that end the daemon: blocked before the first thread starts, so that each waits for them here.
+sigset_t BlockSignals() {
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return ending;
+}
+
+// gRPC's listener dies for good when files run out (CVE-2023-4785): take all that is allowed.
+void RaiseOpenFiles(spdlog::logger& log) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
+}
+
+// A random name for this data directory, made once: tells the processes of its tasks from all others.
+std::string DirectoryId(const std::string& data_dir) {
+  const std::string path = data_dir + "/id";
+  std::string id;
+  std::ifstream(path) >> id;
+  if (!id.empty()) return id;
+  id = NewUuid(Now());
+  std::ofstream(path) << id << "\n";
+  return id;
+}
+
+// One run of the daemon, taken down in the opposite order.
+class Daemon {
+ public:
+  Daemon(Config config, FunctionRegistry functions, sigset_t signals)
+      : config_(std::move(config)),
+        functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
+        signals_(signals),
+        log_(MakeLog(config_.log_level, config_.log_json)) {}
+
+  int Run() {
+    RaiseOpenFiles(*log_);
+    if (const Status status = Open(); !status.ok()) {
+      log_->error("{}", status.message());
+      return kExitCannotCreate;
+    }
+    const int exit_code = Serve();
+    return exit_code;
+  }
+
+ private:
+  Status Open() {
+    const mode_t before = umask(0077);
+    const Status opened = OpenStores();
+    umask(before);
+    if (!opened.ok()) return opened;
+    for (const std::string& address : config_.listen) {
+      if (!address.starts_with("unix:")) continue;
+      claims_.push_back(std::make_unique<UnixSocketClaim>(address.substr(5)));
+      if (Status status = claims_.back()->Claim(); !status.ok()) return status;
+    }
+    if (Status status = OpenEngine(); !status.ok()) return status;
+    return OpenServer();
+  }
+
+  Status OpenStores() {
+    if (config_.journal == "memory") {
+      journal_ = std::make_shared<MemoryJournal>();
+      instance_ = directory_id_ = NewUuid(Now());
+      std::string pattern = (std::filesystem::temp_directory_path() / "coveyd-XXXXXX").string();
+      if (mkdtemp(pattern.data()) == nullptr)
+        return Status::Error("cannot make a temporary directory for output: " + pattern);
+      temporary_ = pattern;
+    } else {
+      auto journal =
+          OpenSqliteJournal({.directory = config_.data_dir,
+                             .durability = config_.durable ? Durability::kFull : Durability::kNone});
+      if (!journal.ok()) return Status::Error(journal.error().message);
+      journal_ = std::move(journal.value());
+      directory_id_ = DirectoryId(config_.data_dir);
+      instance_ = NewUuid(Now());
+    }
+    auto output =
+        FileOutputStore::Open({.directory = (temporary_.empty() ? config_.data_dir : temporary_) + "/output",
+                               .head_bytes = config_.output_limit,
+                               .tail_bytes = config_.output_limit});
+    if (!output.ok()) return Status::Error(output.error().message);
+    output_ = std::move(output.value());
+    return Status::Ok();
+  }
+
+  Status OpenEngine() {
+    const std::string prefix = directory_id_ + ":";
+    if (const size_t stale = ProcessSupervisor::KillStale(prefix, ProcessExecutor::kTokenVariable);
+        stale > 0) {
+      log_->warn("killed {} processes that an earlier run of the daemon had left", stale);
+    }
+    std::unique_ptr<ProcessSupervisor> supervisor;
+    if (Status status =
+            ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
+                                       .become_subreaper = true,
+                                       .token_variable = ProcessExecutor::kTokenVariable,
+                                       .open_files = kChildOpenFiles,
+                                       .log = [log = log_](std::string_view line) { log->warn("{}", line); }},
+                                      &supervisor);
+        !status.ok()) {
+      return status;
+    }
+    process_control_ = supervisor->mechanism();
+    processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor), prefix, config_.listen.front());
+    auto engine = Engine::Open({.journal = journal_,
+                                .output = output_,
+                                .functions = std::make_shared<FunctionExecutor>(functions_),
+                                .processes = processes_,
+                                .pools = config_.pools,
+                                .max_queued = config_.max_queued,
+                                .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
+    if (!engine.ok()) return Status::Error(engine.error().message);
+    engine_ = std::move(engine.value());
+    return Status::Ok();
+  }
+
+  Status OpenServer() {
+    context_.engine = engine_.get();
+    context_.functions = functions_;
+    context_.readers = std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default());
+    context_.version = COVEY_VERSION;
+    context_.instance_id = instance_;
+    context_.process_control = process_control_;
+    context_.listen = config_.listen;
+    context_.start_time = std::chrono::system_clock::now();
+    context_.start_instant = steady_clock::now();
+    groups_ = std::make_unique<GroupHandlers>(context_);
+    tasks_ = std::make_unique<TaskHandlers>(context_);
+    events_ = std::make_unique<EventHandlers>(context_);
+    admin_ = std::make_unique<AdminHandlers>(context_);
+    server_ = std::make_unique<edge::Server>(edge::ServerOptions{
+        .addresses = config_.listen, .queues = config_.queues, .log = [log = log_](std::string_view line) {
+          log->error("{}", line);
+        }});
+    context_.on_drain = [server = server_.get()] { server->SetServing(false); };
+    groups_->Register(*server_);
+    tasks_->Register(*server_);
+    events_->Register(*server_);
+    admin_->Register(*server_);
+    const mode_t before = umask(0177);  // sockets are ours alone until Permit says otherwise
+    const Status started = server_->Start();
+    umask(before);
+    if (!started.ok()) return started;
+    for (size_t i = 0; i < config_.listen.size(); ++i) {
+      std::string& address = context_.listen[i];
+      if (!address.starts_with("unix:"))
+        address = address.substr(0, address.rfind(':') + 1) + std::to_string(server_->ports()[i]);
+    }
+    for (const auto& claim : claims_) {
+      if (Status status = claim->Permit(config_.socket_mode, config_.socket_group); !status.ok())
+        return status;
+    }
+    return Status::Ok();
+  }
+
+  int Serve() {
+    for (const std::string& address : context_.listen) log_->info("serving on {}", address);
+    log_->info("coveyd {} is ready: journal {}{}, process control {}, {} groups to go on with", COVEY_VERSION,
+               config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
+               process_control_, engine_->counts().running_groups);
+    int signal_number = 0;
+    sigwait(&signals_, &signal_number);
+    log_->info("{}: draining for at most {} ms", strsignal(signal_number), config_.drain_timeout.count());
+    engine_->BeginDrain();
+    server_->SetServing(false);
+    if (!AwaitIdle(config_.drain_timeout, /*hurry=*/true)) {
+      const auto busy = engine_->Busy();
+      log_->info("cancelling {} groups that still run", busy.size());
+      for (const GroupPtr& group : busy) {
+        group->Cancel({.kind = FailureKind::kCancelled, .message = "the daemon is stopping"}, nullptr);
+      }
+      if (!AwaitIdle(config_.stop_timeout, /*hurry=*/false)) return GiveUp();
+    }
+    server_->Shutdown(kStreamGrace);
+    server_.reset();
+    processes_.reset();
+    journal_->Close();
+    engine_.reset();
+    if (!temporary_.empty()) {
+      std::error_code ignored;
+      std::filesystem::remove_all(temporary_, ignored);
+    }
+    log_->info("stopped");
+    return 0;
+  }
+
+  // True when nothing runs any more; false when the time is up, or, with `hurry`, at another signal.
+  bool AwaitIdle(milliseconds timeout, bool hurry) {
+    const auto deadline = steady_clock::now() + timeout;
+    for (;;) {
+      if (engine_->Busy().empty()) return true;
+      const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - steady_clock::now());
+      if (rest <= std::chrono::nanoseconds(0)) return false;
+      constexpr std::chrono::nanoseconds kLook = milliseconds(20);
+      const timespec look{.tv_sec = 0, .tv_nsec = std::min(rest, kLook).count()};
+      const int signal_number = sigtimedwait(&signals_, nullptr, &look);
+      if (signal_number > 0 && hurry) {
+        log_->info("{} again: cancelling now", strsignal(signal_number));
+        return false;
+      }
+    }
+  }
+
+  // Something ignores its cancel: its thread cannot be ended, so the process is.
+  int GiveUp() {
+    for (const GroupPtr& group : engine_->Busy()) {
+      for (const TaskView& task : group->ViewTasks(0, group->task_count())) {
+        if (task.state.phase != state::TaskState::Phase::kRunning) continue;
+        const auto* function = std::get_if<FunctionSpec>(&task.spec->work);
+        log_->error("task {} of group {} ({}) has ignored its cancel for {} ms", task.name, group->id(),
+                    function == nullptr ? "a process" : "function " + function->name,
+                    config_.stop_timeout.count());
+      }
+    }
+    server_->Shutdown(kStreamGrace);
+    journal_->Close();
+    claims_.clear();
+    std::_Exit(kExitUncancelled);
+  }
+
+  static constexpr milliseconds kStreamGrace{2000};
+
+  const Config config_;
+  const std::shared_ptr<const FunctionRegistry> functions_;
+  sigset_t signals_;
+  const std::shared_ptr<spdlog::logger> log_;
+  std::string temporary_;  // for output that need not survive
+  std::string instance_;
+  std::string directory_id_;
+  std::string process_control_;
+  std::vector<std::unique_ptr<UnixSocketClaim>> claims_;
+  std::shared_ptr<Journal> journal_;
+  std::shared_ptr<OutputStore> output_;
+  std::shared_ptr<ProcessExecutor> processes_;
+  std::unique_ptr<Engine> engine_;
+  ServiceContext context_;
+  std::unique_ptr<GroupHandlers> groups_;
+  std::unique_ptr<TaskHandlers> tasks_;
+  std::unique_ptr<EventHandlers> events_;
+  std::unique_ptr<AdminHandlers> admin_;
+  std::unique_ptr<edge::Server> server_;
+};
+
+}  // namespace
+
+int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
+  const ParsedCommandLine parsed = ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
+  if (!parsed.command_line) {
+    std::fprintf(stderr, "coveyd: %s\n", parsed.error.c_str());
+    return kExitUsage;
+  }
+  switch (parsed.command_line->action) {
+    case CommandLine::Action::kHelp:
+      std::fputs(HelpText().c_str(), stdout);
+      return 0;
+    case CommandLine::Action::kVersion:
+      std::puts("coveyd " COVEY_VERSION);
+      return 0;
+    case CommandLine::Action::kRun:
+      break;
+  }
+  const sigset_t signals = BlockSignals();
+  RegisterBuiltinFunctions(&functions);
+  return Daemon(parsed.command_line->config, std::move(functions), signals).Run();
+}
+
+}  // namespace covey

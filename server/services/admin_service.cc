@@ -1,0 +1,46 @@
+#include "server/services/admin_service.h"
+
+#include <unistd.h>
+
+namespace covey {
+
+void AdminHandlers::Register(edge::Server& server) {
+  using Service = v1::AdminService::AsyncService;
+  server.Add(service_, &Service::RequestGetServerInfo, [this](auto& call) { return GetServerInfo(call); });
+  server.Add(service_, &Service::RequestDrain, [this](auto& call) { return Drain(call); });
+}
+
+AdminHandlers::Handled AdminHandlers::GetServerInfo(
+    edge::Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>& call) {
+  v1::GetServerInfoResponse& info = call.response();
+  info.set_version(context_.version);
+  info.set_instance_id(context_.instance_id);
+  *info.mutable_start_time() = ToProto(std::chrono::floor<std::chrono::microseconds>(context_.start_time));
+  *info.mutable_uptime() = ToProto(std::chrono::floor<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - context_.start_instant));
+  info.set_pid(getpid());
+  for (const std::string& address : context_.listen) info.add_listen(address);
+  info.set_draining(engine_.draining());
+  info.mutable_journal()->set_backend(engine_.journal_capabilities().backend);
+  info.mutable_journal()->set_durable(engine_.journal_capabilities().durable);
+  info.set_process_control(context_.process_control);
+  for (const std::string& name : context_.functions->Names()) info.add_functions(name);
+  const Engine::Counts counts = engine_.counts();
+  info.set_running_groups(counts.running_groups);
+  info.set_queued_tasks(counts.queued_tasks);
+  info.set_running_tasks(static_cast<uint32_t>(counts.running_tasks));
+  co_return grpc::Status::OK;
+}
+
+AdminHandlers::Handled AdminHandlers::Drain(edge::Unary<v1::DrainRequest, v1::DrainResponse>& call) {
+  engine_.BeginDrain();
+  if (context_.on_drain) context_.on_drain();
+  while (!engine_.Busy().empty()) {
+    constexpr std::chrono::milliseconds kLook{50};
+    const bool awake = co_await call.Sleep(kLook);
+    if (!awake) co_return call.EndStatus();
+  }
+  co_return grpc::Status::OK;
+}
+
+}  // namespace covey

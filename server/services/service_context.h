@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "core/executor/function_registry.h"
+#include "core/run/thread_set.h"
+#include "server/convert/convert.h"
+#include "server/edge/edge.h"
+
+namespace covey {
+
+// What the services of one daemon share. Constant while the server runs; each part has its own
+// synchronisation.
+struct ServiceContext {
+  Engine* engine = nullptr;
+  std::shared_ptr<const FunctionRegistry> functions;
+  std::shared_ptr<ThreadSet> readers;  // for reads of files: never on a queue's thread
+  std::string version;
+  std::string instance_id;
+  std::string process_control;
+  std::vector<std::string> listen;
+  std::chrono::system_clock::time_point start_time;
+  std::chrono::steady_clock::time_point start_instant;
+  std::function<void()> on_drain;  // told when Drain was called
+};
+
+using GroupPtr = Engine::GroupPtr;
+
+// Gives the answer of an engine call to a completion.
+template <typename T>
+std::function<void(Result<T>)> Into(const edge::Completion<Result<T>>& completion) {
+  return [completer = completion.completer()](Result<T> result) { completer(std::move(result)); };
+}
+
+// The same for calls that answer with an error or nothing.
+inline DurableGroup::Reply IntoReply(const edge::Completion<std::optional<Error>>& completion) {
+  return [completer = completion.completer()](std::optional<Error> error) { completer(std::move(error)); };
+}
+
+// Fails for a task whose function this daemon does not have. `prefix`: of the field.
+std::optional<Error> CheckFunctions(const ServiceContext& context, const std::vector<TaskSpec>& tasks);
+
+// co_await: the group; an error; nullopt when the call is over.
+edge::Task<std::optional<Result<GroupPtr>>> FindGroup(Engine& engine, const std::string& id);
+
+// Reads output on a reader thread when there is something to read. nullopt when the call is over.
+edge::Task<std::optional<OutputPiece>> ReadOutputPiece(const ServiceContext& context, const OutputKey& key,
+                                                       uint64_t offset);
+
+}  // namespace covey
