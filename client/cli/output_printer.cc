@@ -38,15 +38,27 @@ void OutputPrinter::Print(const v1::OutputChunk& chunk) {
   if (splitter.empty()) partial_.erase(place);
 }
 
-void OutputPrinter::Flush() {
-  for (auto& [key, splitter] : partial_) {
-    const auto& [task, stream] = key;
-    std::string lines;
-    splitter.Flush(
-        [&](std::string_view line) { lines.append(Prefix(task, stream)).append(line).append("\n"); });
-    if (!lines.empty()) Write(stream, lines);
+void OutputPrinter::Flush(const std::string& task) {
+  for (const v1::OutputStream stream : {v1::OUTPUT_STREAM_STDOUT, v1::OUTPUT_STREAM_STDERR}) {
+    const auto found = partial_.find(Key(task, stream));
+    if (found == partial_.end()) continue;
+    FlushLine(found->first, &found->second);
+    partial_.erase(found);
   }
+}
+
+void OutputPrinter::Flush() {
+  for (auto& [key, splitter] : partial_) FlushLine(key, &splitter);
   partial_.clear();
+}
+
+void OutputPrinter::FlushLine(const Key& key, LineSplitter* splitter) {
+  const auto& [task, stream] = key;
+  std::string lines;
+  splitter->Flush([&, prefix = Prefix(task, stream)](std::string_view line) {
+    lines.append(prefix).append(line).append("\n");
+  });
+  if (!lines.empty()) Write(stream, lines);
 }
 
 void OutputPrinter::Write(v1::OutputStream stream, std::string_view bytes) {

@@ -22,12 +22,14 @@ class OutputPrinter {
   OutputPrinter(Console& console, Mode mode) : console_(console), mode_(mode) {}
 
   void Print(const v1::OutputChunk& chunk);
-  // Prints what has no line end yet, of all tasks.
+  // Prints what has no line end yet, of one task or of all.
+  void Flush(const std::string& task);
   void Flush();
 
  private:
   using Key = std::tuple<std::string, v1::OutputStream>;
 
+  void FlushLine(const Key& key, LineSplitter* splitter);
   void Write(v1::OutputStream stream, std::string_view bytes);
   std::string Prefix(const std::string& task, v1::OutputStream stream) const;
 

@@ -130,7 +130,11 @@ void AttachedRun::Handle(const v1::RunGroupResponse& message, Progress* progress
     id_known_ = true;
     SendCancelLocked();
   }
-  if (message.has_event()) progress->Count(message.event());
+  if (message.has_event()) {
+    progress->Count(message.event());
+    // All that the task wrote came before.
+    if (message.event().kind() == v1::EVENT_KIND_TASK_EXITED) printer_.Flush(message.event().task());
+  }
   if (session_.json()) {
     session_.PrintJson(message);
   } else if (message.has_output()) {

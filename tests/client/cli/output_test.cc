@@ -77,6 +77,19 @@ TEST(OutputPrinterTest, LinesStandBehindTheirNames) {
   EXPECT_EQ(pipes.Out(), "");
 }
 
+TEST(OutputPrinterTest, TheEndOfATaskEndsItsLines) {
+  Pipes pipes;
+  Console console(pipes.out_fd(), pipes.err_fd());
+  OutputPrinter printer(console, OutputPrinter::Mode::kNamed);
+  printer.Print(Chunk("a", "out"));
+  printer.Print(Chunk("a", "err", v1::OUTPUT_STREAM_STDERR));
+  printer.Print(Chunk("b", "other"));
+  printer.Flush("a");
+  printer.Flush("none");
+  EXPECT_EQ(pipes.Out(), "a | out\n");
+  EXPECT_EQ(pipes.Err(), "a | err\n");
+}
+
 TEST(OutputPrinterTest, BytesPassAndNamesAreMadeSafe) {
   Pipes pipes;
   Console console(pipes.out_fd(), pipes.err_fd());
