@@ -1,0 +1,100 @@
+#include "tests/server/journal/journal_suite.h"
+
+// Watch, over every back end.
+namespace covey {
+namespace {
+
+using Log = std::vector<std::pair<std::string, uint64_t>>;  // group, number
+
+void AddTo(Log& log, const WatchPage& page) {
+  for (const WatchedRecords& watched : page.groups) {
+    for (const Record& record : watched.records) log.emplace_back(watched.group->id, record.number);
+  }
+}
+
+TEST_P(JournalSuite, WatchTellsEveryEventOnceInTheOrderOfCommits) {
+  Writer a("a", epoch_);
+  Writer b("b", epoch_);
+  Log expected;
+  const auto commit = [&](Append append) {
+    for (const Record& record : append.records) expected.emplace_back(append.group, record.number);
+    Commit(std::move(append));
+  };
+  commit(a.Create());
+  commit(a.Tasks(3));
+  commit(b.Create());
+  commit(a.Tasks(1200));
+  commit(b.Tasks(2));
+  commit(a.Seal());
+  for (const size_t limit : {0, 1, 2, 100, 100000}) {
+    Log seen;
+    std::string cursor;
+    for (;;) {
+      const WatchPage page = client_->Watch(cursor, limit).value();
+      if (page.groups.empty()) {
+        EXPECT_EQ(client_->Watch(page.cursor, limit).value().cursor, page.cursor);
+        break;
+      }
+      AddTo(seen, page);
+      cursor = page.cursor;
+    }
+    EXPECT_EQ(seen, expected) << "limit " << limit;
+  }
+}
+
+TEST_P(JournalSuite, WatchPutsEventsOfOneGroupTogether) {
+  Writer a("a", epoch_);
+  Writer b("b", epoch_);
+  a.spec().labels = {{"k", "v"}};
+  Commit(a.Create());
+  Commit(a.Tasks(3));
+  Commit(b.Create());
+  const WatchPage page = client_->Watch("").value();
+  ASSERT_EQ(page.groups.size(), 2u);
+  EXPECT_EQ(page.groups[0].records.size(), 4u);
+  EXPECT_EQ(page.groups[0].group->labels, a.spec().labels);
+  EXPECT_EQ(page.groups[1].records.size(), 1u);
+}
+
+TEST_P(JournalSuite, WatchResumesWithWhatCameLater) {
+  const std::string start = client_->Watch("").value().cursor;
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  WatchPage page = client_->Watch(start).value();
+  ASSERT_EQ(page.groups.size(), 1u);
+  Commit(group.Seal());
+  page = client_->Watch(page.cursor).value();
+  ASSERT_EQ(page.groups.size(), 1u);
+  EXPECT_EQ(page.groups[0].records.at(0).number, 2u);
+}
+
+TEST_P(JournalSuite, ACursorLastsAcrossAPurgeOfTheNewest) {
+  Writer keep("keep", epoch_);
+  Commit(keep.Create());
+  MakeCompleted("g");
+  const std::string cursor = client_->Watch("").value().cursor;
+  ASSERT_TRUE(client_->Purge("g").ok());
+  Commit(keep.Seal());  // must not take the place of what was purged
+  const WatchPage page = client_->Watch(cursor).value();
+  ASSERT_EQ(page.groups.size(), 1u);
+  EXPECT_EQ(page.groups[0].records.at(0).number, 2u);
+}
+
+TEST_P(JournalSuite, AForeignCursorIsRefused) {
+  Commit(Writer("g", epoch_).Create());
+  const std::string cursor = client_->Watch("").value().cursor;
+  TempDir other_dir;
+  const std::unique_ptr<Journal> other = Open(other_dir.path());
+  std::string flipped = cursor;
+  flipped[5] = flipped[5] == 'A' ? 'B' : 'A';
+  for (const std::string& bad :
+       {std::string("1"), cursor + "A", cursor.substr(1), flipped, std::string(40, '\xFF')}) {
+    EXPECT_EQ(client_->Watch(bad).error().code, ErrorCode::kInvalidArgument) << bad;
+  }
+  EXPECT_EQ(Client(*other).Watch(cursor).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(client_->List({}, 10, cursor).error().code, ErrorCode::kInvalidArgument)
+      << "a cursor is no page token";
+}
+
+}  // namespace
+}  // namespace covey

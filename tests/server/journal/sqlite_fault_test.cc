@@ -1,0 +1,213 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+
+#include "tests/server/journal/fault_vfs.h"
+#include "tests/server/journal/sqlite_support.h"
+
+// Disks that are full or break, and what group commit makes of a slow one.
+namespace covey {
+namespace {
+
+using Kind = AppendResult::Kind;
+
+class SqliteFaultTest : public ::testing::Test {
+ protected:
+  SqliteJournalOptions Options() const { return {.directory = dir_.path(), .vfs = FaultVfs::kName}; }
+
+  // What a new process would find if this one died now: a journal on a copy of the files.
+  std::unique_ptr<OpenJournal> AfterACrash() {
+    const std::string copy = copies_.path() + "/" + std::to_string(++copies_made_);
+    std::filesystem::create_directory(copy);
+    for (const char* file : {"/journal.db", "/journal.db-wal"}) {
+      if (std::filesystem::exists(dir_.path() + file)) std::filesystem::copy(dir_.path() + file, copy + file);
+    }
+    return std::make_unique<OpenJournal>(SqliteJournalOptions{.directory = copy});
+  }
+
+  FaultVfs vfs_;
+  TempDir dir_;
+  TempDir copies_;
+  int copies_made_ = 0;
+};
+
+TEST_F(SqliteFaultTest, AFailedSyncFailsItsBatchForGood) {
+  OpenJournal open(Options());
+  Writer group("g", open.epoch);
+  ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+  vfs_.fail_syncs = 1;
+  const Append seal = group.Seal();
+  const AppendResult failed = open.client->Send(seal);
+  EXPECT_EQ(failed.kind, Kind::kFailed);
+  EXPECT_FALSE(failed.error.empty());
+  EXPECT_EQ(open.client->Head("g").value(), 1u);
+  // The frames of the failed commit are in the log; recovery must not take them for a commit.
+  EXPECT_EQ(AfterACrash()->client->Head("g").value(), 1u);
+  EXPECT_EQ(open.client->Send(seal).kind, Kind::kCommitted);
+  EXPECT_EQ(AfterACrash()->client->Head("g").value(), 2u);
+}
+
+TEST_F(SqliteFaultTest, WhileNothingCanBeSyncedTheAnswerIsUnknown) {
+  OpenJournal open(Options());
+  Writer group("g", open.epoch);
+  ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+  vfs_.fail_syncs = 1 << 20;
+  const Append seal = group.Seal();
+  EXPECT_EQ(open.client->Send(seal).kind, Kind::kUnknown);
+  EXPECT_EQ(open.client->Head("g").value(), 1u);
+  EXPECT_NE(open.client->Send(seal).kind, Kind::kCommitted);
+  vfs_.fail_syncs = 0;
+  EXPECT_EQ(open.client->Send(seal).kind, Kind::kCommitted);
+  EXPECT_EQ(open.client->Head("g").value(), 2u);
+  EXPECT_EQ(AfterACrash()->client->Read("g").value().size(), 2u);
+}
+
+TEST_F(SqliteFaultTest, AFailedWriteFailsItsBatchAndLaterOnesWork) {
+  OpenJournal open(Options());
+  Writer group("g", open.epoch);
+  ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+  const Append tasks = group.Tasks(1000);
+  for (const auto fault : {&FaultVfs::fail_writes, &FaultVfs::full_writes}) {
+    vfs_.*fault = 1;
+    EXPECT_EQ(open.client->Send(tasks).kind, Kind::kFailed);
+    EXPECT_EQ(vfs_.*fault, 0);
+    EXPECT_EQ(open.client->Head("g").value(), 1u);
+    EXPECT_EQ(AfterACrash()->client->Head("g").value(), 1u);
+  }
+  EXPECT_EQ(open.client->Send(tasks).kind, Kind::kCommitted);
+  EXPECT_EQ(open.client->Read("g").value().size(), 1001u);
+}
+
+TEST_F(SqliteFaultTest, WhatFollowsAFailedAppendConflicts) {
+  OpenJournal open(Options());
+  Writer group("g", open.epoch);
+  Writer other("h", open.epoch);
+  ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+  // Held in its sync, the commit of the first append lets the next one queue behind it.
+  std::promise<void> syncing;
+  std::promise<void> queued;
+  std::atomic<bool> first = true;
+  vfs_.OnSync([&] {
+    if (!first.exchange(false)) return;
+    syncing.set_value();
+    queued.get_future().wait();
+  });
+  vfs_.fail_syncs = 1;
+  std::vector<std::future<AppendResult>> results;
+  const auto send = [&](Append append) {
+    auto promise = std::make_shared<std::promise<AppendResult>>();
+    results.push_back(promise->get_future());
+    open.journal->AppendAsync(std::move(append),
+                              [promise](AppendResult r) { promise->set_value(std::move(r)); });
+  };
+  send(group.Tasks(1));
+  syncing.get_future().wait();
+  send(group.Tasks(1));
+  send(other.Create());
+  queued.set_value();
+  EXPECT_EQ(results[0].get().kind, Kind::kFailed);
+  const AppendResult next = results[1].get();
+  EXPECT_EQ(next.kind, Kind::kConflict);
+  EXPECT_EQ(next.head, 1u);
+  EXPECT_EQ(results[2].get().kind, Kind::kCommitted);
+}
+
+TEST_F(SqliteFaultTest, WhatIsQueuedDuringACommitSharesTheNext) {
+  OpenJournal open(Options());
+  std::promise<void> syncing;
+  std::promise<void> queued;
+  std::atomic<bool> first = true;
+  vfs_.OnSync([&] {
+    if (!first.exchange(false)) return;
+    syncing.set_value();
+    queued.get_future().wait();
+  });
+  std::atomic<int> left = 101;
+  std::promise<void> all;
+  const auto count = [&](AppendResult result) {
+    EXPECT_EQ(result.kind, Kind::kCommitted);
+    if (--left == 0) all.set_value();
+  };
+  const int before = vfs_.syncs;
+  open.journal->AppendAsync(Writer("g", open.epoch).Create(), count);
+  syncing.get_future().wait();
+  for (int i = 0; i < 100; ++i) {
+    open.journal->AppendAsync(Writer("h" + std::to_string(i), open.epoch).Create(), count);
+  }
+  queued.set_value();
+  ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(vfs_.syncs - before, 2);
+}
+
+TEST_F(SqliteFaultTest, ACommitHoldsNoMoreThanItsBounds) {
+  SqliteJournalOptions options = Options();
+  options.max_commit_appends = 10;
+  OpenJournal open(options);
+  std::promise<void> syncing;
+  std::promise<void> queued;
+  std::atomic<bool> first = true;
+  vfs_.OnSync([&] {
+    if (!first.exchange(false)) return;
+    syncing.set_value();
+    queued.get_future().wait();
+  });
+  const int before = vfs_.syncs;
+  std::atomic<int> left = 96;
+  std::promise<void> all;
+  for (int i = 0; i < 96; ++i) {
+    open.journal->AppendAsync(Writer("h" + std::to_string(i), open.epoch).Create(), [&](AppendResult) {
+      if (--left == 0) all.set_value();
+    });
+    if (i == 0) syncing.get_future().wait();
+  }
+  queued.set_value();
+  ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(vfs_.syncs - before, 11) << "one alone, then 95 by ten";
+}
+
+TEST_F(SqliteFaultTest, AFullJournalRefusesUntilThereIsRoom) {
+  SqliteJournalOptions options = Options();
+  options.max_pages = 200;
+  std::string id;
+  uint64_t head = 0;
+  {
+    OpenJournal open(options);
+    Writer group("g", open.epoch);
+    ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+    AppendResult result;
+    int rounds = 0;
+    do {
+      head = group.next() - 1;
+      result = open.client->Send(group.Tasks(1, std::string(10'000, 'x')));
+      ASSERT_LT(++rounds, 1000);
+    } while (result.kind == Kind::kCommitted);
+    EXPECT_EQ(result.kind, Kind::kFailed);
+    EXPECT_NE(result.error.find("full"), std::string::npos) << result.error;
+    EXPECT_EQ(open.client->Head("g").value(), head);
+    group.set_next(head + 1);
+    EXPECT_EQ(open.client->Send(group.Tasks(1, std::string(10'000, 'x'))).kind, Kind::kFailed)
+        << "still full";
+  }
+  options.max_pages = 400;
+  OpenJournal open(options);
+  Writer group("g", open.epoch);
+  group.set_next(head + 1);
+  EXPECT_EQ(open.client->Send(group.Tasks(1, std::string(10'000, 'x'))).kind, Kind::kCommitted);
+}
+
+TEST_F(SqliteFaultTest, WithoutAWriteAheadLogItRefusesToPromise) {
+  vfs_.no_shared_memory = true;
+  const auto refused = OpenSqliteJournal(Options());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "JOURNAL_NOT_DURABLE") << refused.error().message;
+  SqliteJournalOptions options = Options();
+  options.durability = Durability::kNone;
+  OpenJournal open(options);
+  EXPECT_FALSE(open.journal->capabilities().durable);
+  EXPECT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+  EXPECT_EQ(open.client->Head("g").value(), 1u);
+}
+
+}  // namespace
+}  // namespace covey

@@ -1,0 +1,201 @@
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/server/journal/sqlite_support.h"
+
+// The data directory and its files: who may open them, and what they must be.
+namespace covey {
+namespace {
+
+using Kind = AppendResult::Kind;
+
+class SqliteFileTest : public ::testing::Test {
+ protected:
+  std::string Directory() const { return dir_.path() + "/state/covey"; }
+  std::string File() const { return Directory() + "/journal.db"; }
+  SqliteJournalOptions Options() const { return {.directory = Directory()}; }
+  Error Refused() const {
+    Result<std::unique_ptr<Journal>> opened = OpenSqliteJournal(Options());
+    return opened.ok() ? Error{.message = "it was opened"} : opened.error();
+  }
+  void Execute(const std::string& sql) const {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(File().c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(SqliteFileTest, EverythingIsThereAfterReopening) {
+  std::string cursor;
+  uint64_t old_epoch = 0;
+  {
+    OpenJournal open(Options());
+    old_epoch = open.epoch;
+    Writer group("g", open.epoch);
+    ASSERT_EQ(open.client->Send(group.Create("request")).kind, Kind::kCommitted);
+    cursor = open.client->Watch("").value().cursor;
+    ASSERT_EQ(open.client->Send(group.Tasks(10)).kind, Kind::kCommitted);
+  }
+  OpenJournal open(Options());
+  EXPECT_GT(open.epoch, old_epoch);
+  EXPECT_EQ(open.client->Read("g").value().size(), 11u);
+  EXPECT_EQ(open.client->FindRequest("request").value(), "g");
+  EXPECT_EQ(open.client->Watch(cursor).value().groups.at(0).records.size(), 10u);
+  EXPECT_EQ(open.client->List().value().groups.at(0).last_number, 11u);
+  Writer late("g", old_epoch);
+  late.set_next(12);
+  EXPECT_EQ(open.client->Send(late.Seal()).kind, Kind::kConflict);
+}
+
+TEST_F(SqliteFileTest, OwnershipOfSingleGroupsIsKept) {
+  uint64_t first = 0;
+  uint64_t second = 0;
+  {
+    OpenJournal open(Options());
+    first = open.epoch;
+    ASSERT_EQ(open.client->Send(Writer("g", first).Create()).kind, Kind::kCommitted);
+    second = open.client->Acquire({"g"});
+  }
+  Result<std::unique_ptr<Journal>> journal = OpenSqliteJournal(Options());
+  ASSERT_TRUE(journal.ok());
+  Client client(*journal.value());
+  Writer group("g", first);
+  group.set_next(2);
+  EXPECT_EQ(client.Send(group.Seal()).kind, Kind::kConflict);
+  Writer owner("g", second);
+  owner.set_next(2);
+  EXPECT_EQ(client.Send(owner.Seal()).kind, Kind::kCommitted);
+}
+
+TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    for (const Append& append :
+         {group.Create(), group.Tasks(5000), group.Decide(state::Outcome::kFailed), group.Complete()}) {
+      ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+    }
+    ASSERT_TRUE(open.client->Purge("g").ok());
+  }
+  const auto rows = [this] {
+    sqlite3* db = nullptr;
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_open_v2(File().c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
+    sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM garbage)", -1,
+                       &statement, nullptr);
+    sqlite3_step(statement);
+    const int count = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return count;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  do {
+    OpenJournal open(Options());
+    (void)open.client->Head("g");
+  } while (rows() > 0 && std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(rows(), 0);
+  // A new group never gets what was left of an old one.
+  OpenJournal open(Options());
+  ASSERT_EQ(open.client->Send(Writer("h", open.epoch).Create()).kind, Kind::kCommitted);
+  EXPECT_EQ(open.client->Read("h").value().size(), 1u);
+}
+
+TEST_F(SqliteFileTest, ADirectoryHasOneOwner) {
+  OpenJournal open(Options());
+  const Error error = Refused();
+  EXPECT_EQ(error.reason, "DATA_DIR_IN_USE");
+  EXPECT_NE(
+      error.message.find("data directory " + Directory() + " is in use by pid " + std::to_string(getpid())),
+      std::string::npos)
+      << error.message;
+}
+
+TEST_F(SqliteFileTest, TheLockGoesWithTheJournal) {
+  { OpenJournal open(Options()); }
+  OpenJournal open(Options());
+}
+
+TEST_F(SqliteFileTest, OnlyTheOwnerMayRead) {
+  OpenJournal open(Options());
+  ASSERT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+  const auto mode = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+    return info.st_mode & 0777;
+  };
+  EXPECT_EQ(mode(Directory()), 0700u);
+  for (const char* name : {"/journal.db", "/journal.db-wal", "/journal.db-shm", "/lock"}) {
+    EXPECT_EQ(mode(Directory() + name), 0600u) << name;
+  }
+}
+
+TEST_F(SqliteFileTest, ANewerSchemaIsRefused) {
+  { OpenJournal open(Options()); }
+  Execute("PRAGMA user_version = 2");
+  const Error error = Refused();
+  EXPECT_EQ(error.reason, "JOURNAL_TOO_NEW");
+  EXPECT_NE(error.message.find("schema 2"), std::string::npos) << error.message;
+}
+
+TEST_F(SqliteFileTest, AnotherDatabaseIsRefused) {
+  std::filesystem::create_directories(Directory());
+  Execute("CREATE TABLE photos(id)");
+  EXPECT_EQ(Refused().reason, "JOURNAL_CORRUPT");
+  EXPECT_NE(Refused().message.find("is not a covey journal"), std::string::npos);
+}
+
+TEST_F(SqliteFileTest, AFileThatIsNoDatabaseIsRefused) {
+  std::filesystem::create_directories(Directory());
+  std::ofstream(File()) << std::string(10'000, 'x');
+  EXPECT_EQ(Refused().reason, "JOURNAL_CORRUPT") << Refused().message;
+  EXPECT_NE(Refused().message.find(File()), std::string::npos) << Refused().message;
+}
+
+TEST_F(SqliteFileTest, ADamagedDatabaseIsAnErrorWhereverTheDamageIs) {
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+    for (int i = 0; i < 50; ++i) ASSERT_EQ(open.client->Send(group.Tasks(20)).kind, Kind::kCommitted);
+  }
+  std::ifstream in(File(), std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  ASSERT_GT(good.size(), 40'000u);
+  for (size_t page = 0; page < good.size() / 4096; ++page) {
+    std::string bad = good;
+    for (size_t i = 0; i < 4096; i += 3) bad[page * 4096 + i] ^= 0x5A;
+    std::ofstream(File(), std::ios::binary) << bad;
+    Result<std::unique_ptr<Journal>> opened = OpenSqliteJournal(Options());
+    if (!opened.ok()) {
+      EXPECT_FALSE(opened.error().message.empty());
+      continue;
+    }
+    Client client(*opened.value());
+    const auto records = client.Read("g");
+    const auto found = client.Find("g");
+    if (!records.ok()) {
+      EXPECT_EQ(records.error().code, ErrorCode::kInternal) << records.error().message;
+    }
+    if (!found.ok()) {
+      EXPECT_FALSE(found.error().message.empty());
+    }
+  }
+}
+
+TEST_F(SqliteFileTest, AnUnusableDirectoryIsNamed) {
+  std::ofstream(dir_.path() + "/state") << "a file";
+  EXPECT_EQ(Refused().reason, "DATA_DIR_UNUSABLE");
+  EXPECT_NE(Refused().message.find(Directory()), std::string::npos) << Refused().message;
+}
+
+}  // namespace
+}  // namespace covey

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/journal/sqlite_journal.h"
+#include "tests/server/journal/support.h"
+
+namespace covey {
+
+// A journal on a directory, its owner, and plain calls to it.
+struct OpenJournal {
+  explicit OpenJournal(SqliteJournalOptions options) {
+    Result<std::unique_ptr<Journal>> opened = OpenSqliteJournal(std::move(options));
+    if (!opened.ok()) {
+      ADD_FAILURE() << opened.error().message;
+      std::abort();
+    }
+    journal = std::move(opened.value());
+    client = std::make_unique<Client>(*journal);
+    epoch = client->Acquire();
+  }
+
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<Client> client;
+  uint64_t epoch = 0;
+};
+
+}  // namespace covey

@@ -1,0 +1,267 @@
+#include "server/journal/storage.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "server/journal/storage.pb.h"
+#include "tests/server/journal/support.h"
+
+namespace covey {
+namespace {
+
+// Any bytes: not UTF-8, with NUL.
+std::string Bytes(std::mt19937_64& random, size_t most = 20) {
+  std::string bytes(random() % (most + 1), '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
+
+Labels Pairs(std::mt19937_64& random) {
+  Labels pairs(random() % 4);
+  for (auto& [key, value] : pairs) {
+    key = Bytes(random);
+    value = Bytes(random);
+  }
+  return pairs;
+}
+
+Payload AnyPayload(std::mt19937_64& random) {
+  return {.bytes = Bytes(random, 100), .content_type = Bytes(random), .is_text = random() % 2 == 0};
+}
+
+Failure AnyFailure(std::mt19937_64& random) {
+  return {.kind = static_cast<FailureKind>(random() % 9),
+          .code = static_cast<int32_t>(random()),
+          .message = Bytes(random),
+          .detail = Bytes(random),
+          .task = Bytes(random),
+          .attempt = static_cast<uint32_t>(random())};
+}
+
+GroupSpec AnyGroup(std::mt19937_64& random) {
+  return {.id = Bytes(random),
+          .name = Bytes(random),
+          .labels = Pairs(random),
+          .pool = Bytes(random),
+          .limit = static_cast<uint32_t>(random()),
+          .policy = static_cast<state::Policy>(random() % 3 + 1),
+          .max_failures = static_cast<uint32_t>(random()),
+          .timeout = std::chrono::nanoseconds(static_cast<int64_t>(random())),
+          .deadline = WallTime(std::chrono::microseconds(static_cast<int64_t>(random()))),
+          .attached = random() % 2 == 0};
+}
+
+TaskSpec AnyTask(std::mt19937_64& random) {
+  TaskSpec task{.name = Bytes(random),
+                .timeout = std::chrono::nanoseconds(static_cast<int64_t>(random())),
+                .labels = Pairs(random),
+                .rerun_on_restart = random() % 2 == 0};
+  if (random() % 2 == 0) {
+    task.work = FunctionSpec{.name = Bytes(random), .payload = AnyPayload(random)};
+    return task;
+  }
+  ProcessSpec process{.env = Pairs(random),
+                      .working_dir = Bytes(random),
+                      .stdin_bytes = Bytes(random, 1000),
+                      .stop_signal = static_cast<int>(random() % 64),
+                      .grace = std::chrono::nanoseconds(static_cast<int64_t>(random()))};
+  process.argv.resize(random() % 4 + 1);
+  for (std::string& argument : process.argv) argument = Bytes(random);
+  task.work = std::make_shared<const ProcessSpec>(std::move(process));
+  return task;
+}
+
+Record AnyRecord(std::mt19937_64& random, uint64_t number) {
+  Record record{.number = number,
+                .time = WallTime(std::chrono::microseconds(static_cast<int64_t>(random()))),
+                .event = {.kind = static_cast<state::EventKind>(random() % (state::kEventKinds - 1) + 1),
+                          .result = static_cast<state::Result>(random() % 4),
+                          .outcome = static_cast<state::Outcome>(random() % 4),
+                          .failure = static_cast<FailureKind>(random() % 9),
+                          .task = random() % 3 == 0 ? state::kNoTask : static_cast<uint32_t>(random()),
+                          .attempt = static_cast<uint32_t>(random()),
+                          .code = static_cast<int32_t>(random()),
+                          .count = static_cast<uint32_t>(random())},
+                .task_name = Bytes(random)};
+  if (random() % 2 == 0) record.group = std::make_shared<const GroupSpec>(AnyGroup(random));
+  if (random() % 2 == 0) record.task = std::make_shared<const TaskSpec>(AnyTask(random));
+  if (random() % 2 == 0) record.failure = std::make_shared<const Failure>(AnyFailure(random));
+  if (random() % 2 == 0) record.result = std::make_shared<const Payload>(AnyPayload(random));
+  if (random() % 2 == 0) {
+    record.request = std::make_shared<const RequestMark>(
+        RequestMark{.id = Bytes(random), .fingerprint = random(), .count = static_cast<uint32_t>(random())});
+  }
+  return record;
+}
+
+void ExpectSame(const Payload& a, const Payload& b) {
+  EXPECT_EQ(a.bytes, b.bytes);
+  EXPECT_EQ(a.content_type, b.content_type);
+  EXPECT_EQ(a.is_text, b.is_text);
+}
+
+void ExpectSame(const Failure& a, const Failure& b) {
+  EXPECT_EQ(a.kind, b.kind);
+  EXPECT_EQ(a.code, b.code);
+  EXPECT_EQ(a.message, b.message);
+  EXPECT_EQ(a.detail, b.detail);
+  EXPECT_EQ(a.task, b.task);
+  EXPECT_EQ(a.attempt, b.attempt);
+}
+
+void ExpectSame(const GroupSpec& a, const GroupSpec& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.labels, b.labels);
+  EXPECT_EQ(a.pool, b.pool);
+  EXPECT_EQ(a.limit, b.limit);
+  EXPECT_EQ(a.policy, b.policy);
+  EXPECT_EQ(a.max_failures, b.max_failures);
+  EXPECT_EQ(a.timeout, b.timeout);
+  EXPECT_EQ(a.deadline, b.deadline);
+  EXPECT_EQ(a.attached, b.attached);
+}
+
+void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.timeout, b.timeout);
+  EXPECT_EQ(a.labels, b.labels);
+  EXPECT_EQ(a.rerun_on_restart, b.rerun_on_restart);
+  ASSERT_EQ(a.work.index(), b.work.index());
+  if (const auto* function = std::get_if<FunctionSpec>(&a.work)) {
+    EXPECT_EQ(function->name, std::get<FunctionSpec>(b.work).name);
+    ExpectSame(function->payload, std::get<FunctionSpec>(b.work).payload);
+    return;
+  }
+  const ProcessSpec& p = *std::get<1>(a.work);
+  const ProcessSpec& q = *std::get<1>(b.work);
+  EXPECT_EQ(p.argv, q.argv);
+  EXPECT_EQ(p.env, q.env);
+  EXPECT_EQ(p.working_dir, q.working_dir);
+  EXPECT_EQ(p.stdin_bytes, q.stdin_bytes);
+  EXPECT_EQ(p.stop_signal, q.stop_signal);
+  EXPECT_EQ(p.grace, q.grace);
+}
+
+void ExpectSame(const RequestMark& a, const RequestMark& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.fingerprint, b.fingerprint);
+  EXPECT_EQ(a.count, b.count);
+}
+
+template <typename T>
+void ExpectSame(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b) {
+  ASSERT_EQ(a == nullptr, b == nullptr);
+  if (a != nullptr) ExpectSame(*a, *b);
+}
+
+TEST(Storage, AnyRecordComesBackWhole) {
+  std::mt19937_64 random(20);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<Record> records;
+    for (uint64_t i = 0; i <= random() % 5; ++i) records.push_back(AnyRecord(random, 10 + i));
+    std::string bytes;
+    storage::EncodeRecords(records, &bytes);
+    std::vector<Record> decoded;
+    ASSERT_TRUE(storage::DecodeRecords(bytes, 10, &decoded).ok());
+    ASSERT_EQ(decoded.size(), records.size());
+    for (size_t i = 0; i < records.size(); ++i) {
+      EXPECT_EQ(decoded[i].number, records[i].number);
+      EXPECT_EQ(decoded[i].time, records[i].time);
+      EXPECT_EQ(decoded[i].event, records[i].event);
+      EXPECT_EQ(decoded[i].task_name, records[i].task_name);
+      ExpectSame(decoded[i].group, records[i].group);
+      ExpectSame(decoded[i].task, records[i].task);
+      ExpectSame(decoded[i].failure, records[i].failure);
+      ExpectSame(decoded[i].result, records[i].result);
+      ExpectSame(decoded[i].request, records[i].request);
+    }
+  }
+}
+
+TEST(Storage, AnySummaryComesBackWhole) {
+  std::mt19937_64 random(21);
+  for (int round = 0; round < 200; ++round) {
+    const auto number = [&] { return static_cast<uint32_t>(random()); };
+    const auto spec = std::make_shared<const GroupSpec>(AnyGroup(random));
+    GroupSummary summary{.spec = spec,
+                         .state = {.policy = static_cast<state::Policy>(random() % 3 + 1),
+                                   .max_failures = number(),
+                                   .submitted = number(),
+                                   .queued = number(),
+                                   .running = number(),
+                                   .succeeded = number(),
+                                   .failed = number(),
+                                   .stopped = number(),
+                                   .sealed = random() % 2 == 0,
+                                   .armed = random() % 2 == 0,
+                                   .decided = random() % 2 == 0,
+                                   .completed = random() % 2 == 0,
+                                   .outcome = static_cast<state::Outcome>(random() % 4),
+                                   .failure = static_cast<FailureKind>(random() % 9),
+                                   .code = static_cast<int32_t>(random()),
+                                   .decider = random() % 2 == 0 ? state::kNoTask : number(),
+                                   .decider_attempt = number(),
+                                   .first_failed = number()},
+                         .created = Writer::At(1),
+                         .decided = Writer::At(2),
+                         .completed = Writer::At(3),
+                         .last_number = random()};
+    if (random() % 2 == 0) summary.failure = std::make_shared<const Failure>(AnyFailure(random));
+    if (random() % 2 == 0) summary.first_failure = std::make_shared<const Failure>(AnyFailure(random));
+    const GroupSummary decoded = storage::DecodeSummary(storage::EncodeSummary(summary), spec).value();
+    EXPECT_EQ(decoded.state, summary.state);
+    ExpectSame(decoded.failure, summary.failure);
+    ExpectSame(decoded.first_failure, summary.first_failure);
+    EXPECT_EQ(decoded.created, summary.created);
+    EXPECT_EQ(decoded.decided, summary.decided);
+    EXPECT_EQ(decoded.completed, summary.completed);
+    EXPECT_EQ(decoded.last_number, summary.last_number);
+    ExpectSame(*storage::DecodeGroupSpec(storage::EncodeGroupSpec(*spec)).value(), *spec);
+  }
+}
+
+TEST(Storage, WhatIsNotKnownIsRefusedWithItsNumber) {
+  storage::v1::Batch batch;
+  storage::v1::Record* record = batch.add_records();
+  const auto decode = [&]() -> std::string {
+    std::vector<Record> records;
+    const Result<Void> result = storage::DecodeRecords(batch.SerializeAsString(), 1, &records);
+    return result.ok() ? "" : result.error().message;
+  };
+  record->set_kind(state::kEventKinds);
+  EXPECT_NE(decode().find("event kind 12 is not known"), std::string::npos) << decode();
+  record->set_kind(0);
+  EXPECT_NE(decode().find("event kind 0"), std::string::npos);
+  record->set_kind(4);
+  EXPECT_EQ(decode(), "");
+  record->set_result(4);
+  EXPECT_NE(decode().find("result 4"), std::string::npos);
+  record->set_result(0);
+  record->set_failure_kind(9);
+  EXPECT_NE(decode().find("failure kind 9"), std::string::npos);
+  record->set_failure_kind(0);
+  record->mutable_spec();
+  EXPECT_NE(decode().find("kind of work"), std::string::npos);
+}
+
+TEST(Storage, DamagedBytesAreAnErrorOrSomethingElseButNeverACrash) {
+  std::mt19937_64 random(22);
+  std::string bytes;
+  storage::EncodeRecords(std::vector<Record>{AnyRecord(random, 1), AnyRecord(random, 2)}, &bytes);
+  for (int round = 0; round < 5000; ++round) {
+    std::string damaged = bytes.substr(0, random() % (bytes.size() + 1));
+    for (size_t i = 0; !damaged.empty() && i < random() % 4; ++i) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    std::vector<Record> records;
+    const Result<Void> result = storage::DecodeRecords(damaged, 1, &records);
+    if (!result.ok()) {
+      EXPECT_EQ(result.error().code, ErrorCode::kInternal);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace covey
