@@ -9,6 +9,14 @@
 
 namespace covey {
 
+namespace {
+// `now` + `duration`, or the end of time.
+Context::Clock::time_point After(Context::Clock::time_point now, std::chrono::nanoseconds duration) {
+  constexpr auto kEnd = Context::Clock::time_point::max();
+  return duration > kEnd - now ? kEnd : now + duration;
+}
+}  // namespace
+
 // Lock order: parent before child is never needed: no call holds two of these mutexes.
 struct Context::State : std::enable_shared_from_this<Context::State> {
   explicit State(std::shared_ptr<State> parent_state, std::optional<Clock::time_point> when)
@@ -83,14 +91,22 @@ Context Context::Background() {
 Context Context::WithCancel() const { return WithDeadline(Clock::time_point::max()); }
 
 Context Context::WithTimeout(std::chrono::nanoseconds timeout, std::shared_ptr<TimerQueue> timers) const {
+  if (timers == nullptr) timers = state_->timers;
   const auto now = timers != nullptr ? timers->Now() : Clock::now();
-  return WithDeadline(now + timeout, std::move(timers));
+  return WithDeadline(After(now, timeout), std::move(timers));
+}
+
+Context Context::Owned(std::optional<Clock::time_point> deadline, std::shared_ptr<TimerQueue> timers) {
+  auto state = std::make_shared<State>(nullptr, deadline);
+  state->timers = std::move(timers);
+  return Context(std::move(state));
 }
 
 Context Context::WithDeadline(Clock::time_point when, std::shared_ptr<TimerQueue> timers) const {
   std::optional<Clock::time_point> deadline = state_->deadline;
   const bool sooner = when != Clock::time_point::max() && (!deadline || when < *deadline);
   if (sooner) deadline = when;
+  if (timers == nullptr) timers = state_->timers;
   const bool root = state_ == Background().state_;
   auto child = std::make_shared<State>(root ? nullptr : state_, deadline);
   if (!root) {
@@ -105,13 +121,17 @@ Context Context::WithDeadline(Clock::time_point when, std::shared_ptr<TimerQueue
     child->parent_id = state_->Add(inherit);
     if (child->parent_id == 0) child->Cancel(cause());
   }
+  child->timers = std::move(timers);
   if (sooner) {
-    child->timers = timers != nullptr ? std::move(timers) : TimerQueue::Default();
-    child->timer = child->timers->Schedule(when, [weak = std::weak_ptr<State>(child)] {
-      if (const auto self = weak.lock()) {
-        self->Cancel(Failure{.kind = FailureKind::kTimeout, .message = "the deadline has passed"});
-      }
-    });
+    if (child->timers == nullptr) child->timers = TimerQueue::Default();
+    const Failure passed{.kind = FailureKind::kTimeout, .message = "the deadline has passed"};
+    if (when <= child->timers->Now()) {
+      child->Cancel(passed);
+    } else {
+      child->timer = child->timers->Schedule(when, [weak = std::weak_ptr<State>(child), passed] {
+        if (const auto self = weak.lock()) self->Cancel(passed);
+      });
+    }
   }
   return Context(std::move(child));
 }
@@ -145,7 +165,7 @@ void Context::Wait() const {
 }
 
 bool Context::WaitFor(std::chrono::nanoseconds duration) const {
-  const auto until = Clock::now() + duration;
+  const auto until = After(Clock::now(), duration);
   MutexLock lock(state_->mutex);
   while (state_->cause.ok()) {
     if (!state_->ended.WaitUntil(state_->mutex, until)) return !state_->cause.ok();

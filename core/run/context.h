@@ -24,7 +24,13 @@ class Context {
   // Never cancelled, no deadline.
   static Context Background();
 
-  // Children of this context. WithDeadline takes the earlier of `deadline` and what this context has.
+  // Without a parent: ends by Cancel alone. It shows `deadline`, but whoever owns it sees to that, because
+  // something has to be decided before the work is told.
+  static Context Owned(std::optional<Clock::time_point> deadline,
+                       std::shared_ptr<TimerQueue> timers = nullptr);
+
+  // Children of this context. WithDeadline takes the earlier of `deadline` and what this context has; one
+  // that has passed ends the child at once. Default of `timers`: this context's, else that of the process.
   Context WithCancel() const;
   Context WithDeadline(Clock::time_point deadline, std::shared_ptr<TimerQueue> timers = nullptr) const;
   Context WithTimeout(std::chrono::nanoseconds timeout, std::shared_ptr<TimerQueue> timers = nullptr) const;

@@ -7,12 +7,11 @@
 
 namespace covey {
 
-// What this thread is delivering. Grants that arise meanwhile wait here instead of on the stack, so that a
+// What this thread is delivering. Answers that arise meanwhile wait here instead of on the stack, so that a
 // million stale tickets do not recurse.
 struct Pool::Delivery {
-  Lane* lane = nullptr;  // whose OnGranted is under way; null once that lane was destroyed from within
-  std::deque<std::pair<std::shared_ptr<Pool>, Grant>> pending;
-  Delivery* outer = nullptr;
+  Lane* lane = nullptr;  // whose owner is being told; null once that lane was destroyed from within
+  std::deque<std::pair<std::shared_ptr<Pool>, Answer>> pending;
 };
 
 thread_local Pool::Delivery* Pool::delivery_ = nullptr;
@@ -72,7 +71,7 @@ void Pool::Run(std::function<void()> work) {
 
 void Pool::SetMax(uint32_t max) {
   COVEY_CHECK(max <= kMaxSlots);
-  std::deque<Grant> grants;
+  std::deque<Answer> grants;
   {
     MutexLock lock(mutex_);
     max_ = max;
@@ -95,34 +94,27 @@ Pool::Stats Pool::stats() const {
 }
 
 Status Pool::Close() {
-  std::vector<Grant> refused;
+  std::deque<Answer> refusals;
   {
     MutexLock lock(mutex_);
     if (closed_) return ErrClosed();
     closed_ = true;
     for (Lane* lane : lanes_) {
-      for (const uint64_t ticket : lane->tickets_) {
-        refused.push_back({lane, ticket});
-        ++lane->delivering_;
-      }
+      for (const uint64_t ticket : lane->tickets_) refusals.push_back({lane, ticket, false});
+      lane->delivering_ += lane->tickets_.size();
       lane->tickets_.clear();
       UpdateRingLocked(*lane);
     }
     waiting_ = 0;
   }
-  for (const Grant& grant : refused) {
-    grant.lane->owner_->OnRefused(grant.ticket);
-    MutexLock lock(mutex_);
-    --grant.lane->delivering_;
-    changed_.NotifyAll();
-  }
+  Deliver(std::move(refusals));
   MutexLock lock(mutex_);
   while (running_ > 0) changed_.Wait(mutex_);
   return Status::Ok();
 }
 
 void Pool::UpdateRingLocked(Lane& lane) {
-  const bool eligible = lane.EligibleLocked();
+  const bool eligible = !lane.tickets_.empty() && (lane.limit_ == 0 || lane.running_ < lane.limit_);
   if (eligible == lane.in_ring_) return;
   lane.in_ring_ = eligible;
   if (eligible) {
@@ -132,11 +124,11 @@ void Pool::UpdateRingLocked(Lane& lane) {
   }
 }
 
-std::deque<Pool::Grant> Pool::GrantLocked() {
-  std::deque<Grant> grants;
+std::deque<Pool::Answer> Pool::GrantLocked() {
+  std::deque<Answer> grants;
   while (!ring_.empty() && FreeLocked()) {
     Lane& lane = *ring_.front();
-    grants.push_back({&lane, lane.tickets_.front()});
+    grants.push_back({&lane, lane.tickets_.front(), true});
     lane.tickets_.pop_front();
     --waiting_;
     ++running_;
@@ -148,24 +140,25 @@ std::deque<Pool::Grant> Pool::GrantLocked() {
   return grants;
 }
 
-void Pool::Deliver(std::deque<Grant> grants) {
-  if (grants.empty()) return;
+void Pool::Deliver(std::deque<Answer> answers) {
+  if (answers.empty()) return;
   const std::shared_ptr<Pool> self = shared_from_this();
   if (delivery_ != nullptr) {
-    for (const Grant& grant : grants) delivery_->pending.emplace_back(self, grant);
+    for (const Answer& answer : answers) delivery_->pending.emplace_back(self, answer);
     return;
   }
   Delivery delivery;
   delivery_ = &delivery;
-  for (const Grant& grant : grants) delivery.pending.emplace_back(self, grant);
+  for (const Answer& answer : answers) delivery.pending.emplace_back(self, answer);
   while (!delivery.pending.empty()) {
-    const auto [pool, grant] = std::move(delivery.pending.front());
+    const auto [pool, answer] = std::move(delivery.pending.front());
     delivery.pending.pop_front();
-    delivery.lane = grant.lane;
-    grant.lane->owner_->OnGranted(grant.ticket);
+    delivery.lane = answer.lane;
+    LaneOwner* const owner = answer.lane->owner_;
+    answer.granted ? owner->OnGranted(answer.ticket) : owner->OnRefused(answer.ticket);
     if (delivery.lane != nullptr) {
       MutexLock lock(pool->mutex_);
-      --grant.lane->delivering_;
+      --answer.lane->delivering_;
       pool->changed_.NotifyAll();
     }
   }
@@ -180,19 +173,22 @@ Lane::Lane(std::shared_ptr<Pool> pool, LaneOwner* owner, uint32_t limit)
 
 Lane::~Lane() {
   Clear();
-  size_t stale = 0;
-  size_t own = 0;
+  size_t told = 0;   // answers that are accounted for here
+  size_t stale = 0;  // those of them that hold a slot
   if (Pool::Delivery* delivery = Pool::delivery_; delivery != nullptr) {
-    // Grants to this lane that this thread has not delivered: nobody is left to take them.
-    stale = std::erase_if(delivery->pending, [this](const auto& entry) { return entry.second.lane == this; });
+    // Answers to this lane that this thread has not delivered: nobody is left to take them.
+    for (const auto& [pool, answer] : delivery->pending) {
+      if (answer.lane == this && answer.granted) ++stale;
+    }
+    told = std::erase_if(delivery->pending, [this](const auto& entry) { return entry.second.lane == this; });
     if (delivery->lane == this) {
       delivery->lane = nullptr;
-      own = 1;
+      ++told;
     }
   }
   if (stale > 0) Release(stale);
   MutexLock lock(pool_->mutex_);
-  delivering_ -= stale + own;
+  delivering_ -= told;
   while (delivering_ > 0) pool_->changed_.Wait(pool_->mutex_);
   COVEY_CHECK(running_ == 0);
   pool_->lanes_.erase(place_);
@@ -212,7 +208,7 @@ size_t Lane::TryAcquire(size_t count) {
 }
 
 Status Lane::Push(std::span<const uint64_t> tickets) {
-  std::deque<Pool::Grant> grants;
+  std::deque<Pool::Answer> grants;
   {
     MutexLock lock(pool_->mutex_);
     if (pool_->closed_) return ErrClosed();
@@ -227,7 +223,7 @@ Status Lane::Push(std::span<const uint64_t> tickets) {
 
 void Lane::Release(size_t count) {
   const std::shared_ptr<Pool> pool = pool_;
-  std::deque<Pool::Grant> grants;
+  std::deque<Pool::Answer> grants;
   {
     MutexLock lock(pool->mutex_);
     COVEY_CHECK(running_ >= count && pool->running_ >= count);
@@ -260,7 +256,7 @@ bool Lane::Withdraw(uint64_t ticket) {
 }
 
 void Lane::SetLimit(uint32_t limit) {
-  std::deque<Pool::Grant> grants;
+  std::deque<Pool::Answer> grants;
   {
     MutexLock lock(pool_->mutex_);
     limit_ = limit;

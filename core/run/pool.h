@@ -74,7 +74,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   // Blocks until `task` holds a slot, then runs it on a thread of the pool. ErrDispatchTimeout when the
   // context ends first, ErrClosed on a closed pool. What the task returns is its own affair; use a Group to
-  // learn it.
+  // learn it. An exception that leaves it ends the program.
   Status Go(const Context& context, std::function<void()> task);
 
   // Runs `work` on a thread of the pool. The caller holds a slot for it.
@@ -85,14 +85,17 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void SetIdleTime(std::chrono::nanoseconds idle_time);
   Stats stats() const COVEY_EXCLUDES(mutex_);
 
-  // Refuses what waits and what comes, and returns when the last slot is free. ErrClosed the second time.
+  // Refuses what waits and what comes, and returns when the last slot is free. ErrClosed the second time. Not
+  // from a task of this pool, nor from within a LaneOwner's call: it would wait for itself.
   Status Close() COVEY_EXCLUDES(mutex_);
 
  private:
   friend class Lane;
-  struct Grant {
+  // To a ticket: granted or refused.
+  struct Answer {
     Lane* lane;
     uint64_t ticket;
+    bool granted;
   };
   struct Delivery;
 
@@ -101,8 +104,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool FreeLocked() const COVEY_REQUIRES(mutex_) { return max_ == 0 || running_ < max_; }
   void UpdateRingLocked(Lane& lane) COVEY_REQUIRES(mutex_);
   // Hands free slots to tickets; the caller delivers them without the lock.
-  std::deque<Grant> GrantLocked() COVEY_REQUIRES(mutex_);
-  void Deliver(std::deque<Grant> grants) COVEY_EXCLUDES(mutex_);
+  std::deque<Answer> GrantLocked() COVEY_REQUIRES(mutex_);
+  void Deliver(std::deque<Answer> answers) COVEY_EXCLUDES(mutex_);
 
   const std::shared_ptr<ThreadSet> threads_;  // has its own synchronisation
 
@@ -120,8 +123,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
 // A group's place in a pool: tickets in order of arrival, with a bound of its own.
 //
-// Destruction drops its tickets, requires that it holds no slot, and waits for an OnGranted under way on
-// another thread.
+// Destruction drops its tickets, requires that it holds no slot, and waits for a call of its owner
+// under way on another thread.
 class Lane {
  public:
   // `limit` 0: none but the pool's.
@@ -150,17 +153,14 @@ class Lane {
  private:
   friend class Pool;
 
-  bool EligibleLocked() const COVEY_REQUIRES(pool_->mutex_) {
-    return !tickets_.empty() && (limit_ == 0 || running_ < limit_);
-  }
-
   const std::shared_ptr<Pool> pool_;
   LaneOwner* const owner_;
   std::list<Lane*>::iterator place_;  // in pool_->lanes_
-  // Guarded by pool_->mutex_.
+  // Guarded by pool_->mutex_. Not annotated: the analysis does not see that it is the mutex_ of the Pool that
+  // walks its lanes.
   uint32_t limit_;
   size_t running_ = 0;
-  size_t delivering_ = 0;  // grants that OnGranted has not returned from
+  size_t delivering_ = 0;  // answers that the owner has not returned from
   bool in_ring_ = false;
   std::list<Lane*>::iterator ring_place_;
   std::deque<uint64_t> tickets_;

@@ -63,6 +63,10 @@ Status RunCaught(const std::function<Status()>& work, bool recover) {
   } catch (const std::exception& error) {
     std::string message = CurrentExceptionType() + ": " + error.what();
     return Panic(std::move(message), Disarm(armed));
+  } catch (const std::string& text) {
+    return Panic("std::string: " + text, Disarm(armed));
+  } catch (const char* text) {
+    return Panic(text == nullptr ? "char const*" : std::string("char const*: ") + text, Disarm(armed));
   } catch (...) {
     return Panic(CurrentExceptionType(), Disarm(armed));
   }

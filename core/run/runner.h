@@ -9,6 +9,9 @@
 
 namespace covey {
 
+// Demangled name of a type, as in typeid(x).name().
+std::string Demangle(const char* mangled);
+
 // Work that can be run: blocks while it goes on; returns when it is done, failed, or its context is
 // cancelled.
 class Runner {
@@ -25,7 +28,10 @@ class Func final : public Runner {
   explicit Func(std::function<Status(const Context&)> function, std::string name = {})
       : function_(std::move(function)), name_(std::move(name)) {}
   Status Run(const Context& context) override { return function_(context); }
-  std::string Name() const override { return name_.empty() ? Runner::Name() : name_; }
+  // Without a name: the demangled type of the callable.
+  std::string Name() const override {
+    return name_.empty() ? Demangle(function_.target_type().name()) : name_;
+  }
 
  private:
   const std::function<Status(const Context&)> function_;
@@ -40,9 +46,6 @@ class AsyncRunner {
   virtual void Start(const Context& context, std::function<void(Status)> done) = 0;
   virtual std::string Name() const;
 };
-
-// Demangled name of a type, as in typeid(x).name().
-std::string Demangle(const char* mangled);
 
 // Runs `work`. With `recover` an exception of any type that leaves it becomes a failure of kind panic: its
 // type and what() as the message, the stack of the throw site as the detail (when covey::throw_trace is

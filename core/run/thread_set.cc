@@ -19,7 +19,7 @@ void ThreadSet::Run(std::function<void()> work, bool eager) {
     COVEY_CHECK(!stopping_);
     left.swap(left_);
     work_.push_back({std::move(work), timers_->Now()});
-    if (idle_ >= work_.size()) {
+    if (idle_ + starting_ >= work_.size()) {
       work_or_stop_.NotifyOne();
     } else if (eager || threads_.empty()) {
       if (!StartThreadLocked() && threads_.empty()) {
@@ -52,6 +52,7 @@ bool ThreadSet::StartThreadLocked() {
       self->Loop();
     });  // it takes mutex_ first, so it is listed before it looks
     threads_.emplace(thread.get_id(), std::move(thread));
+    ++starting_;
     return true;
   } catch (const std::system_error&) {
     return false;
@@ -71,15 +72,20 @@ void ThreadSet::StartOverdue() {
   armed_ = false;
   if (stopping_) return;
   const auto now = timers_->Now();
-  // An idle thread is about to take the oldest; each thread started here will take one of those after it.
-  for (size_t i = idle_; i < work_.size() && now - work_[i].since >= kPatience; ++i) {
+  // The oldest are about to be taken by threads that idle or are starting; each thread started here takes one
+  // of those after them. A few at a time: other timers wait for this one.
+  size_t served = idle_ + starting_;
+  for (int started = 0;
+       started < kStartsAtOnce && served < work_.size() && now - work_[served].since >= kPatience;
+       ++started, ++served) {
     if (!StartThreadLocked()) break;
   }
-  if (work_.size() > idle_) ArmLocked();
+  if (work_.size() > served) ArmLocked();
 }
 
 void ThreadSet::Loop() {
   MutexLock lock(mutex_);
+  --starting_;
   for (;;) {
     if (!work_.empty()) {
       std::function<void()> work = std::move(work_.front().work);
@@ -103,10 +109,14 @@ void ThreadSet::Loop() {
     --idle_;
     if (work_.empty() && !stopping_) break;
   }
+  std::vector<std::thread> left;
   if (const auto self = threads_.find(std::this_thread::get_id()); self != threads_.end()) {
+    left.swap(left_);  // whoever leaves joins those that left before it, so that at most one is not joined
     left_.push_back(std::move(self->second));
     threads_.erase(self);
   }
+  lock.Unlock();
+  Join(std::move(left));
 }
 
 void ThreadSet::Stop() {

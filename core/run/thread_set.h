@@ -28,6 +28,7 @@ namespace covey {
 class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
  public:
   static constexpr std::chrono::milliseconds kPatience{1};
+  static constexpr int kStartsAtOnce = 64;  // of threads, by the timer
 
   struct Stats {
     size_t threads = 0;
@@ -66,7 +67,8 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   CondVar work_or_stop_;
   std::chrono::nanoseconds idle_time_ COVEY_GUARDED_BY(mutex_);
   bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
-  bool armed_ COVEY_GUARDED_BY(mutex_) = false;  // a StartOverdue is scheduled
+  bool armed_ COVEY_GUARDED_BY(mutex_) = false;   // a StartOverdue is scheduled
+  size_t starting_ COVEY_GUARDED_BY(mutex_) = 0;  // threads that have not looked for work yet
   std::deque<Work> work_ COVEY_GUARDED_BY(mutex_);
   size_t idle_ COVEY_GUARDED_BY(mutex_) = 0;
   std::map<std::thread::id, std::thread> threads_ COVEY_GUARDED_BY(mutex_);

@@ -1,5 +1,7 @@
 #include "core/time/timer_queue.h"
 
+#include <algorithm>
+
 #include "core/base/check.h"
 
 namespace covey {
@@ -64,25 +66,28 @@ bool TimerQueue::Cancel(TimerId id) {
   return true;
 }
 
-void TimerQueue::RunDueLocked(MutexLock& lock, Clock::time_point now) {
-  while (!stopping_ && !timers_.empty() && timers_.begin()->first.first <= now) {
-    std::function<void()> callback = std::move(timers_.begin()->second);
-    instants_.erase(timers_.begin()->first.second);
-    timers_.erase(timers_.begin());
-    lock.Unlock();
-    callback();
-    callback = nullptr;
-    lock.Lock();
-  }
+bool TimerQueue::DueLocked(Clock::time_point now) const {
+  return !stopping_ && !timers_.empty() && timers_.begin()->first.first <= now;
+}
+
+std::function<void()> TimerQueue::TakeLocked() {
+  std::function<void()> callback = std::move(timers_.begin()->second);
+  instants_.erase(timers_.begin()->first.second);
+  timers_.erase(timers_.begin());
+  return callback;
 }
 
 void TimerQueue::AdvanceBy(std::chrono::nanoseconds step) {
   COVEY_CHECK(manual_);
   MutexLock lock(mutex_);
   const Clock::time_point end = manual_now_ + step;
-  while (!timers_.empty() && timers_.begin()->first.first <= end) {
+  while (DueLocked(end)) {
     manual_now_ = std::max(manual_now_, timers_.begin()->first.first);
-    RunDueLocked(lock, manual_now_);
+    std::function<void()> callback = TakeLocked();
+    lock.Unlock();
+    callback();
+    callback = nullptr;  // its captures end without the lock
+    lock.Lock();
   }
   manual_now_ = end;
 }
@@ -95,9 +100,13 @@ size_t TimerQueue::pending() const {
 void TimerQueue::Loop() {
   MutexLock lock(mutex_);
   while (!stopping_) {
-    RunDueLocked(lock, Clock::now());
-    if (stopping_) break;
-    if (timers_.empty()) {
+    if (DueLocked(Clock::now())) {
+      std::function<void()> callback = TakeLocked();
+      lock.Unlock();
+      callback();
+      callback = nullptr;
+      lock.Lock();
+    } else if (timers_.empty()) {
       changed_.Wait(mutex_);
     } else {
       changed_.WaitUntil(mutex_, timers_.begin()->first.first);

@@ -18,9 +18,9 @@ namespace covey {
 //
 // Thread safety: every method may be called from any thread, also from a callback.
 // Invariants:
-// 1. Callbacks run one at a time, in the order of their instants (those of one instant in the order in which
-// they
-//    were scheduled), with no lock held. They must not block.
+// 1. Callbacks run one at a time, in the order of their instants (those of one instant as they were
+// scheduled),
+//    with no lock held. They must not block.
 // 2. After Cancel has answered true the callback never runs; otherwise it has run, runs, or never existed.
 // 3. Destruction drops what is pending and waits for a callback that runs (not from within one).
 class TimerQueue {
@@ -57,8 +57,9 @@ class TimerQueue {
   using Key = std::pair<Clock::time_point, uint64_t>;
 
   void Loop() COVEY_EXCLUDES(mutex_);
-  // Runs what is due at `now`.
-  void RunDueLocked(MutexLock& lock, Clock::time_point now) COVEY_REQUIRES(mutex_);
+  bool DueLocked(Clock::time_point now) const COVEY_REQUIRES(mutex_);
+  // Takes the first callback out. Requires that there is one.
+  std::function<void()> TakeLocked() COVEY_REQUIRES(mutex_);
 
   const bool manual_;
   mutable Mutex mutex_;
