@@ -67,6 +67,12 @@ void EventLoop::Drop(UniqueFd* fd) {
 
 void EventLoop::Watch(const std::shared_ptr<Supervised>& process) {
   const SpawnedChild& child = process->child;
+  {
+    // What was written to the process is seen by whoever takes the mutex later, as the loop does after each
+    // wait.
+    MutexLock lock(mutex_);
+    ++watched_;
+  }
   bool added = !child.stdin_pipe || Add(process.get(), kStdin, child.stdin_pipe.get(), EPOLLOUT);
   added = added && Add(process.get(), kStdout, child.stdout_pipe.get(), EPOLLIN);
   added = added && Add(process.get(), kStderr, child.stderr_pipe.get(), EPOLLIN);
@@ -101,6 +107,10 @@ void EventLoop::Run() {
     const int timeout = Timeout();
     const int n = ::epoll_wait(epoll_.get(), events, kEventsAtOnce, timeout);
     COVEY_CHECK(n >= 0 || errno == EINTR);
+    {
+      MutexLock lock(mutex_);
+      woken_ = true;
+    }
     tracker_->BeginBatch();
     // Ends before orders: a process that has ended by itself is not stopped any more.
     for (int i = 0; i < n; ++i) Dispatch(events[i].data.u64);
@@ -153,7 +163,6 @@ void EventLoop::TakeOrders() {
   std::vector<Order> orders;
   {
     MutexLock lock(mutex_);
-    woken_ = true;
     orders.swap(orders_);
   }
   for (const Order& order : orders) {

@@ -105,7 +105,8 @@ class EventLoop {
 
   Mutex mutex_;  // taken last
   std::vector<Order> orders_ COVEY_GUARDED_BY(mutex_);
-  bool woken_ COVEY_GUARDED_BY(mutex_) = false;  // the loop will look at orders_ before it sleeps again
+  bool woken_ COVEY_GUARDED_BY(mutex_) = false;    // the loop will look at orders_ before it sleeps again
+  uint64_t watched_ COVEY_GUARDED_BY(mutex_) = 0;  // processes handed over so far
   bool quit_ COVEY_GUARDED_BY(mutex_) = false;
 };
 

@@ -21,6 +21,15 @@ namespace {
 
 constexpr unsigned kKernelThread = 0x00200000;  // PF_KTHREAD of the kernel's include/linux/sched.h
 
+// What getdents64(2) returns.
+struct Entry {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t length;
+  uint8_t type;
+  char name[1];
+};
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -93,10 +102,22 @@ std::optional<Stat> ReadStat(pid_t pid) {
   return stat;
 }
 
-std::vector<pid_t> ListPids() {
-  std::vector<pid_t> pids;
-  ForEachNumber("/proc", [&](pid_t pid) { pids.push_back(pid); });
-  return pids;
+void ForEachPid(const std::function<void(pid_t)>& each) {
+  UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return;
+  // Not readdir(3), which reads many entries ahead. This holds one or two.
+  alignas(Entry) char buffer[64];
+  for (;;) {
+    const long size = ::syscall(SYS_getdents64, proc.get(), buffer, sizeof buffer);
+    if (size <= 0) return;
+    for (long at = 0; at < size;) {
+      const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
+      at += entry->length;
+      char* end = nullptr;
+      const long pid = std::strtol(entry->name, &end, 10);
+      if (end != entry->name && *end == '\0') each(static_cast<pid_t>(pid));
+    }
+  }
 }
 
 std::vector<pid_t> ChildrenOf(pid_t pid) {
@@ -104,10 +125,10 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
   // Kernels built without CONFIG_PROC_CHILDREN lack the file; there the parents have to be asked for.
   static const bool has_children_file = ::access("/proc/thread-self/children", R_OK) == 0;
   if (!has_children_file) {
-    for (const pid_t other : ListPids()) {
+    ForEachPid([&](pid_t other) {
       const std::optional<Stat> stat = ReadStat(other);
       if (stat && stat->parent == pid) children.push_back(other);
-    }
+    });
     return children;
   }
   char path[64];

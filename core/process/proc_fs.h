@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +29,10 @@ struct Stat {
 // Nothing when there is no such process, and for threads of the kernel.
 std::optional<Stat> ReadStat(pid_t pid);
 
-// Every pid of this pid namespace, in the order of /proc.
-std::vector<pid_t> ListPids();
+// Every process of this pid namespace, by rising pids. Each pid is handed out before the next one is looked
+// for, so that whoever was forked by a process that ended before it could be looked at comes later and is not
+// missed (unless the pids wrap round just then).
+void ForEachPid(const std::function<void(pid_t)>& each);
 
 // The children of all threads of `pid`, zombies included.
 std::vector<pid_t> ChildrenOf(pid_t pid);

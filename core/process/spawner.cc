@@ -88,8 +88,11 @@ Status Spawner::Probe(const Cgroup* cgroup) {
     if (!slot) return Status::Error("no file descriptor for a child: " + ErrnoText(errno));
     highest_slot_ = std::max(highest_slot_, slot.get());
   }
-  // Closes nothing: there are no such descriptors. Linux before 5.11 lacks the flag, before 5.9 the call.
-  if (::syscall(SYS_close_range, ~0U, ~0U, 2 /* CLOSE_RANGE_UNSHARE */) != 0) share_descriptors_ = false;
+  // Is the call there (Linux 5.9)? Asked with an empty range, which is refused: a valid one would unshare the descriptors
+  // of this thread from those of the program's other threads.
+  if (::syscall(SYS_close_range, 1U, 0U, 2 /* CLOSE_RANGE_UNSHARE */) != 0 && errno != EINVAL) {
+    share_descriptors_ = false;
+  }
 
   std::string why = "no way to clone";
   for (const CloneWay way : {CloneWay::kClone3, CloneWay::kClone, CloneWay::kCloneThenOpen}) {

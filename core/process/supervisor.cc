@@ -335,17 +335,17 @@ size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_v
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (bool found = true; found && std::chrono::steady_clock::now() < deadline;) {
     found = false;
-    for (const pid_t pid : procfs::ListPids()) {
-      if (pid == ::getpid()) continue;
+    procfs::ForEachPid([&](pid_t pid) {
+      if (pid == ::getpid()) return;
       const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
-      if (!stat || stat->dead()) continue;
+      if (!stat || stat->dead()) return;
       const std::string environment = procfs::ReadEnvironment(pid);
       const auto token = procfs::FindVariable(environment, token_variable);
-      if (!token || !token->starts_with(token_prefix)) continue;
+      if (!token || !token->starts_with(token_prefix)) return;
       found = true;
       if (procfs::KillExactly(pid, stat->start_ticks) && seen.emplace(pid, stat->start_ticks).second)
         ++killed;
-    }
+    });
     if (found) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return killed;

@@ -16,9 +16,9 @@ namespace {
 class Snapshot {
  public:
   Snapshot(uint64_t oldest, const std::string& token_variable) {
-    for (const pid_t pid : procfs::ListPids()) {
+    procfs::ForEachPid([&](pid_t pid) {
       std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
-      if (!stat || stat->start_ticks < oldest) continue;
+      if (!stat || stat->start_ticks < oldest) return;
       const size_t index = processes_.size();
       by_pid_.emplace(pid, index);
       by_parent_.emplace(stat->parent, index);
@@ -28,7 +28,7 @@ class Snapshot {
         by_token_.emplace(std::string(*token), index);
       }
       processes_.push_back(std::move(*stat));
-    }
+    });
   }
 
   // The living members of `tree`, without its root.

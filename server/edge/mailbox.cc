@@ -1,0 +1,49 @@
+#include "server/edge/mailbox.h"
+
+#include <grpc/support/time.h>
+
+namespace covey::edge {
+namespace {
+
+// The value of head_ that means "closed": no mail has this address.
+Mail* Closed() {
+  static char place;
+  return reinterpret_cast<Mail*>(&place);
+}
+
+}  // namespace
+
+bool Mailbox::PostMail(Mail& mail) {
+  Mail* head = head_.load(std::memory_order_relaxed);
+  do {
+    if (head == Closed()) return false;
+    mail.next = head;
+  } while (!head_.compare_exchange_weak(head, &mail, std::memory_order_acq_rel, std::memory_order_relaxed));
+  // A deadline in the infinite past fires inside this call; one of "now" would take a timer's tick.
+  if (head == nullptr) alarm_.Set(&queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<Tag*>(this));
+  return true;
+}
+
+void Mailbox::OnEvent(bool) {
+  // Emptying it is the disarming: from here on the next post sets the alarm again.
+  Mail* newest_first = head_.exchange(nullptr, std::memory_order_acq_rel);
+  Mail* mail = nullptr;
+  while (newest_first != nullptr) {
+    Mail* const next = newest_first->next;
+    newest_first->next = mail;
+    mail = newest_first;
+    newest_first = next;
+  }
+  while (mail != nullptr) {
+    Mail* const next = mail->next;
+    mail->Deliver();  // may destroy it
+    mail = next;
+  }
+}
+
+bool Mailbox::TryClose() {
+  Mail* empty = nullptr;
+  return head_.compare_exchange_strong(empty, Closed(), std::memory_order_acq_rel);
+}
+
+}  // namespace covey::edge

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "server/edge/tag.h"
+
+namespace covey::edge {
+
+// Something to deliver on a queue's thread. In at most one mailbox, once.
+class Mail {
+ public:
+  virtual void Deliver() = 0;
+
+  Mail* next = nullptr;  // the mailbox's
+
+ protected:
+  Mail() = default;
+  ~Mail() = default;
+};
+
+// The way onto a queue's thread from any other thread. Many posts cost one wake-up of the queue.
+//
+// Thread safety: Post from any thread; the rest on the queue's thread. Shared: whoever may post keeps it
+// alive, also after the server has gone; it touches the queue only while it is open.
+//
+// Invariants:
+// 1. Not empty <=> the alarm is set, or about to be set by the one thread whose post found it empty. So the
+// alarm is
+//    never set twice: a post finds it empty again only after the alarm's tag was taken out and the mail with
+//    it.
+// 2. It closes only when empty, hence never with an alarm set or about to be set; a closed one takes no post.
+//    (Setting an alarm after the queue's shutdown would abort the process.)
+// 3. Every accepted post is delivered once, in the order of acceptance, on the queue's thread.
+//
+// There is no lock: the whole state is the head of a linked stack, whose value also says "closed".
+class Mailbox final : private Tag {
+ public:
+  explicit Mailbox(grpc::CompletionQueue& queue) : queue_(queue) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+
+  // Runs `fn()` on the queue's thread, soon. False, with `fn` destroyed unrun, when the mailbox is closed:
+  // then every call of that queue has ended and no coroutine is left that could wait for it.
+  template <class Fn>
+  bool Post(Fn&& fn) {
+    auto mail = std::make_unique<FunctionMail<std::decay_t<Fn>>>(std::forward<Fn>(fn));
+    if (!PostMail(*mail)) return false;
+    mail.release();
+    return true;
+  }
+  // `mail` lives until it is delivered. False: closed, not taken.
+  bool PostMail(Mail& mail);
+
+  // Closes when empty; false when not: try again after the next delivery.
+  bool TryClose();
+
+ private:
+  template <class Fn>
+  class FunctionMail final : public Mail {
+   public:
+    explicit FunctionMail(Fn fn) : fn_(std::move(fn)) {}
+    void Deliver() override {
+      const std::unique_ptr<FunctionMail> self(this);
+      fn_();
+    }
+
+   private:
+    Fn fn_;
+  };
+
+  void OnEvent(bool ok) override;
+
+  grpc::CompletionQueue& queue_;
+  grpc::Alarm alarm_;
+  std::atomic<Mail*> head_ = nullptr;
+};
+
+}  // namespace covey::edge

@@ -1,0 +1,105 @@
+#include "server/edge/queue.h"
+
+#include <pthread.h>
+
+#include <cstdio>
+#include <string>
+
+#include "server/edge/call.h"
+#include "server/edge/tag.h"
+
+namespace covey::edge {
+namespace {
+
+thread_local Queue* current_queue = nullptr;
+
+}  // namespace
+
+Queue* Queue::Current() { return current_queue; }
+
+Queue::Queue(std::unique_ptr<grpc::ServerCompletionQueue> completions, LogFunction log)
+    : log_(std::move(log)),
+      completions_(std::move(completions)),
+      mailbox_(std::make_shared<Mailbox>(*completions_)) {}
+
+Queue::~Queue() { COVEY_CHECK(!thread_.joinable()); }
+
+void Queue::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Queue::Stop() {
+  mailbox_->Post([this] {
+    stopping_ = true;
+    for (Call* call = calls_.Front(); call != nullptr; call = calls_.Next(*call)) call->Stop();
+  });
+}
+
+void Queue::Drain() {
+  mailbox_->Post([this] { draining_ = true; });
+}
+
+void Queue::Join() { thread_.join(); }
+
+void Queue::CloseUnused() {
+  COVEY_CHECK(mailbox_->TryClose());
+  completions_->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (completions_->Next(&tag, &ok)) {
+  }
+}
+
+void Queue::Loop() {
+  current_queue = this;
+  pthread_setname_np(pthread_self(), "grpc-queue");
+  void* tag = nullptr;
+  bool ok = false;
+  while (completions_->Next(&tag, &ok)) {
+    static_cast<Tag*>(tag)->OnEvent(ok);
+    while (Runnable* runnable = ready_.PopFront()) Run(*runnable);
+    CloseWhenDone();
+  }
+  current_queue = nullptr;
+}
+
+void Queue::Run(Runnable& runnable) {
+  RunIn(*runnable.scope(), [&runnable] { runnable.Run(); });
+}
+
+void Queue::RunOneWithin(const Scope& scope) {
+  Runnable* runnable = ready_.Front();
+  while (runnable != nullptr && !scope.Contains(runnable->scope())) runnable = ready_.Next(*runnable);
+  COVEY_CHECK(runnable != nullptr);  // a child waits for something that is not of this library
+  runnable->Unlink();
+  Run(*runnable);
+}
+
+void Queue::CloseWhenDone() {
+  if (!draining_ || closed_ || !calls_.empty()) return;
+  if (!mailbox_->TryClose()) return;  // its tag is on the way and brings us back here
+  closed_ = true;
+  completions_->Shutdown();
+}
+
+void Queue::AddCall(Call& call) {
+  calls_.PushBack(call);
+  live_calls_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Queue::RemoveCall(Call& call) {
+  call.Unlink();
+  live_calls_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Queue::Log(std::string_view what, std::string_view detail) const {
+  std::string line(what);
+  line += detail;
+  if (log_) {
+    log_(line);
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+}
+
+}  // namespace covey::edge

@@ -1,0 +1,137 @@
+#include "server/edge/server.h"
+
+#include <cxxabi.h>
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <cstdlib>
+#include <limits>
+
+#include "core/base/check.h"
+
+namespace covey::edge {
+namespace {
+
+// Reflection for this server alone; the function that gRPC offers would switch it on for every later one.
+class ReflectionOption final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    // The library may have put it there by itself, and a second one would be a duplicate registration.
+    auto plugin = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    for (const auto& other : *plugins) {
+      if (other->name() == plugin->name()) return;
+    }
+    plugins->push_back(std::move(plugin));
+  }
+};
+
+void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
+  builder.SetMaxSendMessageSize(options.max_send_bytes);
+  // Without this a second daemon could bind the same port and take half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive_time.count()));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             static_cast<int>(options.keepalive_timeout.count()));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Clients may ping as well, every five seconds at most; the default would hang up on them.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+  if (options.max_buffer_bytes > 0) {
+    grpc::ResourceQuota quota("covey");
+    quota.Resize(options.max_buffer_bytes);
+    builder.SetResourceQuota(quota);
+  }
+  // Reflection is written against the synchronous API; its streams are rare and short.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
+  if (options.reflection) builder.SetOption(std::make_unique<ReflectionOption>());
+  if (options.health) {
+    grpc::EnableDefaultHealthCheckService(true);
+  } else {
+    builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+  }
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options) : options_(std::move(options)) {}
+
+Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
+
+void Server::Register(grpc::Service& service) {
+  COVEY_CHECK(queues_.empty());  // add before Start
+  if (std::find(services_.begin(), services_.end(), &service) == services_.end())
+    services_.push_back(&service);
+}
+
+std::string Server::TypeName(const std::type_info& type) {
+  int status = 0;
+  char* const readable = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? readable : type.name();
+  std::free(readable);
+  return name;
+}
+
+Status Server::Start() {
+  COVEY_CHECK(queues_.empty());
+  grpc::ServerBuilder builder;
+  Configure(options_, builder);
+  ports_.assign(options_.addresses.size(), 0);
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    builder.AddListeningPort(options_.addresses[i], grpc::InsecureServerCredentials(), &ports_[i]);
+  }
+  for (grpc::Service* service : services_) builder.RegisterService(service);
+  for (int i = 0; i < options_.queues; ++i) {
+    queues_.push_back(std::make_unique<Queue>(builder.AddCompletionQueue(), options_.log));
+  }
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    for (const auto& queue : queues_) queue->CloseUnused();
+    queues_.clear();
+    // gRPC binds in order and leaves the port of the first failure, and of those behind it, as it was.
+    for (size_t i = 0; i < ports_.size(); ++i) {
+      if (ports_[i] == 0) return Status::Error("cannot listen on " + options_.addresses[i]);
+    }
+    return Status::Error("cannot start the server");
+  }
+  for (const auto& queue : queues_) {
+    for (const auto& method : methods_) {
+      for (int i = 0; i < options_.armed_per_method; ++i) method->Arm(*queue);
+    }
+    queue->Start();
+  }
+  return Status::Ok();
+}
+
+void Server::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+  if (health != nullptr) health->SetServingStatus(serving);
+}
+
+void Server::Shutdown(std::chrono::milliseconds grace) {
+  const MutexLock lock(shutdown_mutex_);
+  if (server_ == nullptr || down_) return;
+  COVEY_CHECK(Queue::Current() == nullptr);  // it would wait for itself
+  down_ = true;
+  SetServing(false);
+  for (const auto& queue : queues_) queue->Stop();
+  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  for (const auto& queue : queues_) queue->Drain();
+  for (const auto& queue : queues_) queue->Join();
+}
+
+size_t Server::live_calls() const {
+  size_t sum = 0;
+  for (const auto& queue : queues_) sum += queue->live_calls();
+  return sum;
+}
+
+}  // namespace covey::edge
