@@ -1,0 +1,158 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/run/context.h"
+#include "core/run/pool.h"
+#include "core/run/runner.h"
+#include "core/state/group_state.h"
+
+namespace covey {
+
+using Policy = state::Policy;
+
+// One start or stop of a runner, for the log function.
+struct LogInfo {
+  enum class What : uint8_t { kStart, kExit };
+  std::string_view runner;  // the task's name, else the runner's
+  What what = What::kStart;
+  Status failure;  // of kExit; OK when it succeeded
+};
+
+// Several tasks as one: the first failure cancels the rest, cancelling the group cancels every task, and Wait
+// returns the outcome after everything has stopped. Every decision is the pure state machine's (core/state),
+// taken under mutex_; what a decision causes is carried out without it.
+//
+// Lifetime: the destructor cancels what is left and waits for it. It must not run in one of the group's own
+// tasks, nor may Wait be called there: they would wait for themselves.
+// Thread safety: all of it, also from the group's own tasks.
+//
+// Invariants:
+// 1. The outcome is decided exactly once and carries the first cause. From then on the tasks' context is
+// over,
+//    with that cause, and every Go is refused.
+// 2. A Go that returned OK ran its task or runs it; a Go that was refused never runs it and counts for
+// nothing.
+// 3. A Go that is blocked counts as unfinished: the seal that Wait armed falls when no task is left and no Go
+//    is under way.
+// 4. Wait returns when nothing of the group runs any more: no task, no log call, no callback of its context,
+//    no Go; its slots are free again.
+// 5. The log function, the runners and the callbacks are called without a lock.
+class Group {
+ public:
+  struct Options {
+    std::shared_ptr<Pool> pool;               // default: the unbounded one of the process
+    bool recover = true;                      // an exception is a failure; false: it ends the program
+    std::function<void(const LogInfo&)> log;  // of each start and stop, from any thread; must not throw
+    uint32_t limit = 0;                       // tasks at once; 0: none but the pool's
+    Policy policy = Policy::kAll;             //
+    uint32_t max_failures = 0;                // of kAll alone: so many do not decide
+    Context context = Context::Background();  // the parent: its end cancels the group
+    std::optional<std::chrono::nanoseconds> timeout{};  // from now on; then the group FAILED, kind timeout
+    std::shared_ptr<TimerQueue> timers{};               // default: that of the process
+  };
+  struct Counts {
+    uint32_t started = 0;
+    uint32_t running = 0;
+    uint32_t succeeded = 0;
+    uint32_t failed = 0;
+    uint32_t stopped = 0;  // ended after the decision with a failure: counts as nothing
+  };
+  using Function = std::function<Status(const Context&)>;
+
+  // At most so many failures are kept for failures(); counts() has them all.
+  static constexpr size_t kMaxFailuresKept = 1024;
+
+  Group() : Group(Options{}) {}
+  // With options that contradict each other (max_failures with another policy than kAll) the group is decided
+  // from the start: Go and Wait return a failure of kind rejected that says so.
+  explicit Group(Options options);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  // Blocks until the task holds a slot, then returns OK and the task runs on a thread of the pool. Refused,
+  // at once and also while blocked, with the group's failure or cancel when that is decided; with kDecided or
+  // kSealed when the outcome is a success; with ErrClosed on a closed pool. An unnamed task is named by its
+  // number, from 0, in failures, and by its runner in the log.
+  Status Go(Function function, std::string name = {});
+  Status Go(std::shared_ptr<Runner> runner, std::string name = {});
+  // The same for work that needs no thread. The group keeps the runner until `done` is called, from any
+  // thread; the first call counts, and when every copy of it is gone without a call the task has failed.
+  Status GoAsync(std::shared_ptr<AsyncRunner> runner, std::string name = {});
+
+  // Cancels every task, unless the outcome is decided already. The outcome is of kind cancelled with this
+  // cause, whatever kind it has here.
+  void Cancel(Failure cause = {.kind = FailureKind::kCancelled, .message = "cancelled"});
+
+  // Seals the group when its last task ends, and returns the outcome when everything has stopped. OK, or the
+  // failure that decided: the task's, a cancel, or a timeout; of kAllSettled and kAny the first failure. Any
+  // number of threads may wait, any number of times.
+  Status Wait();
+
+  // Takes effect at once; lowering it lets running tasks finish. 0: none but the pool's.
+  void SetLimit(uint32_t limit) { lane_.SetLimit(limit); }
+
+  // What the tasks are given. Over when the outcome is decided.
+  const Context& context() const { return context_; }
+  // Failures so far, in order, decisive or not, but for the tasks that the decision stopped.
+  std::vector<Failure> failures() const COVEY_EXCLUDES(mutex_);
+  Counts counts() const COVEY_EXCLUDES(mutex_);
+
+ private:
+  struct Task;
+  struct AsyncTask;
+
+  // Waits for a slot and starts `task` on it. When OK, the caller runs it and Finish follows.
+  Status Admit(Task& task) COVEY_EXCLUDES(mutex_);
+  void Finish(Task& task, Status status) COVEY_EXCLUDES(mutex_);
+  void Log(const Task& task, LogInfo::What what, const Status& failure) const;
+  void Expire() COVEY_EXCLUDES(mutex_);
+
+  // Decides and applies one command. True when this decided the outcome: then live_ is one higher, and the
+  // caller must TellTasks.
+  bool StepLocked(const state::Command& command, Task* task, const Status& status) COVEY_REQUIRES(mutex_);
+  Status OutcomeLocked(const state::Event& decided, const Status& status) const COVEY_REQUIRES(mutex_);
+  Status RefusalLocked() const COVEY_REQUIRES(mutex_);
+  bool ArmedLocked() const COVEY_REQUIRES(mutex_) { return waited_for_ && going_ == 0; }
+  // Ends the tasks' context.
+  void TellTasks() COVEY_EXCLUDES(mutex_);
+  // One of live_ is over. The group may be gone when it returns.
+  void Leave() COVEY_EXCLUDES(mutex_);
+  void WakeIfOverLocked() COVEY_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const std::shared_ptr<Pool> pool_;
+  const bool recover_;
+  const std::function<void(const LogInfo&)> log_;
+  const std::optional<std::chrono::nanoseconds> timeout_;
+  const Context expiry_;  // ends with the timeout
+  const Context context_;
+
+  BlockingLane lane_;  // has its own synchronisation
+
+  mutable Mutex mutex_;  // no other lock is taken under it
+  CondVar over_;
+  state::GroupState state_ COVEY_GUARDED_BY(mutex_);
+  bool waited_for_ COVEY_GUARDED_BY(mutex_) = false;
+  size_t going_ COVEY_GUARDED_BY(mutex_) = 0;  // calls of Go that have not been admitted or refused
+  size_t live_ COVEY_GUARDED_BY(mutex_) = 0;   // tasks and calls that Wait waits for
+  Status outcome_ COVEY_GUARDED_BY(mutex_);    // of a decided group
+  std::vector<Failure> failures_ COVEY_GUARDED_BY(mutex_);
+
+  // Last: withdrawn first, which waits for a call under way.
+  Context::Registration parent_done_;
+  Context::Registration expired_;
+  Context::Registration context_done_;
+};
+
+}  // namespace covey
