@@ -82,17 +82,18 @@ Problem AddListen(std::string_view text, Config* config) {
 
 Problem AddPool(std::string_view text, Config* config) {
   const size_t equals = text.find('=');
-  const auto slots =
-      equals == std::string_view::npos ? std::nullopt : ParseNumber<uint32_t>(text.substr(equals + 1));
+  const std::string_view number =
+      equals == std::string_view::npos ? std::string_view() : text.substr(equals + 1);
+  const uint32_t slots = ParseNumber<uint32_t>(number).value_or(0);
   const std::string name(text.substr(0, equals));
   const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };
   if (name.empty() || name.size() > 128 || !std::isalnum(static_cast<unsigned char>(name[0])) ||
-      !std::all_of(name.begin(), name.end(), allowed) || !slots || *slots < 1 || *slots > Pool::kMaxSlots) {
+      !std::all_of(name.begin(), name.end(), allowed) || slots < 1 || slots > Pool::kMaxSlots) {
     return "must be NAME=MAX with a name of 1..128 letters, digits, '.', '_', '-' and 1.." +
            std::to_string(Pool::kMaxSlots) + " slots, as in default=64";
   }
   std::erase_if(config->pools, [&](const Engine::PoolConfig& pool) { return pool.name == name; });
-  config->pools.push_back({name, *slots});
+  config->pools.push_back({name, slots});
   return {};
 }
 
