@@ -40,7 +40,8 @@ TimerQueue::TimerId TimerQueue::Schedule(Clock::time_point when, std::function<v
   {
     MutexLock lock(mutex_);
     id = next_id_++;
-    first = timers_.emplace(Key(when, id), std::move(callback)).first == timers_.begin();
+    const auto timer = timers_.emplace(Key(when, id), std::move(callback)).first;
+    first = timer == timers_.begin();  // asked afterwards: the operands of == have no order
     instants_.emplace(id, when);
   }
   if (first) changed_.NotifyAll();
