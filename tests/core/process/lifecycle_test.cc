@@ -194,6 +194,9 @@ TEST_P(LifecycleTest, NoDescriptorIsLeft) {
 }
 
 TEST_P(LifecycleTest, WithoutDescriptorsLeftAStartFailsAndLaterOnesWork) {
+  // UndefinedBehaviorSanitizer needs descriptors when it meets a type for the first time.
+  Run(Command({"true"}));
+  Run(Command({"no-such-program"}));
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   // For each number of free descriptors up to what a start needs.

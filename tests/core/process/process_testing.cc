@@ -142,10 +142,10 @@ std::string UniqueSleep() {
 
 std::vector<pid_t> Running(std::string_view text) {
   std::vector<pid_t> pids;
-  for (const pid_t pid : procfs::ListPids()) {
+  procfs::ForEachPid([&](pid_t pid) {
     const std::string path = "/proc/" + std::to_string(pid) + "/cmdline";
     if (procfs::ReadFile(path.c_str()).find(text) != std::string::npos) pids.push_back(pid);
-  }
+  });
   return pids;
 }
 
