@@ -90,7 +90,7 @@ need_grpcurl() {
       rm -f "$tools/grpcurl.reason"
       return 0
     fi
-    printf 'grpcurl %s could not be built: %s\n' "$GRPCURL_VERSION" "$(tail -n 1 "$tools/grpcurl.log")" \
+    printf 'grpcurl %s could not be built: %s\n' "$GRPCURL_VERSION" "$(tail -n 1 "$tools/grpcurl.log" | sed 's/.*: //')" \
       >"$tools/grpcurl.reason"
   fi
   cat "$tools/grpcurl.reason"

@@ -14,6 +14,11 @@ def suite_of(name):
     return name.split(".", 1)[0].rsplit("/", 1)[-1]
 
 
+def name_of(case):
+    """Without the bytes of a parameter, which ctest adds."""
+    return case.get("name").split("  # GetParam", 1)[0]
+
+
 def reason_of(case):
     text = case.findtext("system-out") or ""
     for pattern in REASONS:
@@ -29,10 +34,13 @@ def main():
     skipped = [case for case in cases if case.find("skipped") is not None]
     failed = [case for case in cases if case.find("failure") is not None or case.get("status") == "fail"]
     print("\nsuites: " + ", ".join(f"{name} ({count})" for name, count in sorted(suites.items())))
+    by_reason = collections.defaultdict(list)
     for case in skipped:
-        print(f"skipped: {case.get('name')}: {reason_of(case)}")
+        by_reason[reason_of(case)].append(name_of(case))
+    for reason, names in by_reason.items():
+        print(f"skipped: {', '.join(names)}: {reason}")
     for case in failed:
-        print(f"failed: {case.get('name')}")
+        print(f"failed: {name_of(case)}")
     passed = len(cases) - len(skipped) - len(failed)
     print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
     return 1 if failed or not passed else 0

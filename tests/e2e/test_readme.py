@@ -1,0 +1,96 @@
+"""What the README shows works as it stands there: its shell blocks are run one after the other, its programs are built
+and run."""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+import grpcurl
+from daemon import BIN, COVEY, Daemon, ROOT, run
+
+SANITIZED = bool(os.environ.get("COVEY_SANITIZE"))
+
+
+def blocks(language):
+    with open(os.path.join(ROOT, "README.md")) as file:
+        return re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+
+
+class ShellTest(unittest.TestCase):
+    def test_tour(self):
+        script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + "".join(blocks("sh"))
+        self.assertIn("coveyd --listen", script)
+        with tempfile.TemporaryDirectory(prefix="covey-") as folder:
+            tools = os.path.join(folder, "tools")
+            os.mkdir(tools)
+            if grpcurl.GRPCURL:
+                os.symlink(grpcurl.GRPCURL, os.path.join(tools, "grpcurl"))
+            else:
+                # The rest of the tour is run all the same.
+                script = re.sub(r"^grpcurl (?:.*\\\n)*.*?(<<'END'\n.*?^END)?$", "true", script,
+                                flags=re.MULTILINE | re.DOTALL)
+            env = {**os.environ, "PATH": f"{BIN}:{tools}:{os.environ['PATH']}"}
+            done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn("hello", done.stdout)
+        self.assertIn("exit 7", done.stdout)
+        if grpcurl.GRPCURL:
+            self.assertIn("covey.v1.GroupService", done.stdout)
+            self.assertIn("GROUP_STATE_SUCCEEDED", done.stdout)
+
+
+@unittest.skipIf(SANITIZED, "the README's programs are built without sanitizers")
+class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="covey-")
+        self.addCleanup(subprocess.run, ["rm", "-rf", self.folder])
+
+    def build(self, header, *libraries):
+        """The README's program that includes header, built."""
+        program, = [block for block in blocks("cpp") if f'#include "{header}"' in block]
+        source, binary = os.path.join(self.folder, "program.cc"), os.path.join(self.folder, "program")
+        with open(source, "w") as file:
+            file.write(program)
+        build = os.path.dirname(BIN)
+        result = run(["c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-I", ROOT,
+                      "-isystem", os.path.join(build, "proto", "gen"), source, "-o", binary,
+                      *[os.path.join(build, *library.split("/")) if library.endswith(".a") else library
+                        for library in libraries], "-pthread"], limit=120)
+        self.assertEqual(0, result.code, result)
+        return binary
+
+    def test_client(self):
+        packages = run(["pkg-config", "--libs", "grpc++", "protobuf"]).out.split()
+        program = self.build("client/client.h", "client/libcovey_client.a", "proto/libcovey_proto.a", *packages)
+        daemon = Daemon()
+        self.addCleanup(daemon.remove)
+        daemon.start()
+        result = run([program], env=daemon.env())
+        self.assertEqual((0, "hello\n"), (result.code, result.out), result)
+        self.assertEqual(0, daemon.stop())
+
+    def test_library(self):
+        program = self.build("core/run/run.h", "core/libcovey_core.a")
+        result = run([program])
+        self.assertEqual((0, "hasty failed: no luck\n"), (result.code, result.out), result)
+
+
+class ReferenceTest(unittest.TestCase):
+    def test_every_option_is_there(self):
+        """The README's tables name what --help names."""
+        with open(os.path.join(ROOT, "README.md")) as file:
+            readme = file.read()
+        helps = run([os.path.join(BIN, "coveyd"), "--help"]).out
+        for command in ("run", "wait", "cancel", "ps", "show", "events", "logs"):
+            helps += run([COVEY, "help", command]).out
+        told = {"--help", "--version"}
+        for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", helps)) - told):
+            with self.subTest(option=option):
+                self.assertIn(option, readme)
+
+
+if __name__ == "__main__":
+    unittest.main()
