@@ -128,8 +128,7 @@ class Daemon {
     }
     auto output =
         FileOutputStore::Open({.directory = (temporary_.empty() ? config_.data_dir : temporary_) + "/output",
-                               .head_bytes = config_.output_limit,
-                               .tail_bytes = config_.output_limit});
+                               .bounds = {.head = config_.output_limit, .tail = config_.output_limit}});
     if (!output.ok()) return Status::Error(output.error().message);
     output_ = std::move(output.value());
     return Status::Ok();
