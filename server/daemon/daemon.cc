@@ -17,6 +17,7 @@
 #include "core/executor/function_executor.h"
 #include "core/executor/process_executor.h"
 #include "core/output/file_output_store.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/daemon/builtin_functions.h"
 #include "server/daemon/config.h"
 #include "server/daemon/log.h"
@@ -175,6 +176,8 @@ class Daemon {
     context_.listen = config_.listen;
     context_.start_time = std::chrono::system_clock::now();
     context_.start_instant = steady_clock::now();
+    // Linked in, so that reflection can describe the health service that gRPC brings along.
+    COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
     groups_ = std::make_unique<GroupHandlers>(context_);
     tasks_ = std::make_unique<TaskHandlers>(context_);
     events_ = std::make_unique<EventHandlers>(context_);
