@@ -108,12 +108,15 @@ Status Server::Start() {
     }
     queue->Start();
   }
+  SetServing(true);
   return Status::Ok();
 }
 
 void Server::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
-  if (health != nullptr) health->SetServingStatus(serving);
+  if (health == nullptr) return;
+  for (const std::string& name : options_.health_names) health->SetServingStatus(name, serving);
+  health->SetServingStatus(serving);
 }
 
 void Server::Shutdown(std::chrono::milliseconds grace) {

@@ -40,6 +40,7 @@ struct ServerOptions {
   // gRPC refuses new connections while its buffers hold nearly this much; 0: no bound.
   size_t max_buffer_bytes = 0;
   bool health = true;      // grpc.health.v1
+  std::vector<std::string> health_names;  // services that it answers for, besides the whole server ("")
   bool reflection = true;  // grpc.reflection.v1alpha
   // Gets a line for each handler that failed by an exception; empty: stderr. Called on queues' threads.
   LogFunction log;
@@ -101,7 +102,7 @@ class Server {
   // The port of each address of the options, in their order; 1 for unix sockets. After Start.
   const std::vector<int>& ports() const { return ports_; }
 
-  // What grpc.health.v1 answers for the whole server ("") ; it starts as SERVING.
+  // What grpc.health.v1 answers; it starts as SERVING.
   void SetServing(bool serving);
 
   // Blocks; the first call counts, a later one waits for it. After `grace` what is still open is cancelled.

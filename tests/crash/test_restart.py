@@ -189,8 +189,10 @@ class ManyTest(CrashCase):
         self.assertEqual({1}, set(starts.values()))
 
     def shown(self, group):
-        shown = self.daemon.covey_json("show", group)
-        return shown.get("group", shown)
+        """The group; `show` prints it first, then its tasks."""
+        result = self.daemon.covey("--output", "json", "show", group)
+        self.assertEqual(0, result.code, result)
+        return json.loads(result.out.splitlines()[0])
 
 
 if __name__ == "__main__":

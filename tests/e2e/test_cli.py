@@ -209,8 +209,8 @@ class DetachedTest(DaemonTest):
         ended = self.detach("--", "true")
         self.assertExit(0, self.covey("wait", ended))
         running = self.detach("--", "sleep", "60")
-        self.addCleanup(self.covey, "cancel", running)
         plain, everything = self.covey("ps").out, self.covey("ps", "--all").out
+        self.assertExit(0, self.covey("cancel", running))
         self.assertIn(running, plain)
         self.assertNotIn(ended, plain)
         self.assertIn(running, everything)

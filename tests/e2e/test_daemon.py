@@ -144,7 +144,7 @@ class EndTest(DaemonCase):
 class LogTest(DaemonCase):
     def test_json_log_is_json(self):
         daemon = self.daemon("--log-format", "json", "--log-level", "debug").start()
-        self.assertEqual(0, daemon.covey("run", "--name", 'quo"te', "--", "true").code)
+        self.assertEqual(0, daemon.covey("run", "--", 'echo', 'quo"te').code)
         self.assertEqual(0, daemon.stop())
         log = daemon.log().splitlines()
         self.assertTrue(log)
