@@ -66,19 +66,18 @@ void EventLoop::Drop(UniqueFd* fd) {
 }
 
 void EventLoop::Watch(const std::shared_ptr<Supervised>& process) {
-  const SpawnedChild& child = process->child;
-  {
-    // What was written to the process is seen by whoever takes the mutex later, as the loop does after each
-    // wait.
-    MutexLock lock(mutex_);
-    ++watched_;
-  }
-  bool added = !child.stdin_pipe || Add(process.get(), kStdin, child.stdin_pipe.get(), EPOLLOUT);
-  added = added && Add(process.get(), kStdout, child.stdout_pipe.get(), EPOLLIN);
-  added = added && Add(process.get(), kStderr, child.stderr_pipe.get(), EPOLLIN);
-  // Last, for its event lets the loop close the others.
-  added = added && Add(process.get(), kPidfd, child.pidfd.get(), EPOLLIN);
-  if (!added) Post(Command::kUnwatchable, process);
+  if (!AddAll(*process)) Post(Command::kUnwatchable, process);
+}
+
+bool EventLoop::AddAll(const Supervised& process) {
+  const SpawnedChild& child = process.child;
+  // The loop takes the mutex after each wait, so it acts on no event of this process before all of this is
+  // done.
+  MutexLock lock(mutex_);
+  return (!child.stdin_pipe || Add(&process, kStdin, child.stdin_pipe.get(), EPOLLOUT)) &&
+         Add(&process, kStdout, child.stdout_pipe.get(), EPOLLIN) &&
+         Add(&process, kStderr, child.stderr_pipe.get(), EPOLLIN) &&
+         Add(&process, kPidfd, child.pidfd.get(), EPOLLIN);
 }
 
 void EventLoop::Post(Command command, std::shared_ptr<Supervised> process) {

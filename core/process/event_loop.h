@@ -67,6 +67,7 @@ class EventLoop {
     std::shared_ptr<Supervised> process;
   };
 
+  bool AddAll(const Supervised& process) COVEY_EXCLUDES(mutex_);
   bool Add(const Supervised* process, Source source, int fd, uint32_t events);
   void Drop(UniqueFd* fd);
   int Timeout() COVEY_EXCLUDES(mutex_);
@@ -105,8 +106,7 @@ class EventLoop {
 
   Mutex mutex_;  // taken last
   std::vector<Order> orders_ COVEY_GUARDED_BY(mutex_);
-  bool woken_ COVEY_GUARDED_BY(mutex_) = false;    // the loop will look at orders_ before it sleeps again
-  uint64_t watched_ COVEY_GUARDED_BY(mutex_) = 0;  // processes handed over so far
+  bool woken_ COVEY_GUARDED_BY(mutex_) = false;  // the loop will look at orders_ before it sleeps again
   bool quit_ COVEY_GUARDED_BY(mutex_) = false;
 };
 

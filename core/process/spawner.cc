@@ -88,8 +88,8 @@ Status Spawner::Probe(const Cgroup* cgroup) {
     if (!slot) return Status::Error("no file descriptor for a child: " + ErrnoText(errno));
     highest_slot_ = std::max(highest_slot_, slot.get());
   }
-  // Is the call there (Linux 5.9)? Asked with an empty range, which is refused: a valid one would unshare the descriptors
-  // of this thread from those of the program's other threads.
+  // Is the call there (Linux 5.9)? Asked with an empty range, which is refused: a valid one would unshare the
+  // descriptors of this thread from those of the program's other threads.
   if (::syscall(SYS_close_range, 1U, 0U, 2 /* CLOSE_RANGE_UNSHARE */) != 0 && errno != EINVAL) {
     share_descriptors_ = false;
   }

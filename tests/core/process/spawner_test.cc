@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <thread>
 #include <tuple>
 
 #include "core/process/cgroup.h"
@@ -114,6 +115,21 @@ TEST_P(SpawnerTest, AnotherDescriptorOfThisProgramIsNeitherSeenNorDisturbed) {
   EXPECT_EQ(::write(write.get(), "x", 1), 1);
   char byte = 0;
   EXPECT_EQ(::read(read.get(), &byte, 1), 1);
+}
+
+TEST_P(SpawnerTest, TheThreadsOfThisProgramGoOnSharingTheirDescriptors) {
+  Spawner spawner(OptionsOfTest());
+  ASSERT_TRUE(spawner.Probe(nullptr));
+  SpawnedChild child;
+  ASSERT_FALSE(spawner.Spawn(*Command({"true"}), {}, nullptr, &child));
+  EXPECT_EQ(ExitCode(child), 0);
+  int fds[2];
+  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  UniqueFd read(fds[0]), write(fds[1]);
+  std::thread other([&] { EXPECT_EQ(::write(write.get(), "x", 1), 1); });
+  other.join();
+  write.Reset();
+  EXPECT_EQ(ReadAll(read), "x");
 }
 
 }  // namespace
