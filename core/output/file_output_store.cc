@@ -1,410 +1,261 @@
 #include "core/output/file_output_store.h"
 
-#include <fcntl.h>
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <charconv>
-#include <filesystem>
-#include <set>
-#include <system_error>
-#include <tuple>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace covey {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::string_view kTrashPrefix = ".purge-";
 
-struct StreamId {
-  uint32_t task = 0;
-  uint32_t attempt = 0;
-  OutputStream stream = OutputStream::kStdout;
-  auto operator<=>(const StreamId&) const = default;
-};
-
-struct Segment {
-  uint64_t start = 0;
-  uint64_t size = 0;
-  uint64_t end() const { return start + size; }
-};
-
-struct Stream {
-  uint64_t written = 0;
-  std::vector<Segment> segments;
-};
-
-StreamId IdOf(const OutputKey& key) { return {key.task, key.attempt, key.stream}; }
-
-// A group's id as a file name. Ids are checked where they come in; nothing that slips through leaves the
-// directory.
-std::string Escape(const std::string& id) {
-  static constexpr char kHex[] = "0123456789abcdef";
+// The id of a group as a name of a directory. Ids that the daemon accepts stay as they are; in any other
+// every byte that could mean something to a file system is escaped, so that no id leads out of the directory.
+std::string DirectoryName(const std::string& group) {
   std::string name;
-  for (size_t i = 0; i < id.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(id[i]);
-    if (std::isalnum(byte) || byte == '_' || byte == '-' || (byte == '.' && i > 0)) {
-      name += id[i];
+  for (const char c : group) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-' || (c == '.' && !name.empty());
+    if (plain) {
+      name += c;
     } else {
-      name += '%';
-      name += kHex[byte >> 4];
-      name += kHex[byte & 0x0F];
+      char escaped[4];
+      std::snprintf(escaped, sizeof escaped, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      name += escaped;
     }
   }
-  return name;
+  return name.empty() ? "%" : name;
 }
 
-std::string FileName(const StreamId& id, uint64_t start) {
-  return std::to_string(id.task) + "." + std::to_string(id.attempt) +
-         (id.stream == OutputStream::kStdout ? ".out." : ".err.") + std::to_string(start);
-}
+uint64_t AttemptKey(uint32_t task, uint32_t attempt) { return static_cast<uint64_t>(task) << 32 | attempt; }
 
-template <typename T>
-bool TakeNumber(std::string_view& text, T* out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  if (error != std::errc()) return false;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return true;
-}
-
-bool TakeText(std::string_view& text, std::string_view expected) {
-  if (!text.starts_with(expected)) return false;
-  text.remove_prefix(expected.size());
-  return true;
-}
-
-bool ParseFileName(std::string_view name, StreamId* id, uint64_t* start) {
-  if (!TakeNumber(name, &id->task) || !TakeText(name, ".") || !TakeNumber(name, &id->attempt)) return false;
-  if (TakeText(name, ".out.")) {
-    id->stream = OutputStream::kStdout;
-  } else if (TakeText(name, ".err.")) {
-    id->stream = OutputStream::kStderr;
-  } else {
-    return false;
-  }
-  return TakeNumber(name, start) && name.empty();
-}
-
-struct Subscriber {
-  Mutex mutex;  // held during the call, so that the end of the subscription waits for it
-  std::function<void(uint32_t, uint32_t, OutputStream)> changed COVEY_GUARDED_BY(mutex);
-};
+size_t StreamIndex(OutputStream stream) { return stream == OutputStream::kStderr ? 1 : 0; }
 
 }  // namespace
 
-struct FileOutputStore::Group {
-  explicit Group(std::string directory_path) : directory(std::move(directory_path)) {}
-
-  std::string Path(const StreamId& id, uint64_t start) const { return directory + "/" + FileName(id, start); }
-
-  const std::string directory;
-  Mutex mutex;
-  bool loaded COVEY_GUARDED_BY(mutex) = false;
-  std::map<StreamId, Stream> streams COVEY_GUARDED_BY(mutex);
-  std::set<std::pair<uint32_t, uint32_t>> running COVEY_GUARDED_BY(mutex);  // task, attempt
-  std::vector<std::shared_ptr<Subscriber>> subscribers COVEY_GUARDED_BY(mutex);
-
-  void Notify(uint32_t task, uint32_t attempt, std::initializer_list<OutputStream> streams_changed) {
-    std::vector<std::shared_ptr<Subscriber>> targets;
-    {
-      MutexLock lock(mutex);
-      if (subscribers.empty()) return;
-      targets = subscribers;
-    }
-    for (const auto& target : targets) {
-      MutexLock lock(target->mutex);
-      if (!target->changed) continue;
-      for (const OutputStream stream : streams_changed) target->changed(task, attempt, stream);
-    }
-  }
-};
-
-// A bounded number of files that are open for appending, the least recently used closed first.
-class FileOutputStore::FileCache {
+// Ends with the last copy of what Subscribe returned.
+class FileOutputStore::Subscription {
  public:
-  explicit FileCache(size_t limit) : limit_(limit) {}
-  ~FileCache() {
-    for (const auto& [path, fd] : by_use_) close(fd);
-  }
-
-  // Appends; how many bytes were written.
-  size_t Append(const std::string& path, std::string_view bytes) {
-    MutexLock lock(mutex_);
-    const int fd = OpenLocked(path);
-    if (fd < 0) return 0;
-    size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t n = write(fd, bytes.data() + done, bytes.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      done += static_cast<size_t>(n);
-    }
-    return done;
-  }
-
-  void Close(const std::string& path) {
-    MutexLock lock(mutex_);
-    const auto found = open_.find(path);
-    if (found == open_.end()) return;
-    close(found->second->second);
-    by_use_.erase(found->second);
-    open_.erase(found);
-  }
+  Subscription(FileOutputStore& store, std::string group, std::shared_ptr<Subscriber> subscriber)
+      : store_(store), group_(std::move(group)), subscriber_(std::move(subscriber)) {}
+  ~Subscription() { store_.Unsubscribe(group_, subscriber_); }
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
 
  private:
-  using Entry = std::pair<std::string, int>;
-
-  int OpenLocked(const std::string& path) COVEY_REQUIRES(mutex_) {
-    if (const auto found = open_.find(path); found != open_.end()) {
-      by_use_.splice(by_use_.end(), by_use_, found->second);
-      return found->second->second;
-    }
-    while (by_use_.size() >= limit_) {
-      close(by_use_.front().second);
-      open_.erase(by_use_.front().first);
-      by_use_.pop_front();
-    }
-    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return fd;
-    by_use_.emplace_back(path, fd);
-    open_[path] = std::prev(by_use_.end());
-    return fd;
-  }
-
-  const size_t limit_;
-  Mutex mutex_;
-  std::list<Entry> by_use_ COVEY_GUARDED_BY(mutex_);
-  std::unordered_map<std::string, std::list<Entry>::iterator> open_ COVEY_GUARDED_BY(mutex_);
+  FileOutputStore& store_;
+  const std::string group_;
+  const std::shared_ptr<Subscriber> subscriber_;
 };
 
+FileOutputStore::FileOutputStore(Options options)
+    : options_(std::move(options)), fds_(options_.max_open_files) {}
+
 Result<std::unique_ptr<FileOutputStore>> FileOutputStore::Open(Options options) {
-  std::error_code error;
-  fs::create_directories(options.directory, error);
-  if (error || access(options.directory.c_str(), W_OK | X_OK) != 0) {
-    const std::string why =
-        error ? error.message() : std::error_code(errno, std::generic_category()).message();
+  std::unique_ptr<FileOutputStore> store(new FileOutputStore(std::move(options)));
+  const std::string& path = store->options_.directory;
+  DIR* directory = nullptr;
+  if ((::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) ||
+      (directory = ::opendir(path.c_str())) == nullptr) {
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "OUTPUT_DIR_UNUSABLE",
-                 .message = "cannot write to the output directory " + options.directory + ": " + why};
+                 .message = "output directory " + path + ": " + std::strerror(errno)};
   }
-  chmod(options.directory.c_str(), 0700);
-  return std::unique_ptr<FileOutputStore>(new FileOutputStore(std::move(options)));
-}
-
-FileOutputStore::FileOutputStore(Options options)
-    : options_(std::move(options)), files_(std::make_unique<FileCache>(options_.open_files)) {}
-
-FileOutputStore::~FileOutputStore() = default;
-
-std::shared_ptr<FileOutputStore::Group> FileOutputStore::Find(const std::string& id) {
-  std::shared_ptr<Group> group;
   {
-    MutexLock lock(mutex_);
-    auto& entry = groups_[id];
-    if (entry == nullptr) {
-      entry = std::make_shared<Group>(options_.directory + "/" + Escape(id));
-      by_use_.push_back(id);
-      group = entry;
-      EvictLocked();
-    } else {
-      group = entry;
+    MutexLock lock(store->trash_mutex_);
+    while (const dirent* entry = ::readdir(directory)) {
+      const std::string_view name = entry->d_name;
+      if (!name.starts_with(kTrashPrefix)) continue;
+      store->trash_.push_back(path + '/' + std::string(name));
     }
+    store->next_trash_ = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   }
-  MutexLock lock(group->mutex);
-  if (!group->loaded) Load(*group);
-  return group;
+  ::closedir(directory);
+  store->janitor_ = std::thread([raw = store.get()] { raw->DeleteTrash(); });
+  return store;
 }
 
-// Drops the index of groups that nobody uses: it can be read again. (use_count is exact here: references are
-// only given out under mutex_.)
-void FileOutputStore::EvictLocked() {
-  size_t looked_at = by_use_.size();
-  while (by_use_.size() > options_.idle_groups && looked_at-- > 0) {
-    const std::string id = std::move(by_use_.front());
-    by_use_.pop_front();
-    const auto found = groups_.find(id);
-    if (found == groups_.end()) continue;
-    bool idle = found->second.use_count() == 1;
-    if (idle) {
-      MutexLock lock(found->second->mutex);
-      idle = found->second->running.empty() && found->second->subscribers.empty();
-    }
-    if (idle) {
-      groups_.erase(found);
-    } else {
-      by_use_.push_back(id);
-    }
+FileOutputStore::~FileOutputStore() {
+  closing_ = true;
+  {
+    MutexLock lock(trash_mutex_);
+    trash_changed_.NotifyAll();
   }
+  if (janitor_.joinable()) janitor_.join();
 }
 
-void FileOutputStore::Load(Group& group) const COVEY_NO_TSA {
-  group.loaded = true;
-  std::error_code error;
-  for (fs::directory_iterator it(group.directory, error), end; !error && it != end; it.increment(error)) {
-    StreamId id;
-    uint64_t start = 0;
-    if (!ParseFileName(it->path().filename().native(), &id, &start)) continue;
-    std::error_code size_error;
-    const uint64_t size = it->file_size(size_error);
-    if (!size_error) group.streams[id].segments.push_back({start, size});
-  }
-  for (auto& [id, stream] : group.streams) {
-    std::sort(stream.segments.begin(), stream.segments.end(),
-              [](const Segment& a, const Segment& b) { return a.start < b.start; });
-    // A crash may have torn the end off a segment, never made it longer; should one overlap the next, it is
-    // cut.
-    for (size_t i = 0; i + 1 < stream.segments.size(); ++i) {
-      Segment& segment = stream.segments[i];
-      segment.size = std::min(segment.size, stream.segments[i + 1].start - segment.start);
-    }
-    stream.written = stream.segments.back().end();
-  }
+FileOutputStore::Shard& FileOutputStore::ShardOf(const std::string& group) {
+  return shards_[std::hash<std::string>()(group) % shards_.size()];
 }
 
-void FileOutputStore::Begin(const std::string& id, uint32_t task, uint32_t attempt) {
-  const auto group = Find(id);
-  MutexLock lock(group->mutex);
-  group->running.emplace(task, attempt);
+std::string FileOutputStore::PathOf(const OutputKey& key) const {
+  return options_.directory + '/' + DirectoryName(key.group) + '/' + std::to_string(key.task) + '.' +
+         std::to_string(key.attempt) + (key.stream == OutputStream::kStderr ? ".err" : ".out");
+}
+
+void FileOutputStore::Begin(const std::string& group, uint32_t task, uint32_t attempt) {
+  Shard& shard = ShardOf(group);
+  MutexLock lock(shard.mutex);
+  shard.groups[group].attempts.try_emplace(AttemptKey(task, attempt));
 }
 
 void FileOutputStore::Write(const OutputKey& key, std::string_view bytes) {
-  if (bytes.empty()) return;
-  const auto group = Find(key.group);
+  std::shared_ptr<OutputLog> log;
+  std::shared_ptr<const Subscribers> subscribers;
+  Shard& shard = ShardOf(key.group);
   {
-    MutexLock lock(group->mutex);
-    const StreamId id = IdOf(key);
-    if (group->streams.empty()) mkdir(group->directory.c_str(), 0700);
-    Stream& stream = group->streams[id];
-    while (!bytes.empty()) {
-      const auto capacity = [&](const Segment& segment) {
-        return segment.start < options_.head_bytes ? options_.head_bytes - segment.start
-                                                   : options_.tail_bytes;
-      };
-      if (stream.segments.empty() || stream.segments.back().end() != stream.written ||
-          stream.segments.back().size >= capacity(stream.segments.back())) {
-        if (!stream.segments.empty()) files_->Close(group->Path(id, stream.segments.back().start));
-        stream.segments.push_back({stream.written, 0});
-        // Of the tail, the newest two segments.
-        const auto tail =
-            std::find_if(stream.segments.begin(), stream.segments.end(),
-                         [&](const Segment& segment) { return segment.start >= options_.head_bytes; });
-        if (stream.segments.end() - tail > 2) {
-          unlink(group->Path(id, tail->start).c_str());
-          stream.segments.erase(tail);
-        }
-      }
-      Segment& segment = stream.segments.back();
-      const std::string_view part = bytes.substr(0, capacity(segment) - segment.size);
-      const size_t kept = files_->Append(group->Path(id, segment.start), part);
-      segment.size += kept;
-      stream.written += part.size();  // what was not kept is a gap
-      if (segment.size == 0) stream.segments.pop_back();
-      bytes.remove_prefix(part.size());
-    }
+    MutexLock lock(shard.mutex);
+    Group& group = shard.groups[key.group];
+    std::shared_ptr<OutputLog>& slot =
+        group.attempts[AttemptKey(key.task, key.attempt)].logs[StreamIndex(key.stream)];
+    if (slot == nullptr) slot = std::make_shared<OutputLog>(PathOf(key), options_.bounds, &fds_);
+    log = slot;
+    subscribers = group.subscribers;
   }
-  group->Notify(key.task, key.attempt, {key.stream});
+  log->Append(bytes);
+  if (subscribers == nullptr) return;
+  for (const auto& subscriber : *subscribers) subscriber->Call(key.task, key.attempt, key.stream);
 }
 
-void FileOutputStore::Finish(const std::string& id, uint32_t task, uint32_t attempt) {
-  const auto group = Find(id);
+void FileOutputStore::Finish(const std::string& group, uint32_t task, uint32_t attempt) {
+  const uint64_t key = AttemptKey(task, attempt);
+  Shard& shard = ShardOf(group);
+  Attempt ended;
   {
-    MutexLock lock(group->mutex);
-    group->running.erase({task, attempt});
-    for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
-      const auto found = group->streams.find({task, attempt, stream});
-      if (found != group->streams.end() && !found->second.segments.empty()) {
-        files_->Close(group->Path(found->first, found->second.segments.back().start));
-      }
+    MutexLock lock(shard.mutex);
+    const auto found = shard.groups.find(group);
+    if (found == shard.groups.end()) return;
+    const auto entry = found->second.attempts.find(key);
+    if (entry == found->second.attempts.end()) return;
+    ended = entry->second;
+  }
+  // Before it leaves the map: whoever does not find it there reads the files.
+  for (const auto& log : ended.logs) {
+    if (log != nullptr) log->Finish();
+  }
+  std::shared_ptr<const Subscribers> subscribers;
+  {
+    MutexLock lock(shard.mutex);
+    const auto found = shard.groups.find(group);
+    if (found == shard.groups.end() || found->second.attempts.erase(key) == 0) return;
+    subscribers = found->second.subscribers;
+    if (found->second.idle()) shard.groups.erase(found);
+  }
+  if (subscribers == nullptr) return;
+  for (const auto& subscriber : *subscribers) {
+    subscriber->Call(task, attempt, OutputStream::kStdout);
+    subscriber->Call(task, attempt, OutputStream::kStderr);
+  }
+}
+
+std::shared_ptr<OutputLog> FileOutputStore::FindLog(const OutputKey& key, bool* finished) {
+  Shard& shard = ShardOf(key.group);
+  MutexLock lock(shard.mutex);
+  *finished = true;
+  const auto group = shard.groups.find(key.group);
+  if (group != shard.groups.end()) {
+    const auto attempt = group->second.attempts.find(AttemptKey(key.task, key.attempt));
+    if (attempt != group->second.attempts.end()) {
+      *finished = false;
+      if (const auto& log = attempt->second.logs[StreamIndex(key.stream)]; log != nullptr) return log;
     }
   }
-  group->Notify(task, attempt, {OutputStream::kStdout, OutputStream::kStderr});
+  lock.Unlock();
+  return std::make_shared<OutputLog>(PathOf(key), options_.bounds, nullptr);
 }
 
 OutputPiece FileOutputStore::Read(const OutputKey& key, uint64_t offset, size_t limit) {
-  const auto group = Find(key.group);
-  MutexLock lock(group->mutex);
-  const bool running = group->running.contains({key.task, key.attempt});
-  const auto found = group->streams.find(IdOf(key));
-  OutputPiece piece{.offset = offset, .end = !running};
-  if (found == group->streams.end() || found->second.written <= offset) return piece;
-  const Stream& stream = found->second;
-  const auto segment = std::find_if(stream.segments.begin(), stream.segments.end(),
-                                    [&](const Segment& each) { return each.end() > offset; });
-  if (segment == stream.segments.end()) {  // the last bytes were not kept
-    piece.dropped = stream.written - offset;
-    piece.offset = stream.written;
-    return piece;
-  }
-  piece.offset = std::max(offset, segment->start);
-  piece.dropped = piece.offset - offset;
-  const size_t wanted = std::min<uint64_t>(limit, segment->end() - piece.offset);
-  const std::string path = group->Path(found->first, segment->start);
-  const uint64_t place = piece.offset - segment->start;
-  const uint64_t written = stream.written;
-  lock.Unlock();
-
-  piece.bytes.resize(wanted);
-  size_t done = 0;
-  if (const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); fd >= 0) {
-    while (done < wanted) {
-      const ssize_t n = pread(fd, piece.bytes.data() + done, wanted - done, static_cast<off_t>(place + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      done += static_cast<size_t>(n);
-    }
-    close(fd);
-  }
-  piece.bytes.resize(done);
-  if (done == 0) {  // removed meanwhile: a gap now
-    piece.dropped += wanted;
-    piece.offset += wanted;
-  }
-  piece.end = !running && piece.offset + done >= written;
-  return piece;
+  bool finished = false;
+  const std::shared_ptr<OutputLog> log = FindLog(key, &finished);
+  return log->Read(offset, limit, finished);
 }
 
 uint64_t FileOutputStore::Size(const OutputKey& key) {
-  const auto group = Find(key.group);
-  MutexLock lock(group->mutex);
-  const auto found = group->streams.find(IdOf(key));
-  return found == group->streams.end() ? 0 : found->second.written;
+  bool finished = false;
+  return FindLog(key, &finished)->size();
 }
 
-std::shared_ptr<void> FileOutputStore::Subscribe(
-    const std::string& id, std::function<void(uint32_t, uint32_t, OutputStream)> changed) {
-  const auto group = Find(id);
-  auto subscriber = std::make_shared<Subscriber>();
-  subscriber->changed = std::move(changed);
+std::shared_ptr<void> FileOutputStore::Subscribe(const std::string& group, Subscriber::Callback changed) {
+  auto subscriber = std::make_shared<Subscriber>(std::move(changed));
+  Shard& shard = ShardOf(group);
   {
-    MutexLock lock(group->mutex);
-    group->subscribers.push_back(subscriber);
+    MutexLock lock(shard.mutex);
+    Group& entry = shard.groups[group];
+    auto subscribers = entry.subscribers == nullptr ? Subscribers() : *entry.subscribers;
+    subscribers.push_back(subscriber);
+    entry.subscribers = std::make_shared<const Subscribers>(std::move(subscribers));
   }
-  return std::shared_ptr<void>(nullptr, [group, subscriber](void*) {
-    {
-      MutexLock lock(group->mutex);
-      std::erase(group->subscribers, subscriber);
-    }
-    MutexLock lock(subscriber->mutex);
-    subscriber->changed = nullptr;
-  });
+  return std::make_shared<Subscription>(*this, group, std::move(subscriber));
 }
 
-void FileOutputStore::Purge(const std::string& id) {
-  std::shared_ptr<Group> group;
+void FileOutputStore::Unsubscribe(const std::string& group, const std::shared_ptr<Subscriber>& subscriber) {
+  Shard& shard = ShardOf(group);
   {
-    MutexLock lock(mutex_);
-    const auto found = groups_.find(id);
-    if (found != groups_.end()) {
-      group = std::move(found->second);
-      groups_.erase(found);
-      by_use_.remove(id);
+    MutexLock lock(shard.mutex);
+    const auto found = shard.groups.find(group);
+    if (found != shard.groups.end() && found->second.subscribers != nullptr) {
+      Subscribers rest = *found->second.subscribers;
+      std::erase(rest, subscriber);
+      found->second.subscribers =
+          rest.empty() ? nullptr : std::make_shared<const Subscribers>(std::move(rest));
+      if (found->second.idle()) shard.groups.erase(found);
     }
   }
-  std::error_code ignored;
-  fs::remove_all(options_.directory + "/" + Escape(id), ignored);
+  subscriber->Cancel();
+}
+
+void FileOutputStore::Purge(const std::string& group) {
+  std::unordered_map<uint64_t, Attempt> running;
+  Shard& shard = ShardOf(group);
+  {
+    MutexLock lock(shard.mutex);
+    if (const auto found = shard.groups.find(group); found != shard.groups.end()) {
+      running.swap(found->second.attempts);
+      if (found->second.idle()) shard.groups.erase(found);
+    }
+  }
+  for (const auto& [key, attempt] : running) {
+    for (const auto& log : attempt.logs) {
+      if (log != nullptr) log->Abandon();
+    }
+  }
+  MutexLock lock(trash_mutex_);
+  const std::string trash =
+      options_.directory + '/' + std::string(kTrashPrefix) + std::to_string(next_trash_++);
+  if (::rename((options_.directory + '/' + DirectoryName(group)).c_str(), trash.c_str()) != 0) return;
+  trash_.push_back(trash);
+  trash_changed_.NotifyAll();
+}
+
+void FileOutputStore::DeleteTrash() {
+  MutexLock lock(trash_mutex_);
+  for (;;) {
+    while (trash_.empty() && !closing_) trash_changed_.Wait(trash_mutex_);
+    if (closing_) return;
+    const std::string path = std::move(trash_.back());
+    trash_.pop_back();
+    lock.Unlock();
+    DeleteDirectory(path);
+    lock.Lock();
+  }
+}
+
+// What is left when the store closes in between is trash for the next one.
+void FileOutputStore::DeleteDirectory(const std::string& path) {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (closing_) break;
+    (void)::unlinkat(::dirfd(directory), entry->d_name, 0);  // fails for "." and ".."
+  }
+  ::closedir(directory);
+  (void)::rmdir(path.c_str());
 }
 
 }  // namespace covey

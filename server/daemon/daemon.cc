@@ -172,7 +172,7 @@ class Daemon {
     context_.readers = std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default());
     context_.version = COVEY_VERSION;
     context_.instance_id = instance_;
-    context_.process_control = process_control_;
+    context_.process_control = process_control_.starts_with("cgroup") ? "cgroup" : "subreaper";
     context_.listen = config_.listen;
     context_.start_time = std::chrono::system_clock::now();
     context_.start_instant = steady_clock::now();
@@ -183,9 +183,11 @@ class Daemon {
     events_ = std::make_unique<EventHandlers>(context_);
     admin_ = std::make_unique<AdminHandlers>(context_);
     server_ = std::make_unique<edge::Server>(edge::ServerOptions{
-        .addresses = config_.listen, .queues = config_.queues, .log = [log = log_](std::string_view line) {
-          log->error("{}", line);
-        }});
+        .addresses = config_.listen,
+        .queues = config_.queues,
+        .health_names = {v1::GroupService::service_full_name(), v1::TaskService::service_full_name(),
+                         v1::EventService::service_full_name(), v1::AdminService::service_full_name()},
+        .log = [log = log_](std::string_view line) { log->error("{}", line); }});
     context_.on_drain = [server = server_.get()] { server->SetServing(false); };
     groups_->Register(*server_);
     tasks_->Register(*server_);

@@ -39,9 +39,9 @@ struct ServerOptions {
   int max_streams_per_connection = 10'000;
   // gRPC refuses new connections while its buffers hold nearly this much; 0: no bound.
   size_t max_buffer_bytes = 0;
-  bool health = true;      // grpc.health.v1
+  bool health = true;                     // grpc.health.v1
   std::vector<std::string> health_names;  // services that it answers for, besides the whole server ("")
-  bool reflection = true;  // grpc.reflection.v1alpha
+  bool reflection = true;                 // grpc.reflection.v1alpha
   // Gets a line for each handler that failed by an exception; empty: stderr. Called on queues' threads.
   LogFunction log;
 };

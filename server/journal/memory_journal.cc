@@ -286,11 +286,14 @@ void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) 
 void MemoryJournal::ForgetOldLocked() {
   const WallTime now = now_();
   std::erase_if(purged_, [now](const auto& entry) { return entry.second <= now; });
-  std::erase_if(old_requests_, [&](const auto& entry) {
-    if (entry.second > now) return false;
-    requests_.erase(entry.first);
-    return true;
-  });
+  for (auto old = old_requests_.begin(); old != old_requests_.end();) {
+    if (old->second > now) {
+      ++old;
+      continue;
+    }
+    requests_.erase(old->first);
+    old = old_requests_.erase(old);
+  }
 }
 
 void MemoryJournal::Purge(std::string id, Done<Void> done) {

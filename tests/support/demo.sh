@@ -83,7 +83,7 @@ hash_tasks() {
 
 # files: those of the source tree, each followed by a NUL.
 files() {
-  find . \( -path ./build -o -path ./.git -o -path ./.cache \) -prune -o -type f ! -name '*[[:cntrl:]]*' -print0
+  find . \( -path ./build -o -path ./.git -o -path ./.cache \) -prune -o -type f ! -name '*[[:cntrl:]]*' -print0 | sort -z
 }
 
 hash_tree() {
@@ -142,17 +142,17 @@ fail_together() {
 
 # show_events GROUP: its events; the middle of many is left out.
 show_events() {
-  local most=16
+  local ends=8
   printf '$ covey events %s\n' "$1"
   covey events "$1" >"$folder/events"
   local count
   count=$(wc -l <"$folder/events")
-  if ((count <= 3 * most)); then
+  if ((count <= 8 * ends)); then
     cat "$folder/events"
   else
-    head -n "$most" "$folder/events"
-    printf '… %d more …\n' $((count - 2 * most))
-    tail -n "$most" "$folder/events"
+    head -n "$ends" "$folder/events"
+    printf '… %d more …\n' $((count - 2 * ends))
+    tail -n "$ends" "$folder/events"
   fi
 }
 

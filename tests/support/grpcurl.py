@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import subprocess
 
 from daemon import LIMIT, ROOT, run
@@ -71,6 +72,17 @@ def values(text):
     while (rest := text[place:].lstrip()):
         place = len(text) - len(rest)
         value, length = decoder.raw_decode(rest)
-        found.append(value)
+        found.append(camel(value))
         place += length
     return found
+
+
+def camel(value):
+    """The value with field names as Protobuf's JSON has them: grpcurl takes those of the .proto files when it knows a
+    message by reflection."""
+    if isinstance(value, list):
+        return [camel(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), key) if re.fullmatch(r"[a-z][a-z0-9_]*", key) else key:
+            camel(each) for key, each in value.items()}
