@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,8 +32,30 @@ using Clock = std::chrono::steady_clock;
 constexpr char kProgram[] = "/bin/true";
 constexpr int kAtOnce = 2;
 
-double PerSecond(int count, Clock::time_point begin) {
-  return count / std::chrono::duration<double>(Clock::now() - begin).count();
+// CPU time of this program and of the children that it has reaped, in microseconds.
+double CpuMicroseconds() {
+  double sum = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    ::getrusage(who, &usage);
+    for (const timeval& time : {usage.ru_utime, usage.ru_stime}) sum += 1e6 * time.tv_sec + time.tv_usec;
+  }
+  return sum;
+}
+
+struct Measure {
+  double per_second = 0;
+  double cpu_microseconds = 0;  // a process
+};
+
+// Runs `run`, which starts and ends `count` processes.
+template <typename Run>
+Measure Take(int count, Run run) {
+  const double cpu = CpuMicroseconds();
+  const Clock::time_point begin = Clock::now();
+  run();
+  return {count / std::chrono::duration<double>(Clock::now() - begin).count(),
+          (CpuMicroseconds() - cpu) / count};
 }
 
 // What a program without a supervisor would do at least.
@@ -65,17 +89,17 @@ void SpawnBare() {
   COVEY_CHECK(::waitpid(pid, &status, 0) == pid && status == 0);
 }
 
-double MeasureBare(int count) {
-  std::atomic<int> left{count};
-  const Clock::time_point begin = Clock::now();
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kAtOnce; ++i) {
-    threads.emplace_back([&left] {
-      while (left.fetch_sub(1) > 0) SpawnBare();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  return PerSecond(count, begin);
+Measure MeasureBare(int count) {
+  return Take(count, [count] {
+    std::atomic<int> left{count};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kAtOnce; ++i) {
+      threads.emplace_back([&left] {
+        while (left.fetch_sub(1) > 0) SpawnBare();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  });
 }
 
 // Each end starts the next one.
@@ -123,9 +147,11 @@ struct Candidate {
   bool subreaper;
   std::vector<double> rates = {};
   std::vector<double> ratios = {};
+  std::vector<double> cpu = {};
 };
 
-double MeasureSupervisor(const Candidate& candidate, int count) {
+// Nothing when the mechanism is not to be had here.
+std::optional<Measure> MeasureSupervisor(const Candidate& candidate, int count) {
   ProcessSupervisor::Options options;
   options.use_cgroups = candidate.cgroups;
   options.become_subreaper = candidate.subreaper;
@@ -135,11 +161,9 @@ double MeasureSupervisor(const Candidate& candidate, int count) {
     std::fprintf(stderr, "%s: %s\n", candidate.name, status.ToString().c_str());
     std::exit(1);
   }
-  if (candidate.cgroups && !supervisor->mechanism().starts_with("cgroup v2")) return 0;
+  if (candidate.cgroups && !supervisor->mechanism().starts_with("cgroup v2")) return std::nullopt;
   std::make_shared<Relay>(supervisor.get(), 20)->Run();
-  const Clock::time_point begin = Clock::now();
-  std::make_shared<Relay>(supervisor.get(), count)->Run();
-  return PerSecond(count, begin);
+  return Take(count, [&] { std::make_shared<Relay>(supervisor.get(), count)->Run(); });
 }
 
 double Median(std::vector<double> values) {
@@ -150,28 +174,32 @@ double Median(std::vector<double> values) {
 int Main(int rounds, int count) {
   Candidate candidates[] = {
       {"cgroups", true, false}, {"subreaper, no cgroups", false, true}, {"walk only", false, false}};
-  std::vector<double> bare;
+  std::vector<double> bare, bare_cpu;
   MeasureBare(count / 4);
   for (int round = 0; round < rounds; ++round) {
     for (Candidate& candidate : candidates) {
       // Before and after, so that a drift of the machine meets both alike.
-      const double before = MeasureBare(count / 2);
-      const double rate = MeasureSupervisor(candidate, count);
-      const double after = MeasureBare(count / 2);
-      const double reference = 2 / (1 / before + 1 / after);
+      const Measure before = MeasureBare(count / 2);
+      const std::optional<Measure> measure = MeasureSupervisor(candidate, count);
+      const Measure after = MeasureBare(count / 2);
+      const double reference = 2 / (1 / before.per_second + 1 / after.per_second);
       bare.push_back(reference);
-      candidate.rates.push_back(rate);
-      candidate.ratios.push_back(rate / reference);
+      bare_cpu.push_back((before.cpu_microseconds + after.cpu_microseconds) / 2);
+      if (!measure) continue;
+      candidate.rates.push_back(measure->per_second);
+      candidate.ratios.push_back(measure->per_second / reference);
+      candidate.cpu.push_back(measure->cpu_microseconds);
     }
   }
-  std::printf("%-24s %8.0f/s\n", "bare posix_spawn", Median(bare));
+  std::printf("%-24s %8.0f/s                %6.0f us CPU each\n", "bare posix_spawn", Median(bare),
+              Median(bare_cpu));
   for (const Candidate& candidate : candidates) {
-    if (Median(candidate.rates) == 0) {
+    if (candidate.rates.empty()) {
       std::printf("%-24s not available here\n", candidate.name);
-    } else {
-      std::printf("%-24s %8.0f/s   ratio %.2f\n", candidate.name, Median(candidate.rates),
-                  Median(candidate.ratios));
+      continue;
     }
+    std::printf("%-24s %8.0f/s   ratio %.2f   %6.0f us CPU each\n", candidate.name, Median(candidate.rates),
+                Median(candidate.ratios), Median(candidate.cpu));
   }
   return 0;
 }
