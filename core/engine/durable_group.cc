@@ -41,6 +41,14 @@ std::string Text(nanoseconds duration) {
   return text;
 }
 
+std::shared_ptr<const Failure> TimedOut(const GroupSpec& spec) {
+  return Share({.kind = FailureKind::kTimeout, .message = "the group timed out after " + Text(spec.timeout)});
+}
+
+std::shared_ptr<const Failure> Won() {
+  return Share({.kind = FailureKind::kCancelled, .message = "another task of the group has succeeded"});
+}
+
 // The number that `name` is the plain decimal form of.
 std::optional<uint32_t> ParseIndex(std::string_view name) {
   uint32_t index = 0;
@@ -81,7 +89,6 @@ struct DurableGroup::Effects {
   };
 
   std::vector<std::pair<std::shared_ptr<Execution>, std::shared_ptr<const Failure>>> stops;
-  bool clear = false;  // the lane's waiting tickets
   std::vector<uint64_t> push;
   std::vector<Start> starts;
   std::vector<std::function<void()>> calls;
@@ -135,7 +142,6 @@ DurableGroup::DurableGroup(std::shared_ptr<const GroupEnvironment> environment,
 }
 
 DurableGroup::~DurableGroup() {
-  lane_.reset();  // after this no grant is under way
   if (deadline_timer_ != TimerQueue::TimerId{}) environment_->timers->Cancel(deadline_timer_);
 }
 
@@ -158,9 +164,10 @@ void DurableGroup::Create(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     created_ = created.time;
     created.number = ++pending_number_;
     building_.records.push_back(std::move(created));
+    if (spec_->timeout > nanoseconds(0))
+      ScheduleDeadlineLocked(environment_->steady_clock() + spec_->timeout);
     AddTasksLocked(std::move(tasks), effects);
     if (seal) StepLocked({.kind = CommandKind::kSeal}, nullptr, nullptr, effects);
-    if (spec_->timeout > nanoseconds(0)) ScheduleDeadlineLocked(spec_->timeout);
     FinishLocked(effects, std::move(done));
   }
   Run(std::move(effects));
@@ -181,18 +188,22 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
                       .fields = {{"request_id", "must be new for other content, got " + request.id}}};
       } else {
         const SubmitReply reply{.first_index = first, .count = mark.count};
-        FinishLocked(effects, [done, reply](std::optional<Error> failed) {
-          failed ? done(std::move(*failed)) : done(reply);
-        });
+        if (first + mark.count <= committed_.submitted) {
+          effects.calls.push_back([done, reply] { done(reply); });
+        } else {
+          FinishLocked(effects, [done, reply](std::optional<Error> failed) {
+            failed ? done(std::move(*failed)) : done(reply);
+          });
+        }
       }
     } else if (failing_) {
-      error = Unwritable(failure_text_);
+      error = RefusedLocked();
     } else if ((error = CheckSubmitLocked(tasks))) {
       // Told below.
     } else {
       const SubmitReply reply{.first_index = pending_.submitted,
                               .count = static_cast<uint32_t>(tasks.size())};
-      if (!request.id.empty()) {
+      if (!request.id.empty() && !tasks.empty()) {  // sealing alone may be repeated anyway
         request.count = reply.count;
         requests_.emplace(request.id, std::make_pair(request, reply.first_index));
         building_request_ = std::make_shared<const RequestMark>(std::move(request));
@@ -280,7 +291,7 @@ void DurableGroup::Seal(Reply done) {
   {
     MutexLock lock(mutex_);
     if (failing_) {
-      effects.calls.push_back([done = std::move(done), why = failure_text_] { done(Unwritable(why)); });
+      effects.calls.push_back([done = std::move(done), error = RefusedLocked()] { done(error); });
     } else {
       StepLocked({.kind = CommandKind::kSeal}, nullptr, nullptr, effects);
       FinishLocked(effects, std::move(done));
@@ -305,7 +316,7 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
   {
     MutexLock lock(mutex_);
     const auto task = FindLocked(name);
-    if (!task) {
+    if (!task || *task >= committed_.submitted) {  // one that is not durable yet does not exist for others
       error = Error{.code = ErrorCode::kNotFound,
                     .reason = "TASK_NOT_FOUND",
                     .message = "group " + spec_->id + " has no task " + name};
@@ -316,7 +327,8 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
            .failure = shared},
           effects);
       if (const auto attempt = attempts_.find(*task); attempt != attempts_.end()) {
-        StopAttemptLocked(*task, attempt->second, std::move(shared), effects);
+        attempt->second.cancel = FailureKind::kCancelled;
+        StopAttemptLocked(attempt->second, std::move(shared), effects);
       }
       FinishLocked(effects, std::move(done));
     }
@@ -399,14 +411,17 @@ void DurableGroup::Resume(Reply done) {
     if (!pending_.decided && spec_->timeout > nanoseconds(0)) {
       const nanoseconds rest = std::clamp<nanoseconds>(spec_->deadline - environment_->wall_clock(),
                                                        nanoseconds(0), spec_->timeout);
-      ScheduleDeadlineLocked(rest);
+      if (rest > nanoseconds(0)) {
+        ScheduleDeadlineLocked(environment_->steady_clock() + rest);
+      } else {  // it passed meanwhile: nothing starts any more
+        StepLocked({.kind = CommandKind::kExpire}, TimedOut(*spec_), nullptr, effects);
+      }
     }
     if (!pending_.decided) {
       for (uint32_t task = 0; task < tasks_.size(); ++task) {
         if (tasks_[task].pending.phase == Phase::kQueued) effects.push.push_back(task);
       }
     }
-    effects.clear = false;  // nothing was in the lane
     FinishLocked(effects, std::move(done));
   }
   Run(std::move(effects));
@@ -440,7 +455,7 @@ void DurableGroup::OnGranted(uint64_t ticket) {
   Run(std::move(effects));
 }
 
-void DurableGroup::StopAttemptLocked(uint32_t, Attempt& attempt, std::shared_ptr<const Failure> cause,
+void DurableGroup::StopAttemptLocked(Attempt& attempt, std::shared_ptr<const Failure> cause,
                                      Effects& effects) {
   if (attempt.stopping) return;
   attempt.stopping = true;
@@ -481,7 +496,6 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
         });
   }
   const bool function = std::holds_alternative<FunctionSpec>(entry.spec->work);
-  environment_->output->Begin(spec_->id, task, attempt.number);
   effects.starts.push_back(
       {.launch = {.group = spec_->id,
                   .task = NameLocked(task),
@@ -513,6 +527,7 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
     if (found == attempts_.end() || found->second.number != attempt) return;
     if (found->second.timeout != TimerQueue::TimerId{}) environment_->timers->Cancel(found->second.timeout);
     const std::shared_ptr<const Failure> stop_cause = found->second.stop_cause;
+    const FailureKind cancel = found->second.cancel;
     attempts_.erase(found);
     effects.release = 1;
 
@@ -526,8 +541,7 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
       failure.task = NameLocked(task);
       failure.attempt = attempt;
       if (failure.detail.size() > kDetailBytes) failure.detail.erase(0, failure.detail.size() - kDetailBytes);
-      const FailureKind cancel = tasks_[task].pending.cancel;
-      if (cancel != FailureKind::kNone && !pending_.decided && stop_cause != nullptr) {
+      if (cancel != FailureKind::kNone && !pending_.decided) {
         // It ended because it was told to: that is the cause, how it took it comes second.
         failure.message = stop_cause->message + (failure.message.empty() ? "" : " (" + failure.message + ")");
         failure.kind = cancel;
@@ -556,7 +570,8 @@ void DurableGroup::OnTaskTimeout(uint32_t task, uint32_t attempt) {
     FactLocked({.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kTimeout, .task = task},
                 .failure = cause},
                effects);
-    StopAttemptLocked(task, found->second, std::move(cause), effects);
+    if (found->second.cancel == FailureKind::kNone) found->second.cancel = FailureKind::kTimeout;
+    StopAttemptLocked(found->second, std::move(cause), effects);
     FinishLocked(effects, nullptr);
   }
   Run(std::move(effects));
@@ -567,17 +582,14 @@ void DurableGroup::OnDeadline() {
   {
     MutexLock lock(mutex_);
     deadline_timer_ = TimerQueue::TimerId{};
-    FactLocked({.command = {.kind = CommandKind::kExpire},
-                .failure = Share({.kind = FailureKind::kTimeout,
-                                  .message = "the group timed out after " + Text(spec_->timeout)})},
-               effects);
+    FactLocked({.command = {.kind = CommandKind::kExpire}, .failure = TimedOut(*spec_)}, effects);
     FinishLocked(effects, nullptr);
   }
   Run(std::move(effects));
 }
 
-void DurableGroup::ScheduleDeadlineLocked(nanoseconds rest) {
-  deadline_ = environment_->steady_clock() + rest;
+void DurableGroup::ScheduleDeadlineLocked(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
   deadline_timer_ = environment_->timers->Schedule(deadline_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnDeadline();
   });
@@ -599,7 +611,7 @@ void DurableGroup::FactLocked(Fact fact, Effects& effects) {
   if (failing_) {
     // Decided again once the journal can be written; what runs is stopped now all the same.
     if (fact.command.kind == CommandKind::kCancel || fact.command.kind == CommandKind::kExpire) {
-      for (auto& [task, attempt] : attempts_) StopAttemptLocked(task, attempt, fact.failure, effects);
+      for (auto& [task, attempt] : attempts_) StopAttemptLocked(attempt, fact.failure, effects);
     }
     facts_.push_back(std::move(fact));
     return;
@@ -634,8 +646,11 @@ Refusal DurableGroup::StepLocked(const Command& command, std::shared_ptr<const F
         decision_failure_ = record.failure;
         break;
       case EventKind::kCancelRequested:
-        record.failure =
-            event.task == state::kNoTask && decision_failure_ != nullptr ? decision_failure_ : failure;
+        if (event.task != state::kNoTask) {
+          record.failure = failure;
+        } else {
+          record.failure = decision_failure_ != nullptr ? decision_failure_ : Won();
+        }
         break;
       default:
         break;
@@ -694,24 +709,21 @@ std::shared_ptr<const Failure> DurableGroup::FirstFailureLocked(const state::Gro
 }
 
 void DurableGroup::DecidedLocked(const Record& record, Effects& effects) {
-  effects.clear = true;
+  lane_->Clear();
   effects.push.clear();
   if (deadline_timer_ != TimerQueue::TimerId{}) {
     environment_->timers->Cancel(deadline_timer_);
     deadline_timer_ = TimerQueue::TimerId{};
   }
   if (attempts_.empty()) return;
-  const auto cause =
-      record.failure != nullptr
-          ? record.failure
-          : Share({.kind = FailureKind::kCancelled, .message = "another task of the group has succeeded"});
-  for (auto& [task, attempt] : attempts_) StopAttemptLocked(task, attempt, cause, effects);
+  const auto cause = record.failure != nullptr ? record.failure : Won();
+  for (auto& [task, attempt] : attempts_) StopAttemptLocked(attempt, cause, effects);
 }
 
 void DurableGroup::FinishLocked(Effects& effects, Reply reply) {
   if (failing_) {
     if (reply != nullptr) {
-      effects.calls.push_back([reply = std::move(reply), why = failure_text_] { reply(Unwritable(why)); });
+      effects.calls.push_back([reply = std::move(reply), error = RefusedLocked()] { reply(error); });
     }
     return;
   }
@@ -729,7 +741,7 @@ void DurableGroup::FinishLocked(Effects& effects, Reply reply) {
   Append append{.group = spec_->id,
                 .epoch = environment_->epoch,
                 .expected = building_.records.front().number - 1,
-                .commit_id = building_.records.front().number,
+                .commit_id = ++last_commit_id_,
                 .records = building_.records};
   for (const Record& record : building_.records) {
     if (record.event.kind == EventKind::kGroupCreated || record.event.kind == EventKind::kGroupDecided ||
@@ -741,6 +753,7 @@ void DurableGroup::FinishLocked(Effects& effects, Reply reply) {
   in_flight_.push_back(std::move(building_));
   building_ = {};
   outbox_.push_back(std::move(append));
+  ++unanswered_;
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -775,8 +788,8 @@ void DurableGroup::OnAppended(AppendResult result) {
   Effects effects;
   {
     MutexLock lock(mutex_);
-    COVEY_CHECK(answered_ < in_flight_.size());
-    ++answered_;
+    COVEY_CHECK(unanswered_ > 0);
+    --unanswered_;
     switch (result.kind) {
       case AppendResult::Kind::kCommitted:
         journal_head_ = std::max(journal_head_, result.head);
@@ -788,9 +801,11 @@ void DurableGroup::OnAppended(AppendResult result) {
       case AppendResult::Kind::kFailed:
         if (!failing_) {
           failing_ = true;
-          failure_text_ =
-              result.kind == AppendResult::Kind::kConflict ? "another owner has written to it" : result.error;
-          environment_->warn("group " + spec_->id + ": append failed: " + failure_text_);
+          conflict_ = result.kind == AppendResult::Kind::kConflict;
+          failure_text_ = conflict_ ? "another owner has written to it" : result.error;
+          effects.calls.push_back([this, why = failure_text_] {
+            environment_->warn("group " + spec_->id + ": append failed: " + why);
+          });
         }
         break;
     }
@@ -804,7 +819,6 @@ void DurableGroup::SettleLocked(Effects& effects) {
   while (!in_flight_.empty() && in_flight_.front().records.back().number <= journal_head_) {
     InFlight done = std::move(in_flight_.front());
     in_flight_.pop_front();
-    --answered_;
     std::vector<uint32_t> started;
     for (const Record& record : done.records) {
       CommitLocked(record, effects);
@@ -822,7 +836,7 @@ void DurableGroup::SettleLocked(Effects& effects) {
   }
   if (!failing_) {
     FinishLocked(effects, nullptr);  // exits of what was stopped before its start
-  } else if (answered_ == in_flight_.size()) {
+  } else if (unanswered_ == 0) {
     if (head_unknown_) {
       effects.head = true;
     } else {
@@ -848,6 +862,8 @@ void DurableGroup::SettleLocked(Effects& effects) {
 }
 
 void DurableGroup::RollBackLocked(Effects& effects) {
+  const bool lost_any = !in_flight_.empty();
+  std::vector<Fact> facts;
   for (InFlight& lost : in_flight_) {
     for (const Record& record : lost.records) {
       const Event& event = record.event;
@@ -858,25 +874,25 @@ void DurableGroup::RollBackLocked(Effects& effects) {
             found != attempts_.end() && !found->second.launched) {
           attempts_.erase(found);
           ++effects.release;
-          if (event.task < committed_.submitted) parked_.push_back(event.task);
         }
       }
       if (AboutTask(event) && event.task < committed_.submitted) {
         tasks_[event.task].pending = tasks_[event.task].committed;
       }
     }
-    std::move(lost.facts.begin(), lost.facts.end(), std::back_inserter(facts_));
+    std::move(lost.facts.begin(), lost.facts.end(), std::back_inserter(facts));
     for (Reply& reply : lost.replies) {
-      effects.calls.push_back([reply = std::move(reply), why = failure_text_] { reply(Unwritable(why)); });
+      effects.calls.push_back([reply = std::move(reply), error = RefusedLocked()] { reply(error); });
     }
   }
   in_flight_.clear();
-  answered_ = 0;
+  // What was in flight happened before what came since.
+  facts_.insert(facts_.begin(), std::make_move_iterator(facts.begin()), std::make_move_iterator(facts.end()));
   tasks_.resize(committed_.submitted);
-  std::erase_if(requests_, [&](const auto& entry) {
-    return entry.second.second + entry.second.first.count > committed_.submitted;
+  std::erase_if(requests_, [kept = committed_.submitted](const auto& entry) {
+    return entry.second.second + entry.second.first.count > kept;
   });
-  const bool requeue = pending_.decided && !committed_.decided;  // the lane was cleared too early
+  const bool undecided = pending_.decided && !committed_.decided;
   pending_ = committed_;
   pending_number_ = committed_number_;
   if (!committed_.decided) {
@@ -884,21 +900,41 @@ void DurableGroup::RollBackLocked(Effects& effects) {
     decision_failure_ = nullptr;
   }
   if (!committed_.completed) completed_ = {};
-  if (requeue) {
-    parked_.clear();
+  // The lane may hold tickets of tasks that were dropped, or have been cleared by a decision that was.
+  lane_->Clear();
+  parked_.clear();
+  if (committed_number_ == 0) {  // it was never made
+    facts_.clear();
+    return;
+  }
+  if (undecided && deadline_ != std::chrono::steady_clock::time_point{}) ScheduleDeadlineLocked(deadline_);
+  if (!committed_.decided) {
     for (uint32_t task = 0; task < tasks_.size(); ++task) {
       if (tasks_[task].pending.phase == Phase::kQueued) parked_.push_back(task);
     }
   }
-  if (committed_number_ == 0) {  // it was never made
-    facts_.clear();
-    parked_.clear();
-    return;
+  if (lost_any) {
+    BackOffLocked();
+  } else {
+    retry_delay_ = milliseconds(0);
   }
-  retry_delay_ = retry_delay_ == milliseconds(0) ? kFirstRetry : std::min(retry_delay_ * 2, kLastRetry);
   environment_->timers->Schedule(environment_->steady_clock() + retry_delay_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Retry();
   });
+}
+
+void DurableGroup::BackOffLocked() {
+  retry_delay_ = retry_delay_ == milliseconds(0) ? kFirstRetry : std::min(retry_delay_ * 2, kLastRetry);
+}
+
+// What a command is told that was not written.
+Error DurableGroup::RefusedLocked() const {
+  if (conflict_ && committed_number_ == 0) {
+    return {.code = ErrorCode::kAlreadyExists,
+            .reason = "GROUP_EXISTS",
+            .message = "group " + spec_->id + " exists already, or was deleted lately"};
+  }
+  return Unwritable(failure_text_);
 }
 
 // After an unknown answer: what the journal holds is what was committed.
@@ -907,7 +943,7 @@ void DurableGroup::OnHead(Result<uint64_t> head) {
   {
     MutexLock lock(mutex_);
     if (!head.ok()) {
-      retry_delay_ = retry_delay_ == milliseconds(0) ? kFirstRetry : std::min(retry_delay_ * 2, kLastRetry);
+      BackOffLocked();
       environment_->timers->Schedule(environment_->steady_clock() + retry_delay_, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->AskHead();
       });
@@ -929,7 +965,7 @@ void DurableGroup::Retry() {
   Effects effects;
   {
     MutexLock lock(mutex_);
-    failing_ = false;
+    failing_ = conflict_ = false;
     std::vector<Fact> facts = std::move(facts_);
     facts_.clear();
     for (Fact& fact : facts) FactLocked(std::move(fact), effects);
@@ -948,12 +984,12 @@ void DurableGroup::Run(Effects effects) {
   for (const auto& [execution, cause] : effects.stops) execution->Stop(*cause);
   Send();
   if (effects.head) AskHead();
-  if (effects.clear && lane_ != nullptr) lane_->Clear();
   if (!effects.push.empty()) {
     const Status pushed = lane_->Push(effects.push);
     if (!pushed.ok()) environment_->warn("group " + id() + ": its pool is closed, its tasks will not run");
   }
   for (Effects::Start& start : effects.starts) {
+    environment_->output->Begin(id(), start.launch.index, start.launch.attempt);
     std::shared_ptr<Execution> execution = start.executor->Start(start.launch, std::move(start.listener));
     std::shared_ptr<const Failure> stop;
     {
@@ -1141,6 +1177,11 @@ bool DurableGroup::busy() const {
 std::shared_ptr<const RequestMark> DurableGroup::creation() const {
   MutexLock lock(mutex_);
   return creation_;
+}
+
+bool DurableGroup::Knows(const std::string& request_id) const {
+  MutexLock lock(mutex_);
+  return requests_.contains(request_id);
 }
 
 bool DurableGroup::watched() const {

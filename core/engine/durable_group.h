@@ -44,14 +44,18 @@ struct GroupEnvironment {
 // 1. pending == committed with the events of in_flight_ applied.
 // 2. Appends leave in the order of their numbers, one sender at a time (outbox_).
 // 3. An attempt is launched only after its kTaskStarted is committed, and holds one slot of the lane from its
-// grant
-//    to its exit.
-// 4. After a failed append nothing is sent until all of in_flight_ is answered; then pending is committed
-// again and
-//    the facts (exits, cancels: what has happened whether it was written or not) are decided once more.
+//    grant to its exit.
+// 4. After a failed append nothing is decided until all that was sent is answered; then pending is committed
+//    again and the facts (exits, cancels: what has happened whether it was written or not) are decided once
+//    more, in the order in which they happened.
+// 5. Facts are about the group or a committed task, so each can be decided again whatever was dropped.
+// 6. While the group is neither decided nor failing, every queued task has a ticket in the lane or on its
+// way.
+//    Tickets that mean nothing any more may wait there too; their grants are given back.
 //
-// Lock order: DurableGroup::mutex_, then Pool. Nothing is called out of a DurableGroup with mutex_ held but
-// Lane::TryAcquire: what a step causes is collected in Effects and carried out afterwards.
+// Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
+// mutex_ held but timers, clocks, Lane::TryAcquire and Lane::Clear, none of which call back: what a step
+// causes is collected in Effects and carried out afterwards.
 //
 // Lifetime: shared; executors, timers and the journal hold it while they owe it an answer.
 class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, public LaneOwner {
@@ -114,6 +118,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
+  // True when a submit with this request id has been accepted.
+  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
@@ -148,6 +154,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
     uint32_t number = 0;
     bool launched = false;  // its start is committed and the executor has been called
     bool stopping = false;
+    FailureKind cancel = FailureKind::kNone;  // of this task alone, whether that is written or not
     std::shared_ptr<Execution> execution;
     std::shared_ptr<const Failure> stop_cause;
     TimerQueue::TimerId timeout{};
@@ -168,15 +175,15 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   Record MakeRecordLocked(const state::Event& event, std::shared_ptr<const Failure> failure,
                           std::shared_ptr<const Payload> result) const COVEY_REQUIRES(mutex_);
   void FinishLocked(Effects& effects, Reply reply) COVEY_REQUIRES(mutex_);
-  void StopAttemptLocked(uint32_t task, Attempt& attempt, std::shared_ptr<const Failure> cause,
-                         Effects& effects) COVEY_REQUIRES(mutex_);
+  void StopAttemptLocked(Attempt& attempt, std::shared_ptr<const Failure> cause, Effects& effects)
+      COVEY_REQUIRES(mutex_);
   void DecidedLocked(const Record& record, Effects& effects) COVEY_REQUIRES(mutex_);
   std::shared_ptr<const Failure> SummedUpLocked(const std::shared_ptr<const Failure>& last) const
       COVEY_REQUIRES(mutex_);
   std::shared_ptr<const Failure> FirstFailureLocked(const state::GroupState& group) const
       COVEY_REQUIRES(mutex_);
   std::optional<Error> CheckSubmitLocked(const std::vector<TaskSpec>& tasks) const COVEY_REQUIRES(mutex_);
-  void ScheduleDeadlineLocked(std::chrono::nanoseconds rest) COVEY_REQUIRES(mutex_);
+  void ScheduleDeadlineLocked(std::chrono::steady_clock::time_point deadline) COVEY_REQUIRES(mutex_);
 
   void CommitLocked(const Record& record, Effects& effects) COVEY_REQUIRES(mutex_);
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
@@ -185,6 +192,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void AskHead() COVEY_EXCLUDES(mutex_);
   void OnHead(Result<uint64_t> head) COVEY_EXCLUDES(mutex_);
   void RollBackLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  Error RefusedLocked() const COVEY_REQUIRES(mutex_);
+  void BackOffLocked() COVEY_REQUIRES(mutex_);
   void Retry() COVEY_EXCLUDES(mutex_);
 
   void OnTaskTimeout(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
@@ -205,7 +214,6 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   const std::shared_ptr<const GroupEnvironment> environment_;
   const std::shared_ptr<const GroupSpec> spec_;
   std::shared_ptr<Pool> pool_;
-  std::unique_ptr<Lane> lane_;  // has its own synchronisation; null for a group that is only read
 
   mutable Mutex mutex_;
   state::GroupState pending_ COVEY_GUARDED_BY(mutex_);
@@ -225,7 +233,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // A failed append (invariant 4).
   bool failing_ COVEY_GUARDED_BY(mutex_) = false;
-  size_t answered_ COVEY_GUARDED_BY(mutex_) = 0;        // of in_flight_
+  bool conflict_ COVEY_GUARDED_BY(mutex_) = false;  // somebody else has written
+  size_t unanswered_ COVEY_GUARDED_BY(mutex_) = 0;  // appends, sent or in outbox_
+  uint64_t last_commit_id_ COVEY_GUARDED_BY(mutex_) = 0;
   uint64_t journal_head_ COVEY_GUARDED_BY(mutex_) = 0;  // newest event known to be written
   bool head_unknown_ COVEY_GUARDED_BY(mutex_) = false;
   std::string failure_text_ COVEY_GUARDED_BY(mutex_);
@@ -247,6 +257,10 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   std::map<uint64_t, std::function<void()>> waiters_ COVEY_GUARDED_BY(mutex_);
   std::map<uint64_t, std::pair<uint32_t, std::function<void()>>> task_waiters_ COVEY_GUARDED_BY(mutex_);
   std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
+
+  // Has its own synchronisation; null for a group that is only read. The last member: a grant may be under
+  // way until it is gone.
+  std::unique_ptr<Lane> lane_;
 };
 
 }  // namespace covey
