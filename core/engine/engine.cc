@@ -17,9 +17,9 @@ Error GroupNotFound(const std::string& id) {
 // Blocks for one answer.
 template <typename T, typename Call>
 Result<T> Await(Call call) {
-  std::promise<Result<T>> promise;
-  call([&](Result<T> result) { promise.set_value(std::move(result)); });
-  return promise.get_future().get();
+  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: it may outlive the wait for a moment
+  call([promise](Result<T> result) { promise->set_value(std::move(result)); });
+  return promise->get_future().get();
 }
 
 }  // namespace
@@ -81,6 +81,7 @@ std::optional<Error> Engine::Recover() {
       auto loaded =
           Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
       if (!loaded.ok()) return loaded.error();
+      if (loaded.value()->completed()) continue;  // the listing lags
       unfinished.push_back(loaded.value());
       MutexLock lock(mutex_);
       groups_[summary.spec->id] = loaded.value();
@@ -238,7 +239,8 @@ void Engine::CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<Group
                   }
                   {
                     MutexLock lock(mutex_);
-                    groups_.erase(group->id());
+                    const auto found = groups_.find(group->id());
+                    if (found != groups_.end() && found->second == group) groups_.erase(found);
                   }
                   done(std::move(*error));
                 });
@@ -254,7 +256,7 @@ void Engine::Find(const std::string& id, Done<GroupPtr> done) {
     if (const auto found = groups_.find(id); found != groups_.end()) {
       resident = found->second;
     } else {
-      auto& waiting = loading_[id];
+      auto& waiting = loading_[id].waiting;
       waiting.push_back(std::move(done));
       if (waiting.size() > 1) return;  // somebody reads it already
     }
@@ -273,8 +275,11 @@ void Engine::Find(const std::string& id, Done<GroupPtr> done) {
     std::vector<GroupPtr> evicted;
     {
       MutexLock lock(mutex_);
-      waiting = std::move(loading_[id]);
-      loading_.erase(id);
+      const auto loading = loading_.extract(id);
+      waiting = std::move(loading.mapped().waiting);
+      // Half a group is one that was deleted meanwhile.
+      if (result.ok() && (loading.mapped().purged || !result.value()->completed()))
+        result = GroupNotFound(id);
       if (result.ok() && groups_.emplace(id, result.value()).second) {
         over_.emplace_back(id, result.value()->task_count());
         over_tasks_ += over_.back().second;
@@ -318,7 +323,7 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
 
 void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
                     DurableGroup::SubmitDone done) {
-  if (queued() + tasks.size() > options_.max_queued) {
+  if (queued() + tasks.size() > options_.max_queued && !group->Knows(request.id)) {
     done(Error{.code = ErrorCode::kResourceExhausted,
                .reason = "QUEUE_FULL",
                .message = "at most " + std::to_string(options_.max_queued) + " tasks may wait for a slot"});
@@ -359,14 +364,21 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
     }
     journal_->Purge(id, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
+        GroupPtr forgotten;  // ends without the lock
         {
           MutexLock lock(mutex_);
-          groups_.erase(id);
-          over_.remove_if([&](const auto& entry) {
-            if (entry.first != id) return false;
-            over_tasks_ -= entry.second;
-            return true;
-          });
+          if (const auto found = groups_.find(id); found != groups_.end() && found->second->completed()) {
+            forgotten = std::move(found->second);
+            groups_.erase(found);
+          }
+          if (const auto loading = loading_.find(id); loading != loading_.end())
+            loading->second.purged = true;
+          const auto over = std::find_if(over_.begin(), over_.end(),
+                                         [&id](const auto& entry) { return entry.first == id; });
+          if (over != over_.end()) {
+            over_tasks_ -= over->second;
+            over_.erase(over);
+          }
         }
         environment_->output->Purge(id);
       }
@@ -389,7 +401,9 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
                    EventPage page{.records = std::move(records.value()), .through = after};
                    if (!page.records.empty()) page.through = page.records.back().number;
                    const GroupView view = group->View();
-                   page.completed = view.state.completed && page.through >= view.last_number;
+                   // Nothing more of a group that was deleted meanwhile either.
+                   page.completed =
+                       view.state.completed && (page.through >= view.last_number || page.records.empty());
                    done(std::move(page));
                  });
 }

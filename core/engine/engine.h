@@ -23,8 +23,9 @@ namespace covey {
 // folded from the journal again when somebody asks.
 //
 // Thread safety: all of it. Callbacks come from any thread, possibly before the call returns, with no lock
-// held. Lock order: none is held while a group is called. Lifetime: outlives the groups that it handed out.
-// Close the journal before the executors go.
+// held. Lock order: mutex_, then that of a group, for reads of it; nothing that calls back is called with it.
+// Lifetime: outlives the groups that it handed out, and what runs for them. Close the journal before the
+// executors go.
 class Engine {
  public:
   template <typename T>
@@ -127,7 +128,11 @@ class Engine {
   std::list<std::pair<std::string, size_t>> over_
       COVEY_GUARDED_BY(mutex_);  // resident and over, oldest first; tasks
   size_t over_tasks_ COVEY_GUARDED_BY(mutex_) = 0;
-  std::unordered_map<std::string, std::vector<Done<GroupPtr>>> loading_ COVEY_GUARDED_BY(mutex_);
+  struct Loading {
+    std::vector<Done<GroupPtr>> waiting;
+    bool purged = false;  // what is being read is gone
+  };
+  std::unordered_map<std::string, Loading> loading_ COVEY_GUARDED_BY(mutex_);
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
   std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
