@@ -53,9 +53,9 @@ Status Call(const FunctionRegistry& registry, const Launch& launch, const Contex
 
 std::shared_ptr<Execution> FunctionExecutor::Start(const Launch& launch,
                                                    std::shared_ptr<AttemptListener> listener) {
-  const Context root = Context::Background();
-  auto execution = std::make_shared<FunctionExecution>(
-      launch.deadline ? root.WithDeadline(*launch.deadline) : root.WithCancel(), listener);
+  // The group decides when the time is up, then stops it: a context that ended by itself would let the
+  // function fail first, and the group for that.
+  auto execution = std::make_shared<FunctionExecution>(Context::Owned(launch.deadline, timers_), listener);
   launch.pool->Run([registry = registry_, launch, listener = std::move(listener), execution] {
     std::shared_ptr<const Payload> result;
     Status status = Call(*registry, launch, execution->context(), *listener, result);

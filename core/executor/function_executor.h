@@ -2,6 +2,7 @@
 
 #include "core/executor/executor.h"
 #include "core/executor/function_registry.h"
+#include "core/time/timer_queue.h"
 
 namespace covey {
 
@@ -9,13 +10,16 @@ namespace covey {
 // kind panic. A function that ignores its context keeps its slot until it returns.
 class FunctionExecutor final : public Executor {
  public:
-  explicit FunctionExecutor(std::shared_ptr<const FunctionRegistry> registry)
-      : registry_(std::move(registry)) {}
+  // `timers`: the clock of the deadlines that functions are shown; default: the monotonic one.
+  explicit FunctionExecutor(std::shared_ptr<const FunctionRegistry> registry,
+                            std::shared_ptr<TimerQueue> timers = nullptr)
+      : registry_(std::move(registry)), timers_(std::move(timers)) {}
 
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
  private:
   const std::shared_ptr<const FunctionRegistry> registry_;
+  const std::shared_ptr<TimerQueue> timers_;
 };
 
 }  // namespace covey
