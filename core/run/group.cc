@@ -242,6 +242,20 @@ Status Group::Wait() {
   return outcome_;
 }
 
+std::vector<Failure> Group::failures() const {
+  MutexLock lock(mutex_);
+  return failures_;
+}
+
+Group::Counts Group::counts() const {
+  MutexLock lock(mutex_);
+  return {.started = state_.submitted,
+          .running = state_.running,
+          .succeeded = state_.succeeded,
+          .failed = state_.failed,
+          .stopped = state_.stopped};
+}
+
 bool Group::StepLocked(const Command& command, Task* task, const Status& status) {
   state_.armed = ArmedLocked();
   state::EventBuffer events;

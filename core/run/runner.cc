@@ -27,7 +27,23 @@ Failure Panic(std::string message, std::string stack) {
                         : std::move(stack)};
 }
 
-std::string Disarm(const ThrowTracer* armed) { return armed == nullptr ? std::string() : armed->disarm(); }
+// Armed while it lives.
+class Armed {
+ public:
+  Armed() : tracer_(tracer.load(std::memory_order_acquire)) {
+    if (tracer_ != nullptr) tracer_->arm();
+  }
+  ~Armed() {
+    if (tracer_ != nullptr) tracer_->disarm();
+  }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+  std::string Stack() const { return tracer_ == nullptr ? std::string() : tracer_->stack(); }
+
+ private:
+  const ThrowTracer* const tracer_;
+};
 
 }  // namespace
 
@@ -44,31 +60,22 @@ std::string AsyncRunner::Name() const { return Demangle(typeid(*this).name()); }
 void SetThrowTracer(const ThrowTracer* value) { tracer.store(value, std::memory_order_release); }
 
 Status RunCaught(const std::function<Status()>& work, bool recover) {
-  const ThrowTracer* const armed = tracer.load(std::memory_order_acquire);
-  if (armed != nullptr) armed->arm();
-  if (!recover) {
-    // As in Go: nothing catches, so the program ends with the exception's own stack intact.
-    return [&]() noexcept {
-      Status status = work();
-      Disarm(armed);
-      return status;
-    }();
-  }
+  // As in Go: nothing catches, so the program ends with the exception's own stack intact.
+  if (!recover) return [&]() noexcept { return work(); }();
+  const Armed armed;
   try {
-    Status status = work();
-    Disarm(armed);
-    return status;
+    return work();
   } catch (const abi::__forced_unwind&) {
     throw;  // pthread_cancel and pthread_exit: swallowing it would end the program
   } catch (const std::exception& error) {
     std::string message = CurrentExceptionType() + ": " + error.what();
-    return Panic(std::move(message), Disarm(armed));
+    return Panic(std::move(message), armed.Stack());
   } catch (const std::string& text) {
-    return Panic("std::string: " + text, Disarm(armed));
+    return Panic("std::string: " + text, armed.Stack());
   } catch (const char* text) {
-    return Panic(text == nullptr ? "char const*" : std::string("char const*: ") + text, Disarm(armed));
+    return Panic(text == nullptr ? "char const*" : std::string("char const*: ") + text, armed.Stack());
   } catch (...) {
-    return Panic(CurrentExceptionType(), Disarm(armed));
+    return Panic(CurrentExceptionType(), armed.Stack());
   }
 }
 

@@ -55,8 +55,10 @@ Status RunCaught(const std::function<Status()>& work, bool recover = true);
 
 // What covey::throw_trace offers to RunCaught; null when it is not linked.
 struct ThrowTracer {
-  void (*arm)();            // this thread: remember the stack of the throws to come
-  std::string (*disarm)();  // the stack of the newest throw since arm; "" when there was none
+  void (*arm)();     // this thread: remember the stacks of the throws to come; calls nest
+  void (*disarm)();  // undoes one arm
+  // Armed: the stack of the throw of the exception that is being handled; "" when it was not seen.
+  std::string (*stack)();
 };
 void SetThrowTracer(const ThrowTracer* tracer);
 

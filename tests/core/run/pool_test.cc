@@ -1,0 +1,426 @@
+#include "core/run/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "tests/core/base/gate.h"
+
+namespace covey {
+namespace {
+
+using std::chrono::seconds;
+
+const Context kForever = Context::Background();
+
+// Records what it is granted.
+class Recorder : public LaneOwner {
+ public:
+  explicit Recorder(std::function<void(uint64_t)> on_granted = nullptr)
+      : on_granted_(std::move(on_granted)) {}
+  void OnGranted(uint64_t ticket) override {
+    if (on_granted_) on_granted_(ticket);
+    MutexLock lock(mutex_);
+    granted_.push_back(ticket);
+  }
+  void OnRefused(uint64_t) override { ++refused; }
+  std::vector<uint64_t> granted() {
+    MutexLock lock(mutex_);
+    return granted_;
+  }
+  std::atomic<int> refused = 0;
+
+ private:
+  const std::function<void(uint64_t)> on_granted_;
+  Mutex mutex_;
+  std::vector<uint64_t> granted_ COVEY_GUARDED_BY(mutex_);
+};
+
+std::vector<uint64_t> Tickets(size_t count, uint64_t first = 0) {
+  std::vector<uint64_t> tickets(count);
+  std::iota(tickets.begin(), tickets.end(), first);
+  return tickets;
+}
+
+class PoolOfSize : public testing::TestWithParam<uint32_t> {
+ protected:
+  void TearDown() override {
+    EXPECT_TRUE(pool_->Close().ok());
+    const Pool::Stats stats = pool_->stats();
+    EXPECT_EQ(stats.running, 0u);
+    EXPECT_EQ(stats.waiting, 0u);
+    std::weak_ptr<Pool> weak = pool_;
+    pool_ = nullptr;
+    EXPECT_TRUE(Eventually([&] { return weak.expired(); })) << "somebody holds the pool";
+  }
+  uint32_t max() const { return GetParam(); }
+
+  std::shared_ptr<Pool> pool_ = Pool::New(GetParam());
+};
+
+TEST_P(PoolOfSize, RunsEveryTaskAndNeverMoreThanMax) {
+  std::atomic<uint32_t> running = 0;
+  std::atomic<uint32_t> most = 0;
+  std::atomic<int> ran = 0;
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(pool_
+                    ->Go(kForever,
+                         [&] {
+                           const uint32_t now = ++running;
+                           for (uint32_t seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+                           }
+                           ++ran;
+                           --running;
+                         })
+                    .ok());
+  }
+  ASSERT_TRUE(Eventually([&] { return ran == 2000; }));
+  if (max() != 0) {
+    EXPECT_LE(most, max());
+  }
+}
+
+TEST_P(PoolOfSize, ManyThreadsSubmit) {
+  std::atomic<int> ran = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 50; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 40; ++i) EXPECT_TRUE(pool_->Go(kForever, [&] { ++ran; }).ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(Eventually([&] { return ran == 2000; }));
+}
+
+TEST_P(PoolOfSize, CloseWaitsForWhatRunsAndRefusesTheRest) {
+  Gate inside;
+  Gate go_on;
+  std::atomic<bool> ended = false;
+  ASSERT_TRUE(pool_
+                  ->Go(kForever,
+                       [&] {
+                         inside.Open();
+                         go_on.Wait();
+                         ended = true;
+                       })
+                  .ok());
+  inside.Wait();
+  auto pool = std::exchange(pool_, Pool::New(1));
+  std::thread closer([&] {
+    EXPECT_TRUE(pool->Close().ok());
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(pool->stats().running, 0u);
+  });
+  ASSERT_TRUE(Eventually([&] { return pool->stats().closed; }));
+  EXPECT_TRUE(Is(pool->Go(kForever, [] { ADD_FAILURE(); }), Rejection::kClosed));
+  EXPECT_TRUE(Is(pool->Close(), Rejection::kClosed));
+  go_on.Open();
+  closer.join();
+}
+
+TEST_P(PoolOfSize, CloseRacesGo) {
+  for (int round = 0; round < 100; ++round) {
+    const auto pool = Pool::New(max());
+    std::atomic<int> admitted = 0;
+    std::atomic<int> ran = 0;
+    Gate start(5);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        start.OpenAndWait();
+        for (;;) {
+          const Status status = pool->Go(kForever, [&] { ++ran; });
+          if (!status.ok()) {
+            EXPECT_TRUE(Is(status, Rejection::kClosed));
+            return;
+          }
+          ++admitted;
+        }
+      });
+    }
+    start.OpenAndWait();
+    EXPECT_TRUE(pool->Close().ok());
+    const int ran_at_close = ran;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(ran, ran_at_close) << "nothing runs after Close";
+    EXPECT_EQ(ran, admitted);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Max, PoolOfSize, testing::Values(0, 1, 2, 4, 8, 64));
+
+// A full pool with an endless idle time: the next task is served by the first slot, not by the idle time.
+TEST(Pool, TheNinthTaskStartsWhenASlotIsFree) {
+  const auto pool = Pool::New({.max = 8, .idle_time = std::chrono::hours(1)});
+  Gate busy(8);
+  Gate go_on;
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(pool->Go(kForever, [&] { busy.Open(), go_on.Wait(); }).ok());
+  }
+  busy.Wait();
+  std::thread opener([&] { go_on.Open(); });
+  Gate ninth;
+  ASSERT_TRUE(pool->Go(kForever, [&] { ninth.Open(); }).ok());
+  ninth.Wait();
+  EXPECT_EQ(pool->stats().threads, 8u) << "and no thread had left";
+  opener.join();
+}
+
+TEST(Pool, GoGivesUpWithItsContext) {
+  const auto pool = Pool::New(1);
+  Gate go_on;
+  ASSERT_TRUE(pool->Go(kForever, [&] { go_on.Wait(); }).ok());
+  const Context context = kForever.WithCancel();
+  std::thread canceller([&] {
+    EXPECT_TRUE(Eventually([&] { return pool->stats().waiting == 1; }));
+    context.Cancel();
+  });
+  EXPECT_TRUE(Is(pool->Go(context, [] { ADD_FAILURE(); }), Rejection::kDispatchTimeout));
+  EXPECT_TRUE(Is(pool->Go(context, [] { ADD_FAILURE(); }), Rejection::kDispatchTimeout)) << "over already";
+  canceller.join();
+  EXPECT_EQ(pool->stats().waiting, 0u);
+  go_on.Open();
+}
+
+TEST(Pool, CancelRacesTheGrant) {
+  const auto pool = Pool::New(1);
+  for (int round = 0; round < 1000; ++round) {
+    Gate go_on;
+    std::atomic<int> ran = 0;
+    ASSERT_TRUE(pool->Go(kForever, [&] { go_on.Wait(); }).ok());
+    const Context context = kForever.WithCancel();
+    std::thread waiter([&] {
+      const Status status = pool->Go(context, [&] { ++ran; });
+      EXPECT_TRUE(status.ok() || Is(status, Rejection::kDispatchTimeout));
+      EXPECT_TRUE(Eventually([&] { return pool->stats().running == 0; }));
+      EXPECT_EQ(ran, status.ok() ? 1 : 0);
+    });
+    ASSERT_TRUE(Eventually([&] { return pool->stats().waiting == 1; }));
+    std::thread canceller([&] { context.Cancel(); });
+    go_on.Open();
+    canceller.join();
+    waiter.join();
+  }
+}
+
+TEST(Pool, ABlockedGoIsRefusedByClose) {
+  const auto pool = Pool::New(1);
+  Gate go_on;
+  ASSERT_TRUE(pool->Go(kForever, [&] { go_on.Wait(); }).ok());
+  std::thread closer([&] {
+    EXPECT_TRUE(Eventually([&] { return pool->stats().waiting == 1; }));
+    EXPECT_TRUE(pool->Close().ok());
+  });
+  EXPECT_TRUE(Is(pool->Go(kForever, [] { ADD_FAILURE(); }), Rejection::kClosed));
+  go_on.Open();
+  closer.join();
+}
+
+TEST(Pool, WithoutABoundTasksThatWaitForEachOtherGoOn) {
+  const auto pool = Pool::New(0);
+  constexpr int kTasks = 200;
+  Gate all(kTasks);
+  Gate ended(kTasks);
+  for (int i = 0; i < kTasks; ++i) {
+    ASSERT_TRUE(pool->Go(kForever, [&] { all.OpenAndWait(), ended.Open(); }).ok());
+  }
+  ended.Wait();
+}
+
+TEST(Pool, ThreadsLeaveAfterTheIdleTimeAndAreReusedBefore) {
+  const auto pool = Pool::New({.max = 4, .idle_time = std::chrono::hours(1)});
+  for (int i = 0; i < 100; ++i) {
+    Gate ran;
+    ASSERT_TRUE(pool->Go(kForever, [&] { ran.Open(); }).ok());
+    ran.Wait();
+    ASSERT_TRUE(Eventually([&] { return pool->stats().idle_threads == pool->stats().threads; }));
+  }
+  EXPECT_EQ(pool->stats().threads, 1u);
+  pool->SetIdleTime(std::chrono::milliseconds(1));
+  EXPECT_TRUE(Eventually([&] { return pool->stats().threads == 0; }));
+}
+
+TEST(Pool, GrowsAndShrinksWhileRunning) {
+  const auto pool = Pool::New(1);
+  Recorder recorder;
+  Lane lane(pool, &recorder);
+  ASSERT_TRUE(lane.Push(Tickets(10)).ok());
+  EXPECT_EQ(recorder.granted().size(), 1u);
+  pool->SetMax(4);
+  EXPECT_EQ(recorder.granted().size(), 4u) << "growing serves at once";
+  pool->SetMax(2);
+  EXPECT_EQ(pool->stats().running, 4u) << "shrinking lets running tasks finish";
+  lane.Release(2);
+  EXPECT_EQ(recorder.granted().size(), 4u);
+  lane.Release(1);
+  EXPECT_EQ(recorder.granted().size(), 5u);
+  pool->SetMax(0);
+  EXPECT_EQ(recorder.granted().size(), 10u);
+  EXPECT_EQ(lane.running(), 7u);
+  lane.Release(7);
+}
+
+TEST(Lane, ALimitHoldsBesideThePools) {
+  const auto pool = Pool::New(4);
+  Recorder recorder;
+  Recorder other;
+  Lane lane(pool, &recorder, 1);
+  Lane free_lane(pool, &other);
+  ASSERT_TRUE(lane.Push(Tickets(3)).ok());
+  ASSERT_TRUE(free_lane.Push(Tickets(5)).ok());
+  EXPECT_EQ(recorder.granted().size(), 1u);
+  EXPECT_EQ(other.granted().size(), 3u) << "what the limit leaves";
+  EXPECT_EQ(lane.TryAcquire(), 0u);
+  free_lane.Release(2);
+  EXPECT_EQ(other.granted().size(), 5u);
+  lane.SetLimit(0);
+  EXPECT_EQ(recorder.granted().size(), 1u) << "the pool is full";
+  free_lane.Release(3);
+  EXPECT_EQ(recorder.granted().size(), 3u);
+  lane.Release(3);
+}
+
+TEST(Lane, ALongOneDoesNotStarveAShortOne) {
+  const auto pool = Pool::New(1);
+  Recorder holder_owner;
+  Lane holder(pool, &holder_owner);
+  ASSERT_EQ(holder.TryAcquire(), 1u);
+  std::vector<char> order;
+  Lane* lanes[2] = {};
+  Recorder many_owner([&](uint64_t) { order.push_back('m'), lanes[0]->Release(); });
+  Recorder few_owner([&](uint64_t) { order.push_back('f'), lanes[1]->Release(); });
+  Lane many(pool, &many_owner);
+  Lane few(pool, &few_owner);
+  lanes[0] = &many;
+  lanes[1] = &few;
+  ASSERT_TRUE(many.Push(Tickets(100000)).ok());
+  ASSERT_TRUE(few.Push(Tickets(3)).ok());
+  holder.Release();
+  ASSERT_EQ(order.size(), 100003u);
+  EXPECT_EQ(std::count(order.begin(), order.begin() + 6, 'f'), 3);
+}
+
+// Each ticket is stale and gives its slot back from within OnGranted, which frees the next.
+TEST(Lane, AMillionStaleTicketsDoNotRecurse) {
+  const auto pool = Pool::New(1);
+  size_t granted = 0;
+  Lane* self = nullptr;
+  struct Owner final : LaneOwner {
+    Owner(size_t& count, Lane*& of) : granted(count), lane(of) {}
+    void OnGranted(uint64_t) override { ++granted, lane->Release(); }
+    size_t& granted;
+    Lane*& lane;
+  } owner(granted, self);
+  Lane lane(pool, &owner);
+  self = &lane;
+  ASSERT_EQ(lane.TryAcquire(), 1u);
+  ASSERT_TRUE(lane.Push(Tickets(1000000)).ok());
+  lane.Release();
+  EXPECT_EQ(granted, 1000000u);
+  EXPECT_EQ(pool->stats().running, 0u);
+}
+
+TEST(Lane, MayGoFromWithinItsOwnGrant) {
+  const auto pool = Pool::New(2);
+  std::unique_ptr<Lane> lane;
+  int grants = 0;
+  Recorder owner([&](uint64_t) {
+    ++grants;
+    lane->Release();
+    lane = nullptr;
+  });
+  lane = std::make_unique<Lane>(pool, &owner);
+  ASSERT_EQ(lane->TryAcquire(2), 2u);
+  ASSERT_TRUE(lane->Push(Tickets(10)).ok());
+  lane->Release(2);
+  EXPECT_EQ(grants, 1);
+  EXPECT_EQ(pool->stats().running, 0u) << "the second grant found nobody and was given back";
+  EXPECT_EQ(pool->stats().waiting, 0u);
+}
+
+TEST(Lane, MayGoFromWithinItsOwnRefusal) {
+  const auto pool = Pool::New(1);
+  Recorder holder_owner;
+  Lane holder(pool, &holder_owner);
+  ASSERT_EQ(holder.TryAcquire(), 1u);
+  struct Owner final : LaneOwner {
+    void OnGranted(uint64_t) override { ADD_FAILURE(); }
+    void OnRefused(uint64_t) override { ++refused, lane = nullptr; }
+    int refused = 0;
+    std::unique_ptr<Lane> lane;
+  } owner;
+  owner.lane = std::make_unique<Lane>(pool, &owner);
+  ASSERT_TRUE(owner.lane->Push(Tickets(3)).ok());
+  std::thread releaser([&] {
+    EXPECT_TRUE(Eventually([&] { return pool->stats().closed; }));
+    holder.Release();
+  });
+  EXPECT_TRUE(pool->Close().ok());
+  releaser.join();
+  EXPECT_EQ(owner.refused, 1);
+}
+
+TEST(Lane, DestructionWaitsForAGrantUnderWayElsewhere) {
+  const auto pool = Pool::New(1);
+  Gate inside;
+  Gate go_on;
+  std::atomic<bool> returned = false;
+  std::unique_ptr<Lane> lane;
+  Recorder owner([&](uint64_t) {
+    inside.Open();
+    go_on.Wait();
+    lane->Release();
+    returned = true;
+  });
+  Recorder holder_owner;
+  Lane holder(pool, &holder_owner);
+  ASSERT_EQ(holder.TryAcquire(), 1u);
+  lane = std::make_unique<Lane>(pool, &owner);
+  ASSERT_TRUE(lane->Push(Tickets(1)).ok());
+  std::thread releaser([&] { holder.Release(); });
+  inside.Wait();
+  std::thread opener([&] { go_on.Open(); });
+  lane.get()->~Lane();
+  EXPECT_TRUE(returned);
+  ::operator delete(lane.release());
+  releaser.join();
+  opener.join();
+}
+
+TEST(Lane, TicketsCanBeWithdrawn) {
+  const auto pool = Pool::New(1);
+  Recorder owner;
+  Lane lane(pool, &owner);
+  ASSERT_TRUE(lane.Push(Tickets(4)).ok());
+  EXPECT_FALSE(lane.Withdraw(0)) << "granted";
+  EXPECT_TRUE(lane.Withdraw(2));
+  EXPECT_FALSE(lane.Withdraw(2));
+  EXPECT_EQ(lane.waiting(), 2u);
+  lane.Release();
+  lane.Release();
+  EXPECT_EQ(owner.granted(), (std::vector<uint64_t>{0, 1, 3}));
+  EXPECT_EQ(lane.Clear(), 0u);
+  lane.Release();
+}
+
+TEST(Lane, TryAcquireDoesNotOvertake) {
+  const auto pool = Pool::New(3);
+  Recorder owner;
+  Recorder other_owner;
+  Lane lane(pool, &owner, 1);
+  Lane other(pool, &other_owner);
+  ASSERT_TRUE(lane.Push(Tickets(2)).ok());
+  EXPECT_EQ(lane.TryAcquire(), 0u);
+  EXPECT_EQ(other.TryAcquire(5), 2u) << "as many as are free";
+  lane.Release();
+  EXPECT_EQ(owner.granted().size(), 2u);
+  lane.Release();
+  other.Release(2);
+}
+
+}  // namespace
+}  // namespace covey
