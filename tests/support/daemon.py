@@ -81,7 +81,8 @@ def run(argv, stdin=None, env=None, limit=LIMIT):
 class Daemon:
     """One coveyd on a temporary folder: start() and stop() or kill() as often as wanted, remove() at the end."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, program="coveyd"):
+        self.program = os.path.join(BIN, program)
         # Short, since a socket's path may have 107 bytes only.
         self.folder = tempfile.mkdtemp(prefix="covey-")
         self.socket = os.path.join(self.folder, "s")
@@ -102,7 +103,7 @@ class Daemon:
         assert self.process is None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [COVEYD, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
+                [self.program, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _ready(self):
