@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -136,7 +137,7 @@ TEST(OnDone, MayWithdrawItself) {
 TEST(Context, CancelRacesTheLastHandleOfAChild) {
   for (int i = 0; i < 2000; ++i) {
     const Context parent = Context::Background().WithCancel();
-    std::optional<Context> child = parent.WithCancel();
+    auto child = std::make_unique<Context>(parent.WithCancel());
     Gate start(2);
     std::thread canceller([&] {
       start.OpenAndWait();
