@@ -41,6 +41,12 @@ std::string KindText(const v1::Failure& failure) {
   }
 }
 
+// True for what the daemon's process executor says about every exit and every signal.
+bool SaysNoMore(const v1::Failure& failure) {
+  return failure.message() == "exited with code " + std::to_string(failure.code()) ||
+         (failure.kind() == v1::FAILURE_KIND_SIGNAL && failure.message().starts_with("ended by SIG"));
+}
+
 bool NeedsQuotes(std::string_view word) {
   return word.empty() || std::any_of(word.begin(), word.end(), [](char c) {
            return std::isalnum(static_cast<unsigned char>(c)) == 0 &&
@@ -132,7 +138,7 @@ std::string TimeText(const google::protobuf::Timestamp& time) {
 std::string FailureText(const v1::Failure& failure) {
   const std::string kind = KindText(failure);
   const std::string message = Printable(failure.message());
-  if (message.empty()) return kind;
+  if (message.empty() || SaysNoMore(failure)) return kind;
   return message.starts_with(kind) ? message : kind + ": " + message;
 }
 

@@ -37,9 +37,9 @@ void Wait(Session& session, client::Client client, const std::string& group, con
   Result<v1::GroupResult> result = client.WaitGroup(group, true, call);
   if (!result.ok()) {
     Error error = result.error();
-    if (error.code == ErrorCode::kDeadlineExceeded)
-      error.message = "the time to wait has passed; the group goes on";
-    error.message = Printable(group) + ": " + error.message;
+    if (error.code == ErrorCode::kDeadlineExceeded) {
+      error.message = group + ": the time to wait has passed; the group goes on";
+    }
     outcome->code = session.Fail(error);
     return;
   }

@@ -23,6 +23,8 @@ v1::Failure Made(v1::FailureKind kind, int code, const std::string& message, con
 TEST(FormatTest, FailuresAreSaidOnce) {
   EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "")), "exit 7");
   EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "exit 7")), "exit 7");
+  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "exited with code 7")), "exit 7");
+  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 9, "ended by SIGKILL")), "signal 9 (KILL)");
   EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 127, "no such program")), "exit 127: no such program");
   EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 9, "")), "signal 9 (KILL)");
   EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 1000, "")), "signal 1000");
