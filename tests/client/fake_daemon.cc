@@ -127,6 +127,9 @@ FakeDaemon::FakeDaemon()
   builder.RegisterService(tasks_.get());
   builder.RegisterService(events_.get());
   builder.RegisterService(admin_.get());
+  // With client and server in one process on a busy machine gRPC 1.51 now and then misses a wake-up until its
+  // sync server looks again, by default after 10 s.
+  builder.SetSyncServerOption(grpc::ServerBuilder::CQ_TIMEOUT_MSEC, 1000);
   server_ = builder.BuildAndStart();
   COVEY_CHECK(server_ != nullptr);
 }
