@@ -1,0 +1,146 @@
+// Streams of events (promise 11), and what stays in memory.
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/engine_world.h"
+
+namespace covey::testing {
+namespace {
+
+class EventTest : public ::testing::Test {
+ protected:
+  EventPage Read(const World::GroupPtr& group, uint64_t after, size_t limit) {
+    return Get(Ask<Result<EventPage>>(
+                   [&](auto done) { world_.engine().ReadEvents(group, after, limit, std::move(done)); }))
+        .value();
+  }
+  World world_;
+};
+
+TEST_F(EventTest, AStreamGoesFromTheJournalToMemoryWithoutAGap) {
+  world_.executor->ExitAtOnce();
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Make(2000);
+  ASSERT_TRUE(group->completed());
+  const uint64_t last = group->View().last_number;
+  EXPECT_GT(last, 5000u);
+  EXPECT_FALSE(group->RecentEvents(0, 10));  // has left memory
+  EXPECT_TRUE(group->RecentEvents(last - 1000, 10));
+  uint64_t next = 1;
+  for (bool completed = false; !completed;) {
+    const EventPage page = Read(group, next - 1, 300);
+    ASSERT_FALSE(page.records.empty());
+    for (const Record& record : page.records) ASSERT_EQ(record.number, next++);
+    EXPECT_EQ(page.through, next - 1);
+    completed = page.completed;
+  }
+  EXPECT_EQ(next - 1, last);
+  EXPECT_TRUE(Read(group, last, 300).completed);
+}
+
+TEST_F(EventTest, WatchersAreToldOfCommitsAlone) {
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Make(1);
+  int told = 0;
+  int told_of_all = 0;
+  const uint64_t id = group->Watch([&] { ++told; });
+  const uint64_t all = world_.engine().WatchAll([&] { ++told_of_all; });
+  world_.journal->HoldCommits();
+  world_.executor->Exit("0.1");
+  EXPECT_EQ(told, 0);
+  world_.journal->ReleaseCommits();
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(told_of_all, 1);
+  group->Unwatch(id);
+  world_.engine().UnwatchAll(all);
+  EXPECT_FALSE(group->watched());
+}
+
+TEST_F(EventTest, AWaitForATaskEndsWithIt) {
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Make(6, true, {.id = "g", .max_failures = 1});
+  int first = 0;
+  int queued = 0;
+  group->WaitTask(0, [&] { ++first; });
+  group->WaitTask(5, [&] { ++queued; });
+  world_.executor->Exit("0.1", ExitFailure(1));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(queued, 0);
+  world_.executor->Exit("1.1", ExitFailure(1));  // decides: what is queued is stopped
+  EXPECT_EQ(queued, 1);
+  EXPECT_EQ(group->WaitTask(5, [&] { ++queued; }), 0u);
+}
+
+TEST_F(EventTest, FinishedGroupsLeaveMemoryAndComeBack) {
+  world_.executor->ExitAtOnce();
+  world_.resident_groups = 2;
+  ASSERT_FALSE(world_.Open());
+  std::weak_ptr<DurableGroup> first = world_.Make(3, true, {.id = "first"});
+  EXPECT_FALSE(first.expired());
+  for (int i = 0; i < 3; ++i) world_.Make(1, true, {.id = "g" + std::to_string(i)});
+  EXPECT_TRUE(first.expired());
+  const auto again = world_.Find("first");
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again.value()->task_count(), 3u);
+  EXPECT_EQ(world_.CheckLog(again.value()), "");
+  EXPECT_EQ(world_.Find("first").value(), again.value());  // resident again
+  // A group that is only read answers commands as one that is over.
+  EXPECT_FALSE(Get(world_.Cancel(again.value())));
+  EXPECT_FALSE(Get(world_.Seal(again.value())));
+  again.value()->Arm();
+  EXPECT_EQ(Get(world_.Submit(again.value(), World::Tasks(1))).error().reason, "GROUP_DECIDED");
+}
+
+TEST_F(EventTest, AWatchedGroupStays) {
+  world_.executor->ExitAtOnce();
+  world_.resident_groups = 1;
+  ASSERT_FALSE(world_.Open());
+  std::weak_ptr<DurableGroup> watched = world_.Make(1, true, {.id = "watched"});
+  const uint64_t id = watched.lock()->Watch([] {});
+  for (int i = 0; i < 3; ++i) world_.Make(1, true, {.id = "g" + std::to_string(i)});
+  ASSERT_FALSE(watched.expired());
+  watched.lock()->Unwatch(id);
+  for (int i = 3; i < 6; ++i) world_.Make(1, true, {.id = "g" + std::to_string(i)});
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(EventTest, DeleteForgetsWhatIsOver) {
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Make(1);
+  const auto remove = [&] {
+    return Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("g", std::move(done)); }));
+  };
+  EXPECT_EQ(remove().error().code, ErrorCode::kFailedPrecondition);
+  world_.executor->Exit("0.1");
+  EXPECT_TRUE(remove().ok());
+  EXPECT_EQ(world_.output->purged, 1);
+  EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(remove().error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(EventTest, ListTellsLiveCounts) {
+  ASSERT_FALSE(world_.Open());
+  world_.Make(6);
+  world_.executor->Exit("0.1");
+  const auto page =
+      Get(Ask<Result<GroupPage>>([&](auto done) { world_.engine().List({}, 10, "", std::move(done)); }));
+  ASSERT_EQ(page.value().groups.size(), 1u);
+  EXPECT_EQ(page.value().groups[0].state.succeeded, 1u);
+  EXPECT_EQ(page.value().groups[0].state.running, 4u);
+}
+
+TEST_F(EventTest, AGroupThatIsBeingMadeIsNotFound) {
+  ASSERT_FALSE(world_.Open());
+  world_.journal->HoldCommits();
+  auto made = Ask<Result<World::GroupPtr>>(
+      [&](auto done) { world_.engine().CreateGroup({.spec = {.id = "g"}}, std::move(done)); });
+  EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
+  world_.journal->ReleaseCommits();
+  EXPECT_TRUE(Get(std::move(made)).ok());
+  EXPECT_TRUE(world_.Find("g").ok());
+}
+
+}  // namespace
+}  // namespace covey::testing

@@ -1,0 +1,95 @@
+#include "core/executor/process_executor.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/core/executor/recorder.h"
+
+namespace covey::testing {
+namespace {
+
+class ProcessExecutorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::unique_ptr<ProcessSupervisor> supervisor;
+    const Status status =
+        ProcessSupervisor::Create({.token_variable = ProcessExecutor::kTokenVariable}, &supervisor);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor), "dir-", "unix:/there");
+  }
+
+  std::shared_ptr<Execution> Start(std::string script, ProcessSpec spec = {}) {
+    spec.argv = {"sh", "-c", std::move(script)};
+    const TaskSpec task{.work = std::make_shared<const ProcessSpec>(std::move(spec))};
+    return executor_->Start(
+        {.group = "g", .task = "t", .index = 3, .attempt = 2, .spec = std::make_shared<const TaskSpec>(task)},
+        recorder_);
+  }
+
+  std::unique_ptr<ProcessExecutor> executor_;
+  std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
+};
+
+TEST_F(ProcessExecutorTest, TellsTheProcessWhoItIs) {
+  Start("echo $COVEY_GROUP $COVEY_TASK $COVEY_ADDRESS $COVEY_ATTEMPT $MINE; test -n \"$PATH\"",
+        {.env = {{"MINE", "too"}}});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), "g t unix:/there dir-g/3.2 too\n");
+}
+
+TEST_F(ProcessExecutorTest, ATaskCannotTakeAnothersName) {
+  Start("echo $COVEY_TASK", {.env = {{"COVEY_TASK", "other"}}});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), "t\n");
+}
+
+TEST_F(ProcessExecutorTest, AnExitCodeIsAFailureWithTheEndOfStderr) {
+  Start("echo out; echo 'no such file' >&2; exit 7");
+  const Status status = recorder_->Exit();
+  EXPECT_EQ(status.kind(), FailureKind::kExit);
+  EXPECT_EQ(status.failure().code, 7);
+  EXPECT_EQ(status.message(), "exited with code 7");
+  EXPECT_EQ(status.failure().detail, "no such file\n");
+}
+
+TEST_F(ProcessExecutorTest, ASignalIsNamed) {
+  Start("kill -USR1 $$");
+  const Status status = recorder_->Exit();
+  EXPECT_EQ(status.kind(), FailureKind::kSignal);
+  EXPECT_EQ(status.failure().code, SIGUSR1);
+  EXPECT_EQ(status.message(), "ended by SIGUSR1");
+}
+
+TEST_F(ProcessExecutorTest, AProgramThatIsNotThereExits127) {
+  auto task = std::make_shared<TaskSpec>();
+  task->work = std::make_shared<const ProcessSpec>(ProcessSpec{.argv = {"/no/such/program"}});
+  executor_->Start({.group = "g", .task = "t", .spec = task}, recorder_);
+  const Status status = recorder_->Exit();
+  EXPECT_EQ(status.kind(), FailureKind::kExit);
+  EXPECT_EQ(status.failure().code, 127);
+  EXPECT_NE(status.message(), "");
+}
+
+TEST_F(ProcessExecutorTest, AStopIsDeliveredAsTheStopSignal) {
+  const auto execution = Start("echo up; exec sleep 60");
+  recorder_->AwaitOutput("up");
+  execution->Stop({.kind = FailureKind::kCancelled});
+  const Status status = recorder_->Exit();
+  EXPECT_EQ(status.failure().code, SIGTERM);
+  EXPECT_EQ(recorder_->delivered(), std::vector<int>{SIGTERM});
+  EXPECT_FALSE(recorder_->killed());
+  execution->Stop({.kind = FailureKind::kCancelled});  // gone: nothing
+}
+
+TEST_F(ProcessExecutorTest, WhoIgnoresTheStopIsKilledAfterItsGrace) {
+  const auto execution =
+      Start("trap '' TERM; echo up; while :; do sleep 60; done", {.grace = std::chrono::milliseconds(50)});
+  recorder_->AwaitOutput("up");
+  execution->Stop({.kind = FailureKind::kCancelled});
+  EXPECT_EQ(recorder_->Exit().failure().code, SIGKILL);
+  EXPECT_TRUE(recorder_->killed());
+}
+
+}  // namespace
+}  // namespace covey::testing
