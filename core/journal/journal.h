@@ -96,7 +96,7 @@ inline GroupPhase PhaseOf(const state::GroupState& state) {
 
 struct GroupFilter {
   std::vector<GroupPhase> phases;  // one of these; empty: all
-  Labels labels;                         // all of these
+  Labels labels;                   // all of these
   std::string name_prefix;
   WallTime created_from{};   // epoch: no bound
   WallTime created_until{};  // exclusive; epoch: no bound
@@ -144,8 +144,8 @@ class Journal {
   // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
   // commits. kInvalidArgument for a cursor that this journal did not make.
   virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
-  // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over are
-  // those of its last summary.
+  // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over
+  // are those of its last summary.
   virtual void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) = 0;
   // Summary of one group; kNotFound.
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;

@@ -12,10 +12,10 @@
 #include <chrono>
 #include <cstring>
 #include <sstream>
-#include <system_error>
 #include <thread>
 
 #include "core/base/check.h"
+#include "core/process/errno_text.h"
 #include "core/process/proc_fs.h"
 
 namespace covey {
@@ -24,8 +24,6 @@ namespace {
 constexpr std::string_view kPrefix = "covey-";
 constexpr size_t kMaxFree = 256;
 constexpr std::chrono::seconds kStalePatience(5);
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 UniqueFd OpenDirectory(int at, const char* name) {
   UniqueFd fd(::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -263,19 +261,15 @@ std::unique_ptr<Cgroup> CgroupPool::Acquire() {
   return std::unique_ptr<Cgroup>(new Cgroup(std::move(name), std::move(directory), std::move(events)));
 }
 
-void CgroupPool::Release(std::unique_ptr<Cgroup> cgroup, bool reuse) {
+void CgroupPool::Release(std::unique_ptr<Cgroup> cgroup) {
   COVEY_CHECK(cgroup != nullptr);
-  if (reuse && cgroup->Reusable()) {
+  if (cgroup->Reusable()) {
     MutexLock lock(mutex_);
     if (free_.size() < kMaxFree) {
       free_.push_back(std::move(cgroup));
       return;
     }
   }
-  Remove(std::move(cgroup));
-}
-
-void CgroupPool::Remove(std::unique_ptr<Cgroup> cgroup) {
   // What cannot be removed yet goes with the pool.
   RemoveTree(directory_.get(), cgroup->name_.c_str());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -70,14 +71,13 @@ class CgroupPool {
 
   // A free cgroup, else a new one; nullptr: errno says why.
   std::unique_ptr<Cgroup> Acquire();
-  // Takes back a cgroup whose tree is gone; `reuse` false: only removes it.
-  void Release(std::unique_ptr<Cgroup> cgroup, bool reuse = true);
+  // Takes back a cgroup whose tree is gone.
+  void Release(std::unique_ptr<Cgroup> cgroup);
 
   const std::string& path() const { return path_; }
 
  private:
   CgroupPool(std::string path, UniqueFd directory);
-  void Remove(std::unique_ptr<Cgroup> cgroup);
 
   // Constant after construction.
   const std::string path_;

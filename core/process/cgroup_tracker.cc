@@ -24,8 +24,7 @@ class CgroupTracker : public TreeTracker {
     return tree.cgroup != nullptr;
   }
   void Started(Tree&) override {}
-  // A cgroup that nothing could be started in is not tried again.
-  void Abandon(Tree& tree) override { pool_->Release(std::move(tree.cgroup), false); }
+  void Abandon(Tree& tree) override { pool_->Release(std::move(tree.cgroup)); }
 
   void Kill(Tree& tree) override { tree.cgroup->Kill(); }
 

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
 
 #include "core/base/check.h"
+#include "core/process/errno_text.h"
 
 namespace covey {
 namespace {
@@ -25,8 +25,6 @@ constexpr int kPassesAtOnce = 16;
 constexpr std::chrono::milliseconds kLongestRetry(64);
 constexpr std::chrono::seconds kTidyInterval(1);
 constexpr std::chrono::hours kLongestGrace(24 * 365);
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 std::chrono::microseconds ToMicroseconds(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);

@@ -58,18 +58,19 @@ void AppendNumbers(const std::string& text, std::vector<pid_t>* out) {
   }
 }
 
+std::string ReadRest(const UniqueFd& fd) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(n));
+  return text;
+}
+
 }  // namespace
 
 std::string ReadFile(const char* path) {
-  std::string text;
   UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return text;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
-    if (n <= 0) return text;
-    text.append(buffer, static_cast<size_t>(n));
-  }
+  return fd ? ReadRest(fd) : std::string();
 }
 
 std::optional<Stat> ReadStat(pid_t pid) {
@@ -144,9 +145,10 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 std::string ReadEnvironment(pid_t pid) {
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(pid));
-  if (::access(path, R_OK) != 0) return {};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string environment = ReadFile(path);
+    UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!fd) return {};
+    std::string environment = ReadRest(fd);
     if (!environment.empty()) return environment;
     const std::optional<Stat> stat = ReadStat(pid);
     if (!stat || stat->dead() || stat->has_memory) return {};

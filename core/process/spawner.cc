@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
 
 #include "core/process/child.h"
+#include "core/process/errno_text.h"
 
 namespace covey {
 namespace {
@@ -18,8 +18,6 @@ namespace {
 constexpr std::string_view kDefaultPath = "/bin:/usr/bin";
 // What the pipe of a child's stdin takes at once: this much is written before the child exists.
 constexpr size_t kPipeCapacity = 64 * 1024;
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 struct Pipe {
   UniqueFd read;

@@ -12,12 +12,10 @@
 
 namespace covey {
 
-// One process from Start to OnGone. The spawning thread fills `child` and hands it over to the loop by
-// watching it there; from then on everything but `phase` and `wanted` is the loop's alone.
+// One process from Start to OnGone. The spawning thread fills `tree` and `child` and then hands the process
+// over to the loop (EventLoop::Watch); from there on both and all that follows them are the loop's alone.
 struct Supervised {
-  // Guarded by the mutex of the supervisor.
   enum class Phase : uint8_t { kQueued, kSpawning, kWatched, kCancelled };
-  // What it was asked to do. Guarded likewise until it is watched.
   enum class Wanted : uint8_t { kRun, kStop, kKill };
 
   // Constant after construction.
@@ -25,8 +23,9 @@ struct Supervised {
   std::shared_ptr<const ProcessSpec> spec;
   std::shared_ptr<ProcessListener> listener;
 
+  // Guarded by the mutex of the supervisor.
   Phase phase = Phase::kQueued;
-  Wanted wanted = Wanted::kRun;
+  Wanted wanted = Wanted::kRun;  // asked for while it was being spawned
 
   Tree tree;
   SpawnedChild child;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <deque>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "core/base/check.h"
 #include "core/base/mutex.h"
 #include "core/process/adopted_orphans.h"
+#include "core/process/errno_text.h"
 #include "core/process/event_loop.h"
 #include "core/process/proc_fs.h"
 #include "core/process/spawner.h"
@@ -84,7 +84,7 @@ class ProcessSupervisor::Impl {
     }
     if (options_.become_subreaper && adopts_ && !IsSubreaper()) {
       if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-        return Status::Error("cannot become a subreaper: " + std::generic_category().message(errno));
+        return Status::Error("cannot become a subreaper: " + ErrnoText(errno));
       }
       made_subreaper_ = true;
     }
@@ -145,9 +145,8 @@ class ProcessSupervisor::Impl {
       Status status = CgroupPool::Open(options_.cgroup_root, options_.log, &pool);
       if (status) {
         std::unique_ptr<Cgroup> cgroup = pool->Acquire();
-        status = cgroup != nullptr
-                     ? spawner_.Probe(cgroup.get())
-                     : Status::Error("cannot make a cgroup: " + std::generic_category().message(errno));
+        status = cgroup != nullptr ? spawner_.Probe(cgroup.get())
+                                   : Status::Error("cannot make a cgroup: " + ErrnoText(errno));
         if (cgroup != nullptr) pool->Release(std::move(cgroup));
       }
       if (status) {
@@ -216,7 +215,7 @@ class ProcessSupervisor::Impl {
       error = spawner_.Spawn(*process->spec, extra, tree.cgroup.get(), &process->child);
       if (error) tracker_->Abandon(tree);
     } else {
-      error = SpawnError{126, "no cgroup for a process: " + std::generic_category().message(errno)};
+      error = SpawnError{126, "no cgroup for a process: " + ErrnoText(errno)};
     }
     if (error) {
       process->result.kind = ProcessResult::Kind::kStartFailed;

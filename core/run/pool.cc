@@ -71,7 +71,7 @@ void Pool::Run(std::function<void()> work) {
 
 void Pool::SetMax(uint32_t max) {
   COVEY_CHECK(max <= kMaxSlots);
-  std::deque<Answer> grants;
+  std::vector<Answer> grants;
   {
     MutexLock lock(mutex_);
     max_ = max;
@@ -94,7 +94,7 @@ Pool::Stats Pool::stats() const {
 }
 
 Status Pool::Close() {
-  std::deque<Answer> refusals;
+  std::vector<Answer> refusals;
   {
     MutexLock lock(mutex_);
     if (closed_) return ErrClosed();
@@ -124,8 +124,8 @@ void Pool::UpdateRingLocked(Lane& lane) {
   }
 }
 
-std::deque<Pool::Answer> Pool::GrantLocked() {
-  std::deque<Answer> grants;
+std::vector<Pool::Answer> Pool::GrantLocked() {
+  std::vector<Answer> grants;
   while (!ring_.empty() && FreeLocked()) {
     Lane& lane = *ring_.front();
     grants.push_back({&lane, lane.tickets_.front(), true});
@@ -140,7 +140,7 @@ std::deque<Pool::Answer> Pool::GrantLocked() {
   return grants;
 }
 
-void Pool::Deliver(std::deque<Answer> answers) {
+void Pool::Deliver(std::vector<Answer> answers) {
   if (answers.empty()) return;
   const std::shared_ptr<Pool> self = shared_from_this();
   if (delivery_ != nullptr) {
@@ -208,7 +208,7 @@ size_t Lane::TryAcquire(size_t count) {
 }
 
 Status Lane::Push(std::span<const uint64_t> tickets) {
-  std::deque<Pool::Answer> grants;
+  std::vector<Pool::Answer> grants;
   {
     MutexLock lock(pool_->mutex_);
     if (pool_->closed_) return ErrClosed();
@@ -223,7 +223,7 @@ Status Lane::Push(std::span<const uint64_t> tickets) {
 
 void Lane::Release(size_t count) {
   const std::shared_ptr<Pool> pool = pool_;
-  std::deque<Pool::Answer> grants;
+  std::vector<Pool::Answer> grants;
   {
     MutexLock lock(pool->mutex_);
     COVEY_CHECK(running_ >= count && pool->running_ >= count);
@@ -256,7 +256,7 @@ bool Lane::Withdraw(uint64_t ticket) {
 }
 
 void Lane::SetLimit(uint32_t limit) {
-  std::deque<Pool::Answer> grants;
+  std::vector<Pool::Answer> grants;
   {
     MutexLock lock(pool_->mutex_);
     limit_ = limit;

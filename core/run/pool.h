@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
@@ -104,8 +105,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool FreeLocked() const COVEY_REQUIRES(mutex_) { return max_ == 0 || running_ < max_; }
   void UpdateRingLocked(Lane& lane) COVEY_REQUIRES(mutex_);
   // Hands free slots to tickets; the caller delivers them without the lock.
-  std::deque<Answer> GrantLocked() COVEY_REQUIRES(mutex_);
-  void Deliver(std::deque<Answer> answers) COVEY_EXCLUDES(mutex_);
+  std::vector<Answer> GrantLocked() COVEY_REQUIRES(mutex_);
+  void Deliver(std::vector<Answer> answers) COVEY_EXCLUDES(mutex_);
 
   const std::shared_ptr<ThreadSet> threads_;  // has its own synchronisation
 

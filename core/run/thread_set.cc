@@ -13,26 +13,21 @@ ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQu
 ThreadSet::~ThreadSet() { Stop(); }
 
 void ThreadSet::Run(std::function<void()> work, bool eager) {
-  std::vector<std::thread> left;
-  {
-    MutexLock lock(mutex_);
-    COVEY_CHECK(!stopping_);
-    left.swap(left_);
-    work_.push_back({std::move(work), timers_->Now()});
-    if (idle_ + starting_ >= work_.size()) {
-      work_or_stop_.NotifyOne();
-    } else if (eager || threads_.empty()) {
-      if (!StartThreadLocked() && threads_.empty()) {
-        work = std::move(work_.back().work);
-        work_.pop_back();
-        lock.Unlock();
-        work();
-      }
-    } else {
-      ArmLocked();
+  MutexLock lock(mutex_);
+  COVEY_CHECK(!stopping_);
+  work_.push_back({std::move(work), timers_->Now()});
+  if (idle_ + starting_ >= work_.size()) {
+    work_or_stop_.NotifyOne();
+  } else if (eager || threads_.empty()) {
+    if (!StartThreadLocked() && threads_.empty()) {
+      work = std::move(work_.back().work);
+      work_.pop_back();
+      lock.Unlock();
+      work();
     }
+  } else {
+    ArmLocked();
   }
-  Join(std::move(left));
 }
 
 void ThreadSet::SetIdleTime(std::chrono::nanoseconds idle_time) {
@@ -109,14 +104,10 @@ void ThreadSet::Loop() {
     --idle_;
     if (work_.empty() && !stopping_) break;
   }
-  std::vector<std::thread> left;
   if (const auto self = threads_.find(std::this_thread::get_id()); self != threads_.end()) {
-    left.swap(left_);  // whoever leaves joins those that left before it, so that at most one is not joined
-    left_.push_back(std::move(self->second));
+    self->second.detach();  // left by itself: it has nothing more to do, and nobody would join it
     threads_.erase(self);
   }
-  lock.Unlock();
-  Join(std::move(left));
 }
 
 void ThreadSet::Stop() {
@@ -125,7 +116,6 @@ void ThreadSet::Stop() {
     MutexLock lock(mutex_);
     stopping_ = true;
     work_or_stop_.NotifyAll();
-    threads.swap(left_);
     for (auto& [id, thread] : threads_) threads.push_back(std::move(thread));
     threads_.clear();
   }

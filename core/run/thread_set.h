@@ -72,7 +72,6 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   std::deque<Work> work_ COVEY_GUARDED_BY(mutex_);
   size_t idle_ COVEY_GUARDED_BY(mutex_) = 0;
   std::map<std::thread::id, std::thread> threads_ COVEY_GUARDED_BY(mutex_);
-  std::vector<std::thread> left_ COVEY_GUARDED_BY(mutex_);  // have ended, to be joined
 };
 
 }  // namespace covey

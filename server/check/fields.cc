@@ -87,7 +87,11 @@ void CheckLabels(const FieldPath& path, const LabelMap& labels, Collector& out) 
   }
   for (const auto& [key, value] : labels) {
     const FieldPath entry = path.Key(key);
-    CheckName(entry, key, Presence::kRequired, out, kMaxLabelKey);
+    if (key.empty()) {
+      out.Add(entry, "keys must have 1.." + std::to_string(kMaxLabelKey) + " characters, got 0");
+    } else {
+      CheckName(entry, key, Presence::kRequired, out, kMaxLabelKey);
+    }
     CheckText(entry, value, kMaxLabelValue, out);
   }
 }

@@ -15,6 +15,13 @@ namespace covey {
 // The one bound on waiting in tests: nothing that is right takes so long.
 inline constexpr std::chrono::seconds kTestPatience{30};
 
+// How many times fewer rounds a test takes where every access to memory is watched.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr int kFewer = 10;
+#else
+inline constexpr int kFewer = 1;
+#endif
+
 // Opens when Open was called `count` times; whoever waits in vain ends the test program. (Not std::latch and
 // std::barrier: those of GCC 12 lose wake-ups.)
 class Gate {

@@ -238,7 +238,7 @@ TEST_P(GroupOnPool, AsynchronousTasksHoldASlotAndNoThread) {
 }
 
 TEST_P(GroupOnPool, FailureRacesGoRacesWait) {
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 100 / kFewer; ++round) {
     std::atomic<int> admitted = 0;
     std::atomic<int> ran = 0;
     {
@@ -283,7 +283,7 @@ TEST(Group, ContradictingOptionsDecideItFromTheStart) {
 
 TEST(Group, ABlockedGoIsNotOvertakenByTheSeal) {
   const auto pool = Pool::New(1);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 200 / kFewer; ++round) {
     Group group({.pool = pool});
     Gate go_on;
     std::atomic<bool> ran = false;

@@ -23,10 +23,26 @@ std::string ErrorOf(const std::vector<std::string>& arguments) {
 }
 
 TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
-  const Config config = Parse({"--listen", "unix:/tmp/a.sock", "--listen=127.0.0.1:0", "--insecure-listen", "--data-dir=/tmp/d",
-                               "--journal", "memory", "--durability=none", "--pool", "gpu=2", "--pool=default=8",
-                               "--max-queued=5", "--drain-timeout", "1.5s", "--stop-timeout=250ms", "--queues=2",
-                               "--no-cgroups", "--socket-mode=0660", "--log-format=json", "--log-level=debug",
+  const Config config = Parse({"--listen",
+                               "unix:/tmp/a.sock",
+                               "--listen=127.0.0.1:0",
+                               "--insecure-listen",
+                               "--data-dir=/tmp/d",
+                               "--journal",
+                               "memory",
+                               "--durability=none",
+                               "--pool",
+                               "gpu=2",
+                               "--pool=default=8",
+                               "--max-queued=5",
+                               "--drain-timeout",
+                               "1.5s",
+                               "--stop-timeout=250ms",
+                               "--queues=2",
+                               "--no-cgroups",
+                               "--socket-mode=0660",
+                               "--log-format=json",
+                               "--log-level=debug",
                                "--output-limit=4096"});
   EXPECT_EQ(config.listen, (std::vector<std::string>{"unix:/tmp/a.sock", "127.0.0.1:0"}));
   EXPECT_EQ(config.data_dir, "/tmp/d");
@@ -76,7 +92,8 @@ TEST(ConfigTest, BadValuesNameFlagRangeAndValue) {
   };
   for (const auto& [arguments, parts] : cases) {
     const std::string error = ErrorOf(arguments);
-    for (const std::string& part : parts) EXPECT_NE(error.find(part), std::string::npos) << error << "\nlacks: " << part;
+    for (const std::string& part : parts)
+      EXPECT_NE(error.find(part), std::string::npos) << error << "\nlacks: " << part;
     EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   }
 }
@@ -86,7 +103,8 @@ TEST(ConfigTest, DurationsHaveUnits) {
   EXPECT_EQ(ParseDuration("250ms"), milliseconds(250));
   EXPECT_EQ(ParseDuration("1.5h"), milliseconds(5'400'000));
   EXPECT_EQ(ParseDuration("2m"), milliseconds(120'000));
-  for (const char* bad : {"", "s", "1", "1 s", "-1s", "1d", "nan", "nans", "inf", "infs", "1e3s", "99999999999999999h"}) {
+  for (const char* bad :
+       {"", "s", "1", "1 s", "-1s", "1d", "nan", "nans", "inf", "infs", "1e3s", "99999999999999999h"}) {
     EXPECT_EQ(ParseDuration(bad), std::nullopt) << bad;
   }
 }

@@ -1,4 +1,5 @@
-// A program that serves functions of its own, as server/daemon/daemon.h says: one that behaves, and one that does not.
+// A program that serves functions of its own, as server/daemon/daemon.h says: one that behaves, and one that
+// does not.
 
 #include <chrono>
 #include <thread>

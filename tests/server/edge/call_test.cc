@@ -1,5 +1,5 @@
-#include <gtest/gtest.h>
 #include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
 #include "echo.grpc.pb.h"
 #include "server/edge/edge.h"
 
@@ -63,11 +63,13 @@ TEST(Smoke, All) {
   server.Add(service, &EchoService::AsyncService::RequestCollect, &Collect);
   server.Add(service, &EchoService::AsyncService::RequestChat, &Chat);
   ASSERT_TRUE(server.Start().ok());
-  auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server.ports()[0]), grpc::InsecureChannelCredentials());
+  auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server.ports()[0]),
+                                     grpc::InsecureChannelCredentials());
   auto stub = EchoService::NewStub(channel);
   {
     grpc::ClientContext ctx;
-    EchoRequest q; q.set_text("hi");
+    EchoRequest q;
+    q.set_text("hi");
     EchoResponse a;
     auto s = stub->Echo(&ctx, q, &a);
     ASSERT_TRUE(s.ok()) << s.error_message();
@@ -75,9 +77,11 @@ TEST(Smoke, All) {
   }
   {
     grpc::ClientContext ctx;
-    EchoRequest q; q.set_count(100);
+    EchoRequest q;
+    q.set_count(100);
     auto r = stub->Repeat(&ctx, q);
-    EchoResponse a; int n = 0;
+    EchoResponse a;
+    int n = 0;
     while (r->Read(&a)) EXPECT_EQ(a.number(), n++);
     EXPECT_EQ(n, 100);
     EXPECT_TRUE(r->Finish().ok());
@@ -86,7 +90,8 @@ TEST(Smoke, All) {
     grpc::ClientContext ctx;
     EchoResponse a;
     auto w = stub->Collect(&ctx, &a);
-    EchoRequest q; q.set_text("x");
+    EchoRequest q;
+    q.set_text("x");
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(w->Write(q));
     w->WritesDone();
     EXPECT_TRUE(w->Finish().ok());
@@ -95,15 +100,17 @@ TEST(Smoke, All) {
   {
     grpc::ClientContext ctx;
     auto rw = stub->Chat(&ctx);
-    EchoRequest q; q.set_text("x");
+    EchoRequest q;
+    q.set_text("x");
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(rw->Write(q));
     EchoResponse a;
-    while (rw->Read(&a)) {}
+    while (rw->Read(&a)) {
+    }
     EXPECT_EQ(a.text(), "end");
     EXPECT_TRUE(rw->Finish().ok());
   }
   server.Shutdown(std::chrono::seconds(5));
   EXPECT_EQ(server.live_calls(), 0u);
 }
-}
-}
+}  // namespace
+}  // namespace covey::edge

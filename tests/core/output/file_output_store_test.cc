@@ -1,0 +1,252 @@
+#include "core/output/file_output_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <filesystem>
+#include <latch>
+#include <thread>
+
+#include "tests/core/output/temp_dir.h"
+
+namespace covey {
+namespace {
+
+constexpr std::chrono::seconds kPatience{30};
+
+std::unique_ptr<FileOutputStore> Open(const std::string& directory, OutputLog::Bounds bounds = {}) {
+  auto opened = FileOutputStore::Open({.directory = directory, .bounds = bounds, .max_open_files = 8});
+  EXPECT_TRUE(opened.ok());
+  return std::move(opened.value());
+}
+
+class FileOutputStoreTest : public ::testing::Test {
+ protected:
+  static OutputKey Key(const std::string& group, uint32_t task, OutputStream stream = OutputStream::kStdout) {
+    return {.group = group, .task = task, .attempt = 1, .stream = stream};
+  }
+
+  TempDir dir_;
+  std::unique_ptr<FileOutputStore> store_ = Open(dir_.path() + "/output");
+};
+
+TEST_F(FileOutputStoreTest, AnUnknownAttemptIsAtItsEnd) {
+  const OutputPiece piece = store_->Read(Key("g", 0), 0, 100);
+  EXPECT_TRUE(piece.end);
+  EXPECT_TRUE(piece.bytes.empty());
+  EXPECT_EQ(store_->Size(Key("g", 0)), 0u);
+}
+
+TEST_F(FileOutputStoreTest, AStreamEndsWithItsAttempt) {
+  store_->Begin("g", 0, 1);
+  EXPECT_FALSE(store_->Read(Key("g", 0), 0, 100).end);
+  store_->Write(Key("g", 0), "out");
+  store_->Write(Key("g", 0, OutputStream::kStderr), "error");
+  EXPECT_EQ(store_->Read(Key("g", 0), 0, 100).bytes, "out");
+  EXPECT_FALSE(store_->Read(Key("g", 0), 0, 100).end);
+  store_->Finish("g", 0, 1);
+  store_->Finish("g", 0, 1);
+  EXPECT_EQ(store_->Read(Key("g", 0), 0, 100).bytes, "out");
+  EXPECT_TRUE(store_->Read(Key("g", 0), 0, 100).end);
+  EXPECT_EQ(store_->Read(Key("g", 0, OutputStream::kStderr), 1, 2).bytes, "rr");
+  EXPECT_FALSE(store_->Read(Key("g", 0, OutputStream::kStderr), 1, 2).end);
+  EXPECT_EQ(store_->Size(Key("g", 0, OutputStream::kStderr)), 5u);
+}
+
+TEST_F(FileOutputStoreTest, AttemptsTasksAndGroupsAreApart) {
+  store_->Write({.group = "g", .task = 1, .attempt = 1}, "first");
+  store_->Write({.group = "g", .task = 1, .attempt = 2}, "second");
+  store_->Write({.group = "g", .task = 2, .attempt = 1}, "other task");
+  store_->Write({.group = "h", .task = 1, .attempt = 1}, "other group");
+  store_->Finish("g", 1, 1);
+  EXPECT_EQ(store_->Read({.group = "g", .task = 1, .attempt = 1}, 0, 100).bytes, "first");
+  EXPECT_EQ(store_->Read({.group = "g", .task = 1, .attempt = 2}, 0, 100).bytes, "second");
+  EXPECT_FALSE(store_->Read({.group = "g", .task = 1, .attempt = 2}, 0, 100).end);
+  EXPECT_EQ(store_->Read({.group = "g", .task = 2, .attempt = 1}, 0, 100).bytes, "other task");
+  EXPECT_EQ(store_->Read({.group = "h", .task = 1, .attempt = 1}, 0, 100).bytes, "other group");
+}
+
+TEST_F(FileOutputStoreTest, WhatWasWrittenIsReadAfterARestart) {
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
+  store_->Write(Key("g", 0), std::string(1000, 'x'));
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
+  EXPECT_EQ(store_->Size(Key("g", 0)), 1000u);
+  const OutputPiece piece = store_->Read(Key("g", 0), 990, 100);
+  EXPECT_EQ(piece.bytes.size(), 10u);
+  EXPECT_TRUE(piece.end) << "nothing runs any more";
+}
+
+TEST_F(FileOutputStoreTest, FilesAreTheOwnersAlone) {
+  store_->Write(Key("g", 0), "secret");
+  struct stat info {};
+  ASSERT_EQ(::stat((dir_.path() + "/output/g/0.1.out").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ASSERT_EQ(::stat((dir_.path() + "/output/g").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(FileOutputStoreTest, NoIdLeadsOutOfTheDirectory) {
+  for (const std::string& group :
+       {std::string("../up"), std::string(".."), std::string("."), std::string(""), std::string("a/b"),
+        std::string(".purge-1"), std::string("nul\0", 4), std::string("%")}) {
+    store_->Write(Key(group, 0), group + "!");
+    EXPECT_EQ(store_->Read(Key(group, 0), 0, 100).bytes, group + "!");
+    store_->Finish(group, 0, 1);
+    EXPECT_EQ(store_->Read(Key(group, 0), 0, 100).bytes, group + "!");
+  }
+  int outside = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir_.path())) ++outside;
+  EXPECT_EQ(outside, 1);
+}
+
+TEST_F(FileOutputStoreTest, AnUnusableDirectoryIsNamed) {
+  const auto opened = FileOutputStore::Open({.directory = dir_.path() + "/a/b"});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find(dir_.path() + "/a/b"), std::string::npos);
+}
+
+TEST_F(FileOutputStoreTest, SubscribersHearOfTheirGroupUntilTheyEnd) {
+  std::vector<std::string> heard;
+  std::shared_ptr<void> subscription =
+      store_->Subscribe("g", [&](uint32_t task, uint32_t attempt, OutputStream stream) {
+        heard.push_back(std::to_string(task) + "." + std::to_string(attempt) +
+                        (stream == OutputStream::kStderr ? "e" : "o"));
+      });
+  const std::shared_ptr<void> other = store_->Subscribe("g", [](uint32_t, uint32_t, OutputStream) {});
+  store_->Write(Key("g", 3), "x");
+  store_->Write(Key("h", 4), "x");
+  store_->Write(Key("g", 3, OutputStream::kStderr), "x");
+  store_->Finish("g", 3, 1);
+  EXPECT_EQ(heard, (std::vector<std::string>{"3.1o", "3.1e", "3.1o", "3.1e"}));
+  subscription = nullptr;
+  store_->Write(Key("g", 5), "x");
+  EXPECT_EQ(heard.size(), 4u);
+}
+
+TEST_F(FileOutputStoreTest, ASubscriberMayReadAndEndItself) {
+  std::string read;
+  std::shared_ptr<void> subscription;
+  subscription = store_->Subscribe("g", [&](uint32_t task, uint32_t, OutputStream) {
+    read += store_->Read(Key("g", task), 0, 100).bytes;
+    subscription = nullptr;
+  });
+  store_->Write(Key("g", 0), "once");
+  store_->Write(Key("g", 0), "twice");
+  EXPECT_EQ(read, "once");
+}
+
+TEST_F(FileOutputStoreTest, APurgedGroupIsGoneAndItsFilesGo) {
+  store_->Write(Key("g", 0), "finished");
+  store_->Finish("g", 0, 1);
+  store_->Write(Key("g", 1), "running");
+  store_->Write(Key("h", 0), "stays");
+  store_->Purge("g");
+  store_->Purge("absent");
+  EXPECT_EQ(store_->Size(Key("g", 0)), 0u);
+  EXPECT_EQ(store_->Size(Key("g", 1)), 0u);
+  EXPECT_EQ(store_->Read(Key("h", 0), 0, 100).bytes, "stays");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto entries = [&] {
+    size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir_.path() + "/output"))
+      ++count;
+    return count;
+  };
+  while (entries() > 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileOutputStoreTest, TrashOfAnEarlierRunIsDeleted) {
+  const std::string trash = dir_.path() + "/output/.purge-7";
+  std::filesystem::create_directory(trash);
+  std::filesystem::create_directory(trash + "-2");
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::filesystem::exists(trash) && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_FALSE(std::filesystem::exists(trash));
+}
+
+TEST_F(FileOutputStoreTest, DescriptorsAreFewWhateverRuns) {
+  for (uint32_t task = 0; task < 200; ++task) store_->Write(Key("g", task), "x");
+  EXPECT_LE(store_->open_files(), 8u);
+  for (uint32_t task = 0; task < 200; ++task) store_->Write(Key("g", task), "y");
+  for (uint32_t task = 0; task < 200; ++task) {
+    store_->Finish("g", task, 1);
+    EXPECT_EQ(store_->Read(Key("g", task), 0, 10).bytes, "xy");
+  }
+  EXPECT_EQ(store_->open_files(), 0u);
+}
+
+// Race: readers follow by subscription while the writer's stream wraps around its bound, and it finishes.
+TEST_F(FileOutputStoreTest, FollowersSeeEveryOffsetOnceOrAsAGap) {
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 1000, .tail = 4000});
+  constexpr int kFollowers = 3;
+  constexpr uint64_t kWrites = 2000;
+  store_->Begin("g", 0, 1);
+  std::latch start(kFollowers + 1);
+  std::vector<std::thread> followers;
+  for (int f = 0; f < kFollowers; ++f) {
+    followers.emplace_back([&] {
+      std::atomic<uint64_t> changes = 0;
+      const auto subscription = store_->Subscribe("g", [&](uint32_t, uint32_t, OutputStream) {
+        ++changes;
+        changes.notify_one();
+      });
+      start.arrive_and_wait();
+      uint64_t offset = 0;
+      for (;;) {
+        const uint64_t seen = changes;
+        const OutputPiece piece = store_->Read(Key("g", 0), offset, 777);
+        EXPECT_EQ(piece.offset, offset + piece.dropped);
+        for (size_t i = 0; i < piece.bytes.size(); ++i) {
+          ASSERT_EQ(piece.bytes[i], static_cast<char>((piece.offset + i) % 251));
+        }
+        offset = piece.offset + piece.bytes.size();
+        if (piece.end) break;
+        if (piece.bytes.empty() && piece.dropped == 0) changes.wait(seen);
+      }
+      EXPECT_EQ(offset, kWrites * 37);
+    });
+  }
+  start.arrive_and_wait();
+  uint64_t at = 0;
+  for (uint64_t i = 0; i < kWrites; ++i) {
+    std::string bytes(37, '\0');
+    for (char& c : bytes) c = static_cast<char>(at++ % 251);
+    store_->Write(Key("g", 0), bytes);
+  }
+  store_->Finish("g", 0, 1);
+  for (std::thread& follower : followers) follower.join();
+}
+
+// Race: many tasks of a few groups begin, write, finish and are read, subscribed and purged at once.
+TEST_F(FileOutputStoreTest, EverythingAtOnce) {
+  constexpr uint32_t kThreads = 4;
+  std::latch start(kThreads);
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      start.arrive_and_wait();
+      for (uint32_t i = 0; i < 200; ++i) {
+        const std::string group = "g" + std::to_string(i % 3);
+        const uint32_t task = t * 1000 + i;
+        const auto subscription = store_->Subscribe(group, [](uint32_t, uint32_t, OutputStream) {});
+        store_->Begin(group, task, 1);
+        store_->Write(Key(group, task), "some output");
+        (void)store_->Read(Key(group, (t + 1) % kThreads * 1000 + i), 0, 100);
+        store_->Finish(group, task, 1);
+        if (i % 50 == 49) store_->Purge(group);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace covey
