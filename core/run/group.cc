@@ -57,7 +57,7 @@ struct Group::AsyncTask {
 };
 
 Group::Group(Options options)
-    : pool_(options.pool != nullptr ? std::move(options.pool) : Pool::Default()),
+    : pool_(options.pool != nullptr ? options.pool : Pool::Default()),
       recover_(options.recover),
       log_(std::move(options.log)),
       timeout_(options.timeout),
@@ -133,7 +133,8 @@ Status Group::GoAsync(std::shared_ptr<AsyncRunner> runner, std::string name) {
   const Status started = RunCaught(
       [&] {
         runner->Start(context_, [shared](Status status) {
-          const auto self = shared;  // the runner may go now, and `done` with it
+          // The runner may go now, and this closure with it.
+          const auto self = shared;  // NOLINT(performance-unnecessary-copy-initialization)
           self->End(std::move(status));
         });
         return Status::Ok();
