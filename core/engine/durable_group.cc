@@ -11,7 +11,6 @@ using state::Command;
 using state::CommandKind;
 using state::Event;
 using state::EventKind;
-using state::Outcome;
 using state::Policy;
 using state::Refusal;
 using state::TaskState;
