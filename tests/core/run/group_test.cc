@@ -310,7 +310,7 @@ TEST(Group, ManyThreadsWaitForTheSameOutcome) {
 }
 
 TEST(Group, FiftyThreadsFailAndCancelAndOneDecisionStands) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 20 / kFewer; ++round) {
     Group group;
     Gate start(50);
     std::vector<std::thread> threads;
@@ -477,7 +477,7 @@ TEST(Group, ALimitChangesWhileRunning) {
 
 TEST(Group, UnboundedTasksThatWaitForEachOtherGoOn) {
   Group group;
-  constexpr int kTasks = 200;
+  constexpr int kTasks = 30 + 170 / kFewer;
   Gate all(kTasks);
   for (int i = 0; i < kTasks; ++i) {
     ASSERT_TRUE(group.Go([&](const Context&) { return all.OpenAndWait(), Status::Ok(); }).ok());

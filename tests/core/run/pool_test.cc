@@ -123,7 +123,7 @@ TEST_P(PoolOfSize, CloseWaitsForWhatRunsAndRefusesTheRest) {
 }
 
 TEST_P(PoolOfSize, CloseRacesGo) {
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 100 / kFewer; ++round) {
     const auto pool = Pool::New(max());
     std::atomic<int> admitted = 0;
     std::atomic<int> ran = 0;
@@ -222,7 +222,7 @@ TEST(Pool, ABlockedGoIsRefusedByClose) {
 
 TEST(Pool, WithoutABoundTasksThatWaitForEachOtherGoOn) {
   const auto pool = Pool::New(0);
-  constexpr int kTasks = 200;
+  constexpr int kTasks = 30 + 170 / kFewer;
   Gate all(kTasks);
   Gate ended(kTasks);
   for (int i = 0; i < kTasks; ++i) {
