@@ -32,12 +32,16 @@ struct alignas(8) CloneArgs {
   uint64_t cgroup = 0;
 };
 
-// glibc has no wrapper for clone3. The child returns from the system call on its own, empty stack, so it
-// must not touch the frame of this function: it calls `run` from registers and never comes back.
-long RawClone3(CloneArgs* args, int (*run)(void*), void* argument) {
-  long result = SYS_clone3;
+// clone3 or clone, as system calls: glibc has no wrapper for the first, and ThreadSanitizer puts its own in
+// place of that for the second, which takes every child for a fork and so spoils the state of the parent it
+// shares. The child returns from the call on its own, empty stack, so it must not touch the frame of this
+// function: it calls `run` from registers and never comes back.
+long RawClone(long call, uint64_t first, uint64_t second, int* third, int (*run)(void*), void* argument) {
+  long result = call;
+  // r8, r9 and r10 are arguments of clone that our flags make it ignore.
   register void* run_register asm("r8") = reinterpret_cast<void*>(run);
   register void* argument_register asm("r9") = argument;
+  register long unused asm("r10") = 0;
   asm volatile(
       "syscall\n\t"
       "test %%rax, %%rax\n\t"
@@ -48,9 +52,14 @@ long RawClone3(CloneArgs* args, int (*run)(void*), void* argument) {
       "hlt\n"
       "1:\n\t"
       : "+a"(result)
-      : "D"(args), "S"(sizeof *args), "r"(run_register), "r"(argument_register)
+      : "D"(first), "S"(second), "d"(third), "r"(run_register), "r"(argument_register), "r"(unused)
       : "rcx", "r11", "memory", "cc");
   return result;
+}
+#else
+long RawClone(long, uint64_t flags, uint64_t stack_top, int* pidfd, int (*run)(void*), void* argument) {
+  const int pid = ::clone(run, reinterpret_cast<void*>(stack_top), static_cast<int>(flags), argument, pidfd);
+  return pid < 0 ? -errno : pid;
 }
 #endif
 
@@ -85,7 +94,8 @@ Clone CloneVfork(CloneWay way, const ChildStack& stack, bool share_descriptors, 
     args.exit_signal = SIGCHLD;
     args.stack = reinterpret_cast<uint64_t>(stack.lowest());
     args.stack_size = ChildStack::kSize;
-    const long result = RawClone3(&args, run, argument);
+    const long result =
+        RawClone(SYS_clone3, reinterpret_cast<uint64_t>(&args), sizeof args, nullptr, run, argument);
     if (result < 0) {
       clone.error = static_cast<int>(-result);
       return clone;
@@ -103,11 +113,14 @@ Clone CloneVfork(CloneWay way, const ChildStack& stack, bool share_descriptors, 
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
     if (way == CloneWay::kClone) flags |= CLONE_PIDFD;
     if (share_descriptors) flags |= CLONE_FILES;
-    clone.pid = ::clone(run, stack.lowest() + ChildStack::kSize, flags, argument, &pidfd);
-    if (clone.pid < 0) {
-      clone.error = errno;
+    const long result =
+        RawClone(SYS_clone, static_cast<uint64_t>(flags),
+                 reinterpret_cast<uint64_t>(stack.lowest() + ChildStack::kSize), &pidfd, run, argument);
+    if (result < 0) {
+      clone.error = static_cast<int>(-result);
       return clone;
     }
+    clone.pid = static_cast<pid_t>(result);
     if (way == CloneWay::kCloneThenOpen) {
       // Nobody else may reap the child, so its pid still is its own.
       pidfd = static_cast<int>(::syscall(SYS_pidfd_open, clone.pid, 0));
