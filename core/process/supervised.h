@@ -12,7 +12,7 @@
 
 namespace covey {
 
-// One process from Start to OnGone. The spawning thread fills `tree` and `child` and then hands the process
+// One process from Start to OnGone. A spawning thread fills `tree` and `child` and then hands the process
 // over to the loop (EventLoop::Watch); from there on both and all that follows them are the loop's alone.
 struct Supervised {
   enum class Phase : uint8_t { kQueued, kSpawning, kWatched, kCancelled };

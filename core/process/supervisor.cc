@@ -47,6 +47,11 @@ void MoveOut() {
   g_adopter = false;
 }
 
+unsigned SpawnThreads(const ProcessSupervisor::Options& options) {
+  return options.spawn_threads > 0 ? options.spawn_threads
+                                   : std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
+}
+
 bool IsSubreaper() {
   int value = 0;
   return ::prctl(PR_GET_CHILD_SUBREAPER, &value) == 0 && value != 0;
@@ -66,8 +71,10 @@ std::thread StartQuietThread(std::function<void()> run) {
 
 class ProcessSupervisor::Impl {
  public:
-  Impl(const Options& options, bool adopts)
-      : options_(options), adopts_(adopts), spawner_({.open_files = options.open_files}) {}
+  Impl(const Options& options, bool adopts) : options_(options), adopts_(adopts) {
+    for (unsigned i = 0; i < SpawnThreads(options); ++i)
+      spawners_.emplace_back(Spawner::Options{.open_files = options.open_files});
+  }
 
   ~Impl() {
     if (loop_thread_.joinable()) ShutDown();
@@ -92,7 +99,9 @@ class ProcessSupervisor::Impl {
     loop_.emplace(tracker_.get(), [this](const EventLoop::Batch& gone) { Forget(gone); });
     if (Status status = loop_->Open(); !status) return status;
     loop_thread_ = StartQuietThread([this] { loop_->Run(); });
-    spawn_thread_ = StartQuietThread([this] { SpawnUntilClosed(); });
+    for (Spawner& spawner : spawners_) {
+      spawn_threads_.push_back(StartQuietThread([this, &spawner] { SpawnUntilClosed(spawner); }));
+    }
     return Status::Ok();
   }
 
@@ -114,7 +123,7 @@ class ProcessSupervisor::Impl {
       cancelled = closing_;
       if (!cancelled) {
         queue_.push_back(process);
-        wake = std::exchange(spawner_idle_, false);
+        wake = idle_spawners_ > 0;
       }
     }
     if (cancelled) loop_->Post(EventLoop::Command::kCancelled, std::move(process));
@@ -145,7 +154,7 @@ class ProcessSupervisor::Impl {
       Status status = CgroupPool::Open(options_.cgroup_root, options_.log, &pool);
       if (status) {
         std::unique_ptr<Cgroup> cgroup = pool->Acquire();
-        status = cgroup != nullptr ? spawner_.Probe(cgroup.get())
+        status = cgroup != nullptr ? Probe(cgroup.get())
                                    : Status::Error("cannot make a cgroup: " + ErrnoText(errno));
         if (cgroup != nullptr) pool->Release(std::move(cgroup));
       }
@@ -156,10 +165,17 @@ class ProcessSupervisor::Impl {
       }
       why = status.message();
     }
-    if (Status status = spawner_.Probe(nullptr); !status) return status;
+    if (Status status = Probe(nullptr); !status) return status;
     tracker_ = adopts_ ? MakeAdoptingTracker(options_.token_variable, options_.log)
                        : MakeWalkTracker(options_.token_variable);
     mechanism_ = tracker_->Describe() + " (no cgroups: " + why + ")";
+    return Status::Ok();
+  }
+
+  Status Probe(const Cgroup* cgroup) {
+    for (Spawner& spawner : spawners_) {
+      if (Status status = spawner.Probe(cgroup); !status) return status;
+    }
     return Status::Ok();
   }
 
@@ -168,7 +184,7 @@ class ProcessSupervisor::Impl {
       COVEY_REQUIRES(mutex_) {
     switch (process.phase) {
       case Supervised::Phase::kQueued:
-        // The spawning thread leaves out what is cancelled when it comes to it.
+        // A spawning thread leaves out what is cancelled when it comes to it.
         process.phase = Supervised::Phase::kCancelled;
         *command = EventLoop::Command::kCancelled;
         return true;
@@ -185,34 +201,34 @@ class ProcessSupervisor::Impl {
     return false;
   }
 
-  void SpawnUntilClosed() {
+  void SpawnUntilClosed(Spawner& spawner) {
     for (;;) {
       std::shared_ptr<Supervised> process;
       {
         MutexLock lock(mutex_);
         while (queue_.empty()) {
           if (closed_) return;
-          spawner_idle_ = true;
+          ++idle_spawners_;
           queued_.Wait(mutex_);
+          --idle_spawners_;
         }
-        spawner_idle_ = false;
         process = std::move(queue_.front());
         queue_.pop_front();
         if (process->phase != Supervised::Phase::kQueued) continue;
         process->phase = Supervised::Phase::kSpawning;
       }
-      Spawn(process);
+      Spawn(spawner, process);
     }
   }
 
-  void Spawn(const std::shared_ptr<Supervised>& process) {
+  void Spawn(Spawner& spawner, const std::shared_ptr<Supervised>& process) {
     Tree& tree = process->tree;
     tree.start_ticks = procfs::NowTicks();
     std::optional<SpawnError> error;
     if (tracker_->Prepare(tree)) {
       const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
                                                       tree.token);
-      error = spawner_.Spawn(*process->spec, extra, tree.cgroup.get(), &process->child);
+      error = spawner.Spawn(*process->spec, extra, tree.cgroup.get(), &process->child);
       if (error) tracker_->Abandon(tree);
     } else {
       error = SpawnError{126, "no cgroup for a process: " + ErrnoText(errno)};
@@ -274,8 +290,8 @@ class ProcessSupervisor::Impl {
     }
     loop_->Quit();
     loop_thread_.join();
-    // Only now: the end of this thread is the parent-death signal of what it started.
-    spawn_thread_.join();
+    // Only now: the end of such a thread is the parent-death signal of what it started.
+    for (std::thread& thread : spawn_threads_) thread.join();
   }
 
   // Constant after Open.
@@ -286,9 +302,9 @@ class ProcessSupervisor::Impl {
   std::unique_ptr<TreeTracker> tracker_;
   std::optional<EventLoop> loop_;
   std::thread loop_thread_;
-  std::thread spawn_thread_;
+  std::vector<std::thread> spawn_threads_;
 
-  Spawner spawner_;  // the spawning thread's once it runs
+  std::deque<Spawner> spawners_;  // each used by one spawning thread alone once that runs
 
   // Before the mutexes of the loop and the tracker; never held when one of them is called, nor a listener.
   Mutex mutex_;
@@ -298,9 +314,9 @@ class ProcessSupervisor::Impl {
       COVEY_GUARDED_BY(mutex_);  // until gone
   std::deque<std::shared_ptr<Supervised>> queue_ COVEY_GUARDED_BY(mutex_);
   ProcessId last_id_ COVEY_GUARDED_BY(mutex_) = 0;
-  bool spawner_idle_ COVEY_GUARDED_BY(mutex_) = false;
+  unsigned idle_spawners_ COVEY_GUARDED_BY(mutex_) = 0;
   bool closing_ COVEY_GUARDED_BY(mutex_) = false;  // nothing is started any more
-  bool closed_ COVEY_GUARDED_BY(mutex_) = false;   // the spawning thread may end
+  bool closed_ COVEY_GUARDED_BY(mutex_) = false;   // the spawning threads may end
 };
 
 Status ProcessSupervisor::Create(const Options& options, std::unique_ptr<ProcessSupervisor>* out) {

@@ -28,9 +28,10 @@ namespace covey {
 //
 // Invariants:
 // 1. Each Start leads to exactly one OnGone, and nothing of that tree runs then.
-// 2. Two threads live as long as the supervisor: one starts processes (their parent-death signal is bound to
-//    it), one is the loop. Programs are executed one after the other, so a slow file system delays starts,
-//    never output, stops or ends.
+// 2. All threads live as long as the supervisor: those that start processes (a parent-death signal is bound
+// to
+//    the thread that started the process) and the loop. A slow file system delays starts, never output, stops
+//    or ends.
 // 3. Only pids that were started here, or adopted from them, are ever signalled or reaped.
 class ProcessSupervisor {
  public:
@@ -42,6 +43,9 @@ class ProcessSupervisor {
     // itself must stay in the session of the program. The same holds without this option when the program
     // is a subreaper or pid 1 already.
     bool become_subreaper = false;
+    // Threads that start processes; each stands still while its child executes its program, so one alone
+    // would leave processors idle. 0: one for each processor, 2 to 8.
+    unsigned spawn_threads = 0;
     std::string token_variable = "COVEY_TASK";
     std::optional<rlim_t> open_files;  // soft limit of open files for children; none: that of this program
     std::function<void(std::string_view)> log;  // what an administrator should know; from any thread

@@ -32,7 +32,7 @@ void KillRootGroup(const Tree& tree);
 
 // Knows which processes belong to which tree, and kills them.
 //
-// Thread safety: Prepare, Started and Abandon are called on the spawning thread, the rest on the loop's.
+// Thread safety: Prepare, Started and Abandon are called on spawning threads, the rest on the loop's.
 // For one tree the calls come in the order Prepare, then Abandon; or Prepare, Started, …, Release.
 class TreeTracker {
  public:

@@ -1,4 +1,3 @@
-#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -77,7 +76,7 @@ class WalkTracker : public TreeTracker {
 
   bool Prepare(Tree& tree) override {
     MutexLock lock(mutex_);
-    trees_[tree.id] = tree.start_ticks;
+    starts_.insert(tree.start_ticks);
     return true;
   }
   void Started(Tree&) override {}
@@ -110,7 +109,7 @@ class WalkTracker : public TreeTracker {
 
   void Release(Tree& tree) override {
     MutexLock lock(mutex_);
-    trees_.erase(tree.id);
+    starts_.erase(starts_.find(tree.start_ticks));
   }
   std::string Describe() const override { return "/proc walk"; }
 
@@ -120,7 +119,7 @@ class WalkTracker : public TreeTracker {
       uint64_t oldest = 0;
       {
         MutexLock lock(mutex_);
-        if (!trees_.empty()) oldest = trees_.begin()->second;
+        if (!starts_.empty()) oldest = *starts_.begin();
       }
       snapshot_.emplace(oldest, token_variable_);
     }
@@ -130,9 +129,8 @@ class WalkTracker : public TreeTracker {
   const std::string token_variable_;
   std::optional<Snapshot> snapshot_;  // the loop's thread alone
 
-  Mutex mutex_;  // taken last
-  // By id, and so by age, with their start_ticks: trees are prepared in the order of their ids.
-  std::map<ProcessId, uint64_t> trees_ COVEY_GUARDED_BY(mutex_);
+  Mutex mutex_;                                              // taken last
+  std::multiset<uint64_t> starts_ COVEY_GUARDED_BY(mutex_);  // start_ticks of the trees
 };
 
 }  // namespace

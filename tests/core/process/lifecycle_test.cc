@@ -45,7 +45,7 @@ TEST_P(LifecycleTest, TwoHundredAtOnce) {
   }
 }
 
-// The spawning thread stands still in OnStarted of one process while others are asked for.
+// The thread that started it stands still in OnStarted while other things happen.
 class Gate : public Recorder {
  public:
   void OnStarted(pid_t pid) override {
@@ -66,6 +66,10 @@ class Gate : public Recorder {
 };
 
 TEST_P(LifecycleTest, StoppedInTheQueueItIsNeverStarted) {
+  supervisor_.reset();
+  ProcessSupervisor::Options options = OptionsFor(GetParam());
+  options.spawn_threads = 1;
+  ASSERT_TRUE(ProcessSupervisor::Create(options, &supervisor_));
   auto gate = std::make_shared<Gate>();
   supervisor_->Start(Shell("exit 0"), "", gate);
   ASSERT_TRUE(gate->WaitStarted());
