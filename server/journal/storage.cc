@@ -137,7 +137,6 @@ Result<Void> DecodeRecords(std::string_view bytes, uint64_t first, std::vector<R
   if (!batch.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Unreadable("an event is damaged");
   std::string problem;
-  out->reserve(out->size() + static_cast<size_t>(batch.records_size()));
   for (v1::Record& record : *batch.mutable_records()) {
     out->push_back(LoadRecord(&record, batch.time(), first++, &problem));
   }

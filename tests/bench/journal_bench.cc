@@ -270,7 +270,12 @@ void Main() {
 }  // namespace
 }  // namespace covey
 
-int main() {
-  covey::Main();
+// journal_bench [restart]
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "restart") {
+    covey::Restart();
+  } else {
+    covey::Main();
+  }
   return 0;
 }
