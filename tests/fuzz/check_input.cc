@@ -1,5 +1,7 @@
 #include "tests/fuzz/check_input.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <string>
 #include <type_traits>
@@ -79,6 +81,7 @@ void TryOneOf(size_t which, std::string_view bytes) {
 
 void CheckInput(std::string_view input) {
   if (input.empty()) return;
+  const google::protobuf::LogSilencer silencer;  // it logs each text that is not UTF-8
   TryOneOf<v1::CreateGroupRequest, v1::RunGroupRequest, v1::SubmitTasksRequest, v1::SubmitTaskStreamRequest,
            v1::ListGroupsRequest, v1::CancelGroupRequest, v1::SealGroupRequest, v1::WaitGroupRequest,
            v1::GetGroupRequest, v1::DeleteGroupRequest, v1::GetTaskRequest, v1::ListTasksRequest,

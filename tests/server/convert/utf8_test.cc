@@ -1,5 +1,6 @@
 #include "server/convert/utf8.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -34,6 +35,7 @@ TEST(Utf8, CountsCodePoints) {
 
 // Protobuf is the judge: what it will parse in a string field.
 TEST(Utf8, AgreesWithProtobuf) {
+  const google::protobuf::LogSilencer silencer;
   std::mt19937 random(4);
   const char interesting[] = {'a',    '\x7F', '\x80', '\x8F', '\x90', '\x9F', '\xA0', '\xBF',
                               '\xC2', '\xE0', '\xED', '\xEF', '\xF0', '\xF4', '\xF5'};
