@@ -54,6 +54,10 @@ class AdoptingTracker : public TreeTracker {
         known.owner = tree.id;
         Report(orphan);
       }
+      if (known.owner == 0 && known.unclear && known.suspects.contains(tree.id) &&
+          tree.doubts++ < kMostDoubts) {
+        sweep.gone = false;
+      }
       if (known.owner != tree.id) continue;
       sweep.gone = false;
       tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
@@ -90,6 +94,7 @@ class AdoptingTracker : public TreeTracker {
   struct Known {
     uint64_t start_ticks = 0;
     ProcessId owner = 0;
+    bool unclear = false;          // the environment could not be read just now
     std::set<ProcessId> suspects;  // when there is no owner
   };
 
@@ -119,7 +124,7 @@ class AdoptingTracker : public TreeTracker {
         // The pid may have gone to a process that is no child of this parent.
         if (!stat || stat->parent != parent || !seen.insert(child).second) continue;
         tree.members.insert_or_assign(child, stat->start_ticks);
-        known_.insert_or_assign(child, Known{stat->start_ticks, tree.id, {}});
+        known_.insert_or_assign(child, Known{.start_ticks = stat->start_ticks, .owner = tree.id});
         parents.push_back(child);
       }
     }
@@ -143,7 +148,7 @@ class AdoptingTracker : public TreeTracker {
     for (const procfs::Stat& orphan : orphans_) {
       Known& known = known_[orphan.pid];
       if (known.start_ticks != orphan.start_ticks) known = Known{.start_ticks = orphan.start_ticks};
-      if (known.owner == 0) known.owner = MarkedOwner(orphan);
+      if (known.owner == 0) FindOwner(orphan, &known);
       if (known.owner != 0) sessions[orphan.session] = known.owner;
     }
     std::erase_if(orphans_, [&](const procfs::Stat& orphan) COVEY_REQUIRES(mutex_) {
@@ -172,13 +177,19 @@ class AdoptingTracker : public TreeTracker {
     });
   }
 
-  ProcessId MarkedOwner(const procfs::Stat& orphan) const COVEY_REQUIRES(mutex_) {
+  // By session, then by token.
+  void FindOwner(const procfs::Stat& orphan, Known* known) const COVEY_REQUIRES(mutex_) {
     const auto by_root = by_root_.find(orphan.session);
-    if (by_root != by_root_.end()) return by_root->second;
-    const std::string environment = procfs::ReadEnvironment(orphan.pid);
-    const std::optional<std::string_view> token = procfs::FindVariable(environment, token_variable_);
+    if (by_root != by_root_.end()) {
+      known->owner = by_root->second;
+      return;
+    }
+    const std::optional<std::string> environment = procfs::ReadEnvironment(orphan.pid);
+    known->unclear = !environment;
+    if (!environment) return;
+    const std::optional<std::string_view> token = procfs::FindVariable(*environment, token_variable_);
     const auto by_token = token ? by_token_.find(std::string(*token)) : by_token_.end();
-    return by_token == by_token_.end() ? 0 : by_token->second;
+    if (by_token != by_token_.end()) known->owner = by_token->second;
   }
 
   // Constant after construction.

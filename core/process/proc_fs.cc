@@ -8,11 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <thread>
 
 #include "core/process/unique_fd.h"
 
@@ -142,19 +140,16 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
   return children;
 }
 
-std::string ReadEnvironment(pid_t pid) {
+std::optional<std::string> ReadEnvironment(pid_t pid) {
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(pid));
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-    if (!fd) return {};
-    std::string environment = ReadRest(fd);
-    if (!environment.empty()) return environment;
-    const std::optional<Stat> stat = ReadStat(pid);
-    if (!stat || stat->dead() || stat->has_memory) return {};
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
-  }
-  return {};
+  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return "";
+  std::string environment = ReadRest(fd);
+  if (!environment.empty()) return environment;
+  const std::optional<Stat> stat = ReadStat(pid);
+  if (stat && !stat->dead() && !stat->has_memory) return std::nullopt;
+  return "";
 }
 
 std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name) {

@@ -37,9 +37,10 @@ void ForEachPid(const std::function<void(pid_t)>& each);
 // The children of all threads of `pid`, zombies included.
 std::vector<pid_t> ChildrenOf(pid_t pid);
 
-// The environment that `pid` was started with, entries ended by NUL; empty when it may not be read, and for
-// zombies.
-std::string ReadEnvironment(pid_t pid);
+// The environment that `pid` was started with, entries ended by NUL; empty for zombies, and when it may not
+// be read. Nothing while the process executes a program or ends: it has none then, and soon will have one or
+// be dead.
+std::optional<std::string> ReadEnvironment(pid_t pid);
 
 // The value of `name` in such an environment.
 std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name);

@@ -354,8 +354,12 @@ size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_v
       if (pid == ::getpid()) return;
       const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
       if (!stat || stat->dead()) return;
-      const std::string environment = procfs::ReadEnvironment(pid);
-      const auto token = procfs::FindVariable(environment, token_variable);
+      const std::optional<std::string> environment = procfs::ReadEnvironment(pid);
+      if (!environment) {
+        found = true;
+        return;
+      }
+      const auto token = procfs::FindVariable(*environment, token_variable);
       if (!token || !token->starts_with(token_prefix)) return;
       found = true;
       if (procfs::KillExactly(pid, stat->start_ticks) && seen.emplace(pid, stat->start_ticks).second)

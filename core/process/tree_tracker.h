@@ -25,7 +25,12 @@ struct Tree {
   std::unique_ptr<Cgroup> cgroup;
   std::map<pid_t, uint64_t> members;  // found by descent, with their start_ticks
   std::set<pid_t> doomed;             // members that were killed
+  int doubts = 0;                     // looks that could not tell whose some process is
 };
+
+// A process that is executing a program cannot be told by its environment for a moment. Such a doubt keeps a
+// tree from being gone, but not for ever (a few seconds): the program may be on a file system that hangs.
+constexpr int kMostDoubts = 100;
 
 // SIGKILL to the root and its process group.
 void KillRootGroup(const Tree& tree);

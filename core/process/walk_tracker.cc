@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -22,11 +23,20 @@ class Snapshot {
       by_pid_.emplace(pid, index);
       by_parent_.emplace(stat->parent, index);
       by_session_.emplace(stat->session, index);
-      const std::string environment = procfs::ReadEnvironment(pid);
-      if (const auto token = procfs::FindVariable(environment, token_variable)) {
+      const std::optional<std::string> environment = procfs::ReadEnvironment(pid);
+      if (!environment) {
+        unclear_.push_back(index);
+      } else if (const auto token = procfs::FindVariable(*environment, token_variable)) {
         by_token_.emplace(std::string(*token), index);
       }
       processes_.push_back(std::move(*stat));
+    });
+  }
+
+  // Some process may be a member and could not be told by its token. `tree.root` is none of them.
+  bool Unclear(const Tree& tree) const {
+    return std::any_of(unclear_.begin(), unclear_.end(), [&](size_t index) {
+      return processes_[index].start_ticks >= tree.start_ticks && processes_[index].pid != tree.root;
     });
   }
 
@@ -63,6 +73,7 @@ class Snapshot {
 
  private:
   std::vector<procfs::Stat> processes_;
+  std::vector<size_t> unclear_;
   std::unordered_map<pid_t, size_t> by_pid_;
   std::unordered_multimap<pid_t, size_t> by_parent_;
   std::unordered_multimap<pid_t, size_t> by_session_;
@@ -100,6 +111,7 @@ class WalkTracker : public TreeTracker {
   Sweep SweepLeftovers(Tree& tree) override {
     const std::vector<const procfs::Stat*> members = Look().MembersOf(tree);
     Sweep sweep{.gone = members.empty()};
+    if (Look().Unclear(tree) && tree.doubts++ < kMostDoubts) sweep.gone = false;
     for (const procfs::Stat* member : members) {
       if (!procfs::KillExactly(member->pid, member->start_ticks)) continue;
       if (tree.doomed.insert(member->pid).second) ++sweep.killed;
