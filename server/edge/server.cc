@@ -7,11 +7,13 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <limits>
 
 #include "core/base/check.h"
+#include "server/edge/accept_guard.h"
 
 namespace covey::edge {
 namespace {
@@ -60,6 +62,13 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   }
 }
 
+void KeepFilesFree(int count) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const int all = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
+  GuardAccept(std::max(all / 2, all - count));
+}
+
 }  // namespace
 
 Server::Server(ServerOptions options) : options_(std::move(options)) {}
@@ -82,6 +91,7 @@ std::string Server::TypeName(const std::type_info& type) {
 
 Status Server::Start() {
   COVEY_CHECK(queues_.empty());
+  KeepFilesFree(options_.reserved_files);
   grpc::ServerBuilder builder;
   Configure(options_, builder);
   ports_.assign(options_.addresses.size(), 0);

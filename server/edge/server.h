@@ -39,6 +39,9 @@ struct ServerOptions {
   int max_streams_per_connection = 10'000;
   // gRPC refuses new connections while its buffers hold nearly this much; 0: no bound.
   size_t max_buffer_bytes = 0;
+  // Descriptors kept free for the rest of the process: a connection that would take one of the last so many
+  // below RLIMIT_NOFILE (of half of it, if that is less) is closed at once. See accept_guard.h.
+  int reserved_files = 512;
   bool health = true;                     // grpc.health.v1
   std::vector<std::string> health_names;  // services that it answers for, besides the whole server ("")
   bool reflection = true;                 // grpc.reflection.v1alpha
@@ -52,9 +55,9 @@ struct ServerOptions {
 // thread but a queue's own.
 //
 // Invariants:
-// 1. Shutdown tells the handlers first (call.stopping(), Wake::kStopping), then lets gRPC wait for them until
+// 1. Shutdown tells the handlers first (call.stopping(), Wake::kStopping), then lets gRPC wait for them for
 // the
-//    deadline, then cancels the rest; it returns when every handler has returned and every call is destroyed.
+//    grace, then cancels the rest; it returns when every handler has returned and every call is destroyed.
 // 2. A call that comes in while it stops gets UNAVAILABLE without seeing its handler.
 class Server {
  public:

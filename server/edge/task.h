@@ -133,8 +133,9 @@ class [[nodiscard]] Task {
   bool valid() const { return handle_ != nullptr; }
   bool done() const { return handle_.done(); }
 
-  // Runs the task inside the caller's coroutine.
-  internal::EndAwaiter<T> operator co_await() const { return {handle_, /*start=*/true}; }
+  // Runs the task inside the caller's coroutine. Of named tasks only, for GCC 12's sake.
+  internal::EndAwaiter<T> operator co_await() const& { return {handle_, /*start=*/true}; }
+  void operator co_await() const&& = delete;
 
   // For those that drive tasks: starts it here and now; `continuation` is made ready when it has ended.
   void Start(Runnable& continuation) {
