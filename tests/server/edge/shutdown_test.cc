@@ -1,5 +1,8 @@
 // The end of a server: whatever is open, whoever still calls.
 
+#include <grpcpp/create_channel.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
