@@ -114,6 +114,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   const std::string& id() const { return spec_->id; }
   const std::shared_ptr<const GroupSpec>& spec() const { return spec_; }
+  // Where its tasks take slots; null for a group that is only read.
+  const Pool* pool() const { return pool_.get(); }
   bool completed() const COVEY_EXCLUDES(mutex_);
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);

@@ -50,10 +50,7 @@ Engine::Engine(Options options)
   environment_->on_events = [this] { OnEvents(); };
   environment_->on_completed = [this](const std::string& id) { OnCompleted(id); };
   environment_->warn = options_.warn;
-  for (const PoolConfig& config : options_.pools) {
-    pools_[config.name] = Pool::New({.max = config.max, .timers = options_.timers});
-  }
-  COVEY_CHECK(pools_.contains("default"));
+  pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
 
 Engine::~Engine() {
@@ -68,6 +65,10 @@ std::optional<Error> Engine::Recover() {
   if (!epoch.ok()) return epoch.error();
   environment_->epoch = epoch.value();
 
+  auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
+  if (!stored.ok()) return stored.error();
+  pools_->Recover(std::move(stored.value()));
+
   std::vector<GroupPtr> unfinished;
   std::string token;
   do {
@@ -81,7 +82,10 @@ std::optional<Error> Engine::Recover() {
       auto loaded =
           Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
       if (!loaded.ok()) return loaded.error();
-      if (loaded.value()->completed()) continue;  // the listing lags
+      if (loaded.value()->completed()) {  // the listing lags
+        pools_->Release(loaded.value()->pool());
+        continue;
+      }
       unfinished.push_back(loaded.value());
       MutexLock lock(mutex_);
       groups_[summary.spec->id] = loaded.value();
@@ -96,31 +100,21 @@ std::optional<Error> Engine::Recover() {
     });
     if (!resumed.ok()) return resumed.error();
   }
+  pools_->RemoveUnused();
   return std::nullopt;
 }
 
 std::shared_ptr<Pool> Engine::PoolOf(const GroupSpec& spec) {
-  const auto found = pools_.find(spec.pool);
-  if (found != pools_.end()) return found->second;
+  if (auto pool = pools_->UseAgain(spec.pool)) return pool;
   options_.warn("group " + spec.id + ": there is no pool " + spec.pool +
                 " any more, its tasks run in pool default");
-  return pools_.find("default")->second;
+  return pools_->UseAgain(std::string(PoolTable::kDefault));
 }
 
 // -------------------------------------------------------------------------------------------------------------
 // Making groups
 
 void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
-  const auto pool = pools_.find(create.spec.pool);
-  if (pool == pools_.end()) {
-    std::string names;
-    for (const auto& [name, unused] : pools_) names += (names.empty() ? "" : ", ") + name;
-    done(Error{.code = ErrorCode::kInvalidArgument,
-               .reason = "POOL_NOT_FOUND",
-               .message = "no pool " + create.spec.pool,
-               .fields = {{"spec.pool", "must be one of " + names + ", got " + create.spec.pool}}});
-    return;
-  }
   std::vector<std::string> keys;
   if (!create.spec.id.empty()) keys.push_back("id " + create.spec.id);
   if (!create.request.id.empty()) keys.push_back("request " + create.request.id);
@@ -137,10 +131,10 @@ void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
     for (const std::string& key : keys) creating_[key];
   }
   if (keys.empty()) {
-    CreateChecked(std::move(create), pool->second, std::move(done));
+    CreateChecked(std::move(create), std::move(done));
     return;
   }
-  LookUp(std::move(create), pool->second, [this, keys, done = std::move(done)](Result<GroupPtr> result) {
+  LookUp(std::move(create), [this, keys, done = std::move(done)](Result<GroupPtr> result) {
     std::vector<std::function<void()>> parked;
     {
       MutexLock lock(mutex_);
@@ -156,39 +150,39 @@ void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
 }
 
 // A create that may have been made before, or whose id may be taken.
-void Engine::LookUp(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
-  const auto by_id = [this](Create what, std::shared_ptr<Pool> where, Done<GroupPtr> answer) {
+void Engine::LookUp(Create create, Done<GroupPtr> done) {
+  const auto by_id = [this](Create what, Done<GroupPtr> answer) {
     if (what.spec.id.empty()) {
-      CreateChecked(std::move(what), std::move(where), std::move(answer));
+      CreateChecked(std::move(what), std::move(answer));
       return;
     }
     const std::string id = what.spec.id;
-    journal_->Head(id, [this, what = std::move(what), where = std::move(where),
-                        answer = std::move(answer)](Result<uint64_t> head) mutable {
-      if (!head.ok()) {
-        answer(head.error());
-      } else if (head.value() > 0) {
-        answer(Error{.code = ErrorCode::kAlreadyExists,
-                     .reason = "GROUP_EXISTS",
-                     .message = "group " + what.spec.id + " exists already"});
-      } else {
-        CreateChecked(std::move(what), std::move(where), std::move(answer));
-      }
-    });
+    journal_->Head(id,
+                   [this, what = std::move(what), answer = std::move(answer)](Result<uint64_t> head) mutable {
+                     if (!head.ok()) {
+                       answer(head.error());
+                     } else if (head.value() > 0) {
+                       answer(Error{.code = ErrorCode::kAlreadyExists,
+                                    .reason = "GROUP_EXISTS",
+                                    .message = "group " + what.spec.id + " exists already"});
+                     } else {
+                       CreateChecked(std::move(what), std::move(answer));
+                     }
+                   });
   };
   if (create.request.id.empty()) {
-    by_id(std::move(create), std::move(pool), std::move(done));
+    by_id(std::move(create), std::move(done));
     return;
   }
   const std::string request = create.request.id;
-  journal_->FindRequest(request, [this, by_id, create = std::move(create), pool = std::move(pool),
+  journal_->FindRequest(request, [this, by_id, create = std::move(create),
                                   done = std::move(done)](Result<std::string> found) mutable {
     if (!found.ok()) {
       done(found.error());
       return;
     }
     if (found.value().empty()) {
-      by_id(std::move(create), std::move(pool), std::move(done));
+      by_id(std::move(create), std::move(done));
       return;
     }
     Find(found.value(), [fingerprint = create.request.fingerprint, id = create.request.id,
@@ -206,7 +200,7 @@ void Engine::LookUp(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> do
   });
 }
 
-void Engine::CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
+void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
   if (queued() + create.tasks.size() > options_.max_queued) {
     done(Error{.code = ErrorCode::kResourceExhausted,
                .reason = "QUEUE_FULL",
@@ -218,12 +212,18 @@ void Engine::CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<Group
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
     create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
   }
+  Result<std::shared_ptr<Pool>> pool = pools_->Use(create.spec.pool);
+  if (!pool.ok()) {
+    done(pool.error());
+    return;
+  }
   auto group = DurableGroup::New(environment_, std::make_shared<const GroupSpec>(std::move(create.spec)),
-                                 std::move(pool));
+                                 pool.value());
   {
     MutexLock lock(mutex_);
     if (draining_) {
       lock.Unlock();
+      pools_->Release(group->pool());
       done(Error{.code = ErrorCode::kUnavailable,
                  .reason = "DRAINING",
                  .message = "the daemon is draining and accepts no new groups"});
@@ -242,6 +242,7 @@ void Engine::CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<Group
                     const auto found = groups_.find(group->id());
                     if (found != groups_.end() && found->second == group) groups_.erase(found);
                   }
+                  pools_->Release(group->pool());
                   done(std::move(*error));
                 });
 }
@@ -440,8 +441,10 @@ void Engine::OnCompleted(const std::string& id) {
   if (found == groups_.end()) return;
   over_.emplace_back(id, found->second->task_count());
   over_tasks_ += over_.back().second;
+  const GroupPtr group = found->second;
   evicted = EvictLocked();
   lock.Unlock();
+  pools_->Release(group->pool());
 }
 
 std::vector<Engine::GroupPtr> Engine::EvictLocked() {
@@ -485,11 +488,7 @@ std::vector<Engine::GroupPtr> Engine::Busy() const {
   return groups;
 }
 
-size_t Engine::queued() const {
-  size_t waiting = 0;
-  for (const auto& [name, pool] : pools_) waiting += pool->stats().waiting;
-  return waiting;
-}
+size_t Engine::queued() const { return pools_->waiting(); }
 
 Engine::Counts Engine::counts() const {
   Counts counts;
@@ -497,10 +496,9 @@ Engine::Counts Engine::counts() const {
     MutexLock lock(mutex_);
     counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
   }
-  for (const auto& [name, pool] : pools_) {
-    const Pool::Stats stats = pool->stats();
-    counts.queued_tasks += stats.waiting;
-    counts.running_tasks += stats.running;
+  for (const PoolView& pool : pools_->List()) {
+    counts.queued_tasks += pool.waiting;
+    counts.running_tasks += pool.running;
   }
   return counts;
 }

@@ -11,6 +11,7 @@
 
 #include "core/base/mutex.h"
 #include "core/engine/durable_group.h"
+#include "core/engine/pool_table.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
 
@@ -32,22 +33,17 @@ class Engine {
   using Done = std::function<void(Result<T>)>;
   using GroupPtr = std::shared_ptr<DurableGroup>;
 
-  struct PoolConfig {
-    std::string name;
-    uint32_t max = 0;
-  };
-
   struct Options {
     std::shared_ptr<Journal> journal;
     std::shared_ptr<OutputStore> output;
     std::shared_ptr<Executor> functions;
     std::shared_ptr<Executor> processes;
-    std::shared_ptr<TimerQueue> timers;                 // default: that of the process
-    std::function<WallTime()> wall_clock;               // default: the system's
-    std::vector<PoolConfig> pools = {{"default", 64}};  // one is named "default"
-    size_t max_queued = 1'000'000;                      // tasks that wait for a slot, in all groups
-    size_t resident_groups = 1'000;                     // groups that are over and stay in memory
-    size_t resident_tasks = 100'000;                    // tasks of those
+    std::shared_ptr<TimerQueue> timers;    // default: that of the process
+    std::function<WallTime()> wall_clock;  // default: the system's
+    std::vector<PoolConfig> pools;         // of the configuration
+    size_t max_queued = 1'000'000;         // tasks that wait for a slot, in all groups
+    size_t resident_groups = 1'000;        // groups that are over and stay in memory
+    size_t resident_tasks = 100'000;       // tasks of those
     std::function<void(const std::string& line)> warn;
   };
 
@@ -68,7 +64,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Open(Options options);
   ~Engine();
 
-  // kAlreadyExists, kInvalidArgument (pool, request id reused), kUnavailable (draining, journal).
+  // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
+  // kUnavailable (draining, journal).
   void CreateGroup(Create create, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // kNotFound.
   void Find(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
@@ -97,6 +94,7 @@ class Engine {
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
 
+  PoolTable& pools() { return *pools_; }
   OutputStore& output() { return *environment_->output; }
   const JournalCapabilities& journal_capabilities() const { return capabilities_; }
 
@@ -108,8 +106,8 @@ class Engine {
   void Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
   void LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done);
   std::shared_ptr<Pool> PoolOf(const GroupSpec& spec);
-  void CreateChecked(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
-  void LookUp(Create create, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
+  void CreateChecked(Create create, Done<GroupPtr> done);
+  void LookUp(Create create, Done<GroupPtr> done);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
   std::vector<GroupPtr> EvictLocked() COVEY_REQUIRES(mutex_);
@@ -120,7 +118,7 @@ class Engine {
   const std::shared_ptr<Journal> journal_;
   JournalCapabilities capabilities_;
   std::shared_ptr<GroupEnvironment> environment_;
-  std::map<std::string, std::shared_ptr<Pool>, std::less<>> pools_;
+  std::unique_ptr<PoolTable> pools_;
 
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;

@@ -107,6 +107,15 @@ struct GroupPage {
   std::string next;                  // empty: the last page
 };
 
+// A pool that was made while the daemon ran, as it is kept.
+struct StoredPool {
+  std::string name;
+  uint32_t max = 0;
+  bool closing = false;  // refuses new groups, and goes with the last that uses it
+
+  bool operator==(const StoredPool&) const = default;
+};
+
 struct JournalCapabilities {
   std::string backend;  // "sqlite", "memory"
   bool durable = false;
@@ -153,6 +162,13 @@ class Journal {
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
   // Forgets a completed group.
   virtual void Purge(std::string group, Done<Void> done) = 0;
+
+  // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the appends.
+  virtual void PutPool(StoredPool pool, Done<Void> done) = 0;
+  // Forgets a pool; one that is not there is no error.
+  virtual void RemovePool(std::string name, Done<Void> done) = 0;
+  // All pools, by name.
+  virtual void Pools(Done<std::vector<StoredPool>> done) = 0;
 
   // Finishes what was appended and stops. Idempotent.
   virtual void Close() = 0;

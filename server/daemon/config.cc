@@ -92,7 +92,7 @@ Problem AddPool(std::string_view text, Config* config) {
     return "must be NAME=MAX with a name of 1..128 letters, digits, '.', '_', '-' and 1.." +
            std::to_string(Pool::kMaxSlots) + " slots, as in default=64";
   }
-  std::erase_if(config->pools, [&](const Engine::PoolConfig& pool) { return pool.name == name; });
+  std::erase_if(config->pools, [&](const PoolConfig& pool) { return pool.name == name; });
   config->pools.push_back({name, slots});
   return {};
 }
@@ -237,7 +237,7 @@ Problem SetDefaults(Config* config) {
       return "--data-dir is needed: neither XDG_STATE_HOME nor HOME is set";
     }
   }
-  const auto is_default = [](const Engine::PoolConfig& pool) { return pool.name == "default"; };
+  const auto is_default = [](const PoolConfig& pool) { return pool.name == "default"; };
   if (std::none_of(config->pools.begin(), config->pools.end(), is_default)) {
     config->pools.push_back({"default", kDefaultSlots});
   }

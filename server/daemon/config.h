@@ -21,7 +21,7 @@ struct Config {
   bool durable = true;
   std::chrono::milliseconds drain_timeout{10'000};
   std::chrono::milliseconds stop_timeout{30'000};
-  std::vector<Engine::PoolConfig> pools;
+  std::vector<PoolConfig> pools;
   size_t max_queued = 1'000'000;
   size_t output_limit = size_t{1} << 20;  // bytes kept of the head, and of the tail, of each stream
   int queues = 1;

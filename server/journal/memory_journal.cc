@@ -320,6 +320,38 @@ void MemoryJournal::Purge(std::string id, Done<Void> done) {
   done(std::move(result));
 }
 
+std::optional<Error> MemoryJournal::RefusePoolLocked() {
+  if (closed_) return journal::Closed();
+  if (failing_pools_ == 0) return std::nullopt;
+  --failing_pools_;
+  return Error{.code = ErrorCode::kUnavailable, .reason = "JOURNAL_FAILED", .message = "injected failure"};
+}
+
+void MemoryJournal::PutPool(StoredPool pool, Done<Void> done) {
+  MutexLock lock(mutex_);
+  auto refused = RefusePoolLocked();
+  if (!refused) pools_[pool.name] = pool;
+  lock.Unlock();
+  refused ? done(*std::move(refused)) : done(Void{});
+}
+
+void MemoryJournal::RemovePool(std::string name, Done<Void> done) {
+  MutexLock lock(mutex_);
+  auto refused = RefusePoolLocked();
+  if (!refused) pools_.erase(name);
+  lock.Unlock();
+  refused ? done(*std::move(refused)) : done(Void{});
+}
+
+void MemoryJournal::Pools(Done<std::vector<StoredPool>> done) {
+  std::vector<StoredPool> pools;
+  MutexLock lock(mutex_);
+  auto refused = RefuseReadLocked();
+  for (const auto& [name, pool] : pools_) pools.push_back(pool);
+  lock.Unlock();
+  refused ? done(*std::move(refused)) : done(std::move(pools));
+}
+
 void MemoryJournal::Close() {
   ReleaseCommits();
   MutexLock lock(mutex_);
@@ -335,6 +367,11 @@ void MemoryJournal::Inject(Fault fault, size_t count) {
 void MemoryJournal::FailReads(size_t count) {
   MutexLock lock(mutex_);
   failing_reads_ = count;
+}
+
+void MemoryJournal::FailPools(size_t count) {
+  MutexLock lock(mutex_);
+  failing_pools_ = count;
 }
 
 void MemoryJournal::HoldCommits() {

@@ -51,12 +51,17 @@ class MemoryJournal final : public Journal {
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
   void Purge(std::string group, Done<Void> done) override;
+  void PutPool(StoredPool pool, Done<Void> done) override;
+  void RemovePool(std::string name, Done<Void> done) override;
+  void Pools(Done<std::vector<StoredPool>> done) override;
   void Close() override;
 
   // For tests. The next `count` appends that are taken from the queue meet `fault`.
   void Inject(Fault fault, size_t count) COVEY_EXCLUDES(mutex_);
   // The next `count` reads (Head, Read, Watch, List, Find, FindRequest) answer kUnavailable.
   void FailReads(size_t count) COVEY_EXCLUDES(mutex_);
+  // The next `count` changes of pools (PutPool, RemovePool) answer kUnavailable and change nothing.
+  void FailPools(size_t count) COVEY_EXCLUDES(mutex_);
   // Appends stay in the queue from now on, until ReleaseCommits carries them out on the caller's thread.
   void HoldCommits() COVEY_EXCLUDES(mutex_);
   void ReleaseCommits() COVEY_EXCLUDES(mutex_);
@@ -87,6 +92,8 @@ class MemoryJournal final : public Journal {
   AppendResult CarryOutLocked(Append append) COVEY_REQUIRES(mutex_);
   AppendResult WriteLocked(Append append) COVEY_REQUIRES(mutex_);
   journal::Standing StandingLocked(const Append& append) const COVEY_REQUIRES(mutex_);
+  // Why a pool cannot be changed; nullopt: it can.
+  std::optional<Error> RefusePoolLocked() COVEY_REQUIRES(mutex_);
   // Why a read cannot be answered; nullopt: it can.
   std::optional<Error> RefuseReadLocked() COVEY_REQUIRES(mutex_);
   Result<GroupPage> ListLocked(const GroupFilter& filter, size_t limit, const std::string& token) const
@@ -120,6 +127,8 @@ class MemoryJournal final : public Journal {
   std::unordered_map<std::string, Group> groups_ COVEY_GUARDED_BY(mutex_);
   std::map<std::pair<WallTime, uint64_t>, const Group*> by_age_ COVEY_GUARDED_BY(mutex_);  // created, order
   std::unordered_map<std::string, std::string> requests_ COVEY_GUARDED_BY(mutex_);
+  std::map<std::string, StoredPool> pools_ COVEY_GUARDED_BY(mutex_);
+  size_t failing_pools_ COVEY_GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::string, WallTime> purged_ COVEY_GUARDED_BY(mutex_);        // id: until when
   std::unordered_map<std::string, WallTime> old_requests_ COVEY_GUARDED_BY(mutex_);  // of purged groups
 };

@@ -42,7 +42,7 @@ bool OnlyActive(const std::vector<GroupPhase>& phases) {
 
 struct ReadConnection::Statements {
   sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
-  sqlite::Statement list_all, list_label, list_name, many_names;
+  sqlite::Statement pools, list_all, list_label, list_name, many_names;
   std::array<sqlite::Statement, kPhases> list_phase;
 
   Result<Void> Prepare(sqlite::Database& db) {
@@ -55,6 +55,7 @@ struct ReadConnection::Statements {
                                                                         {&get_spec, sql::kGetSpec},
                                                                         {&get_summary, sql::kGetSummary},
                                                                         {&find_request, sql::kFindRequest},
+                                                                        {&pools, sql::kPools},
                                                                         {&list_all, sql::kListAll},
                                                                         {&list_label, sql::kListLabel},
                                                                         {&list_name, sql::kListName},
@@ -361,6 +362,19 @@ Result<std::string> ReadConnection::FindRequest(const std::string& request_id) {
       break;
   }
   return db_.last_error();
+}
+
+Result<std::vector<StoredPool>> ReadConnection::Pools() {
+  std::vector<StoredPool> pools;
+  sqlite::Use all(statements_->pools);
+  sqlite::Step step;
+  while ((step = all->Next()) == sqlite::Step::kRow) {
+    pools.push_back({.name = std::string(all->Bytes(0)),
+                     .max = static_cast<uint32_t>(all->Int(1)),
+                     .closing = all->Int(2) != 0});
+  }
+  if (step == sqlite::Step::kFailed) return db_.last_error();
+  return pools;
 }
 
 }  // namespace covey

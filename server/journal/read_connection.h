@@ -24,6 +24,7 @@ class ReadConnection {
   Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
   Result<std::string> FindRequest(const std::string& request_id);
+  Result<std::vector<StoredPool>> Pools();
 
  private:
   struct Statements;

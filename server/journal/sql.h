@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iterator>
 #include <string_view>
 
 // Every statement of the SQLite journal in one place, so that a test can ask for the plan of each: none may
@@ -7,7 +8,7 @@
 namespace covey::sql {
 
 inline constexpr int kApplicationId = 0x636F7679;  // "covy"
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // gid and seq are never used again (meta keeps the next ones across a purge): garbage waits for its deletion
 // by gid, and a cursor of Watch is a seq.
@@ -15,7 +16,7 @@ inline constexpr int kSchemaVersion = 1;
 // records: one row holds events next to each other of one append; seq is the order of the commits. The index
 // finds the row of an event and the head of a group. labels: keyed so that the groups with a label come
 // newest first. requests, purged: until `expires` they outlive their group (promise 13). garbage: gids of
-// purged groups whose records are still to be deleted.
+// purged groups whose records are still to be deleted. pools: those made while the daemon ran.
 inline constexpr std::string_view kSchema = R"sql(
   CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE groups(
@@ -51,7 +52,14 @@ inline constexpr std::string_view kSchema = R"sql(
   CREATE INDEX purged_expires ON purged(expires);
   CREATE TABLE owners(id TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE garbage(gid INTEGER PRIMARY KEY);
+  CREATE TABLE pools(name TEXT PRIMARY KEY, max INTEGER NOT NULL, closing INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
+
+// Makes version i + 2 of version i + 1.
+inline constexpr std::string_view kMigrations[] = {
+    "CREATE TABLE pools(name TEXT PRIMARY KEY, max INTEGER NOT NULL, closing INTEGER NOT NULL) WITHOUT ROWID",
+};
+static_assert(std::size(kMigrations) + 1 == kSchemaVersion);
 
 // Writer.
 inline constexpr std::string_view kSetMeta = "INSERT OR REPLACE INTO meta VALUES(?1, ?2)";
@@ -86,7 +94,12 @@ inline constexpr std::string_view kCollectGarbage =
     "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE gid = ?1 LIMIT ?2)";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";
 
+// Pools.
+inline constexpr std::string_view kPutPool = "INSERT OR REPLACE INTO pools VALUES(?1, ?2, ?3)";
+inline constexpr std::string_view kRemovePool = "DELETE FROM pools WHERE name = ?1";
+
 // Readers.
+inline constexpr std::string_view kPools = "SELECT name, max, closing FROM pools ORDER BY name";
 inline constexpr std::string_view kReadRecords =
     "SELECT first, data FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last";
 inline constexpr std::string_view kWatch =
@@ -116,11 +129,11 @@ inline constexpr std::string_view kManyNames =
     "SELECT 1 FROM groups INDEXED BY groups_name WHERE name >= ?1 AND name < ?2 LIMIT 1 OFFSET ?3";
 
 inline constexpr std::string_view kStatements[] = {
-    kSetMeta,        kGetMeta,      kFindGid,     kHead,           kFindCommit,    kFindPurged,
-    kInsertGroup,    kUpdateGroup,  kInsertLabel, kInsertRequest,  kInsertRecords, kInsertOwner,
-    kGetGroup,       kDeleteGroup,  kDeleteLabel, kExpireRequest,  kInsertPurged,  kInsertGarbage,
-    kForgetRequests, kForgetPurged, kNextGarbage, kCollectGarbage, kDeleteGarbage, kReadRecords,
-    kWatch,          kGetSpec,      kGetSummary,  kFindRequest,    kListAll,       kListPhase,
-    kListLabel,      kListName,     kManyNames};
+    kPutPool,       kRemovePool,    kSetMeta,        kGetMeta,      kFindGid,     kHead,
+    kFindCommit,    kFindPurged,    kInsertGroup,    kUpdateGroup,  kInsertLabel, kInsertRequest,
+    kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel, kExpireRequest,
+    kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage, kCollectGarbage,
+    kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,  kFindRequest,
+    kListAll,       kListPhase,     kListLabel,      kListName,     kManyNames};
 
 }  // namespace covey::sql

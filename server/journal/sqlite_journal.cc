@@ -105,6 +105,16 @@ class SqliteJournal final : public Journal {
     writer_.Purge(std::move(group), std::move(done));
   }
 
+  void PutPool(StoredPool pool, Done<Void> done) override {
+    writer_.PutPool(std::move(pool), std::move(done));
+  }
+  void RemovePool(std::string name, Done<Void> done) override {
+    writer_.RemovePool(std::move(name), std::move(done));
+  }
+  void Pools(Done<std::vector<StoredPool>> done) override {
+    Post(std::move(done), [](ReadConnection& connection) { return connection.Pools(); });
+  }
+
   void Head(std::string group, Done<uint64_t> done) override {
     Post(std::move(done),
          [group = std::move(group)](ReadConnection& connection) { return connection.Head(group); });

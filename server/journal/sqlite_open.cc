@@ -55,6 +55,13 @@ Result<Void> CheckSchema(sqlite::Database& db, const std::string& path) {
                                          std::to_string(*version) + "; this one knows up to " +
                                          std::to_string(sql::kSchemaVersion) + ")");
   }
+  for (int64_t from = *version; from >= 1 && from < sql::kSchemaVersion; ++from) {
+    const std::string migration(sql::kMigrations[from - 1]);
+    if (!db.Execute("BEGIN IMMEDIATE") || !db.Execute(migration) ||
+        !db.Execute("PRAGMA user_version = " + std::to_string(from + 1)) || !db.Execute("COMMIT")) {
+      return Explain(path, db);
+    }
+  }
   if (*version < 1 || !db.QueryInt("SELECT value FROM meta WHERE key = 'identity'")) return NotAJournal(path);
   return Void{};
 }

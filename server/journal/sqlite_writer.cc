@@ -46,6 +46,20 @@ void SqliteWriter::Purge(std::string group, Journal::Done<Void> done) {
   if (!Enqueue(command)) (*answer)(journal::Closed());
 }
 
+void SqliteWriter::PutPool(StoredPool pool, Journal::Done<Void> done) {
+  const auto answer = std::make_shared<Journal::Done<Void>>(std::move(done));
+  Command command;
+  command.other = [this, pool = std::move(pool), answer] { (*answer)(connection_->PutPool(pool)); };
+  if (!Enqueue(command)) (*answer)(journal::Closed());
+}
+
+void SqliteWriter::RemovePool(std::string name, Journal::Done<Void> done) {
+  const auto answer = std::make_shared<Journal::Done<Void>>(std::move(done));
+  Command command;
+  command.other = [this, name = std::move(name), answer] { (*answer)(connection_->RemovePool(name)); };
+  if (!Enqueue(command)) (*answer)(journal::Closed());
+}
+
 void SqliteWriter::Stop() {
   MutexLock stop(stop_mutex_);
   {

@@ -38,6 +38,8 @@ class SqliteWriter {
   void AppendAsync(Append append, Answer done) COVEY_EXCLUDES(mutex_);
   void Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) COVEY_EXCLUDES(mutex_);
   void Purge(std::string group, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void PutPool(StoredPool pool, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void RemovePool(std::string name, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   // Set before the first append.
   void OnBatch(std::function<void()> flush) { flush_ = std::move(flush); }
   // Carries out what is queued and ends the thread. Later commands are refused. Idempotent.

@@ -55,7 +55,7 @@ struct WriteConnection::Statements {
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records, insert_owner;
   sqlite::Statement get_group, delete_group, delete_label, expire_request, insert_purged, insert_garbage;
   sqlite::Statement forget_requests, forget_purged, next_garbage, collect_garbage, delete_garbage;
-  sqlite::Statement begin, commit;
+  sqlite::Statement put_pool, remove_pool, begin, commit;
 
   Result<Void> Prepare(sqlite::Database& db) {
     const std::pair<sqlite::Statement*, std::string_view> all[] = {{&set_meta, sql::kSetMeta},
@@ -80,6 +80,8 @@ struct WriteConnection::Statements {
                                                                    {&forget_purged, sql::kForgetPurged},
                                                                    {&next_garbage, sql::kNextGarbage},
                                                                    {&collect_garbage, sql::kCollectGarbage},
+                                                                   {&put_pool, sql::kPutPool},
+                                                                   {&remove_pool, sql::kRemovePool},
                                                                    {&delete_garbage, sql::kDeleteGarbage},
                                                                    {&begin, "BEGIN IMMEDIATE"},
                                                                    {&commit, "COMMIT"}};
@@ -387,6 +389,22 @@ Result<Void> WriteConnection::Purge(const std::string& group) {
   if (refused.message.empty()) return Fail();
   if (!db_.Execute("ROLLBACK")) return Fail();
   return refused;
+}
+
+Result<Void> WriteConnection::PutPool(const StoredPool& pool) {
+  if (!Begin()) return Fail();
+  const bool put = statements_->put_pool.BindText(pool.name)
+                       .Bind(static_cast<int64_t>(pool.max))
+                       .Bind(int64_t{pool.closing})
+                       .Run();
+  if (!put || !Commit()) return Fail();
+  return Void{};
+}
+
+Result<Void> WriteConnection::RemovePool(const std::string& name) {
+  if (!Begin()) return Fail();
+  if (!statements_->remove_pool.BindText(name).Run() || !Commit()) return Fail();
+  return Void{};
 }
 
 void WriteConnection::CheckpointIfDue() {

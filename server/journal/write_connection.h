@@ -46,6 +46,8 @@ class WriteConnection {
   // Each is a transaction of its own.
   Result<uint64_t> Acquire(const std::vector<std::string>& groups);
   Result<Void> Purge(const std::string& group);
+  Result<Void> PutPool(const StoredPool& pool);
+  Result<Void> RemovePool(const std::string& name);
   // Deletes some of the records of purged groups. False: none are left, or it failed.
   bool CollectGarbage();
 

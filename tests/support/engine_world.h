@@ -138,7 +138,7 @@ class World {
     timers->AdvanceBy(step);
   }
 
-  std::vector<Engine::PoolConfig> pools;
+  std::vector<PoolConfig> pools;
   std::shared_ptr<TimerQueue> timers = TimerQueue::Manual();
   WallTime wall{std::chrono::hours(500'000)};
   std::shared_ptr<MemoryJournal> journal =

@@ -341,6 +341,19 @@ TEST_P(JournalSuite, EightThreadsLoseAndRepeatNothing) {
   }
 }
 
+TEST_P(JournalSuite, PoolsAreKeptByName) {
+  EXPECT_TRUE(client_->Pools().value().empty());
+  ASSERT_TRUE(client_->PutPool({.name = "b", .max = 2}).ok());
+  ASSERT_TRUE(client_->PutPool({.name = "a", .max = 65536}).ok());
+  ASSERT_TRUE(client_->PutPool({.name = "b", .max = 3, .closing = true}).ok());
+  const std::vector<StoredPool> both = {{.name = "a", .max = 65536},
+                                        {.name = "b", .max = 3, .closing = true}};
+  EXPECT_EQ(client_->Pools().value(), both);
+  ASSERT_TRUE(client_->RemovePool("a").ok());
+  ASSERT_TRUE(client_->RemovePool("a").ok()) << "one that is not there is no error";
+  EXPECT_EQ(client_->Pools().value(), std::vector(1, both[1]));
+}
+
 TEST_P(JournalSuite, CloseFinishesWhatWasAppendedAndRefusesTheRest) {
   Writer group("g", epoch_);
   std::atomic<int> committed = 0;
@@ -360,6 +373,9 @@ TEST_P(JournalSuite, CloseFinishesWhatWasAppendedAndRefusesTheRest) {
   EXPECT_EQ(client_->Find("g").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->FindRequest("r").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->Purge("g").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->PutPool({.name = "p", .max = 1}).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->RemovePool("p").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->Pools().error().code, ErrorCode::kUnavailable);
   Result<uint64_t> epoch = Await<Result<uint64_t>>([&](auto done) { journal_->Acquire({}, done); });
   EXPECT_EQ(epoch.error().code, ErrorCode::kUnavailable);
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "server/journal/sql.h"
 #include "tests/server/journal/sqlite_support.h"
 
 // The data directory and its files: who may open them, and what they must be.
@@ -140,10 +141,26 @@ TEST_F(SqliteFileTest, OnlyTheOwnerMayRead) {
 
 TEST_F(SqliteFileTest, ANewerSchemaIsRefused) {
   { OpenJournal open(Options()); }
-  Execute("PRAGMA user_version = 2");
+  const std::string newer = std::to_string(sql::kSchemaVersion + 1);
+  Execute("PRAGMA user_version = " + newer);
   const Error error = Refused();
   EXPECT_EQ(error.reason, "JOURNAL_TOO_NEW");
-  EXPECT_NE(error.message.find("schema 2"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("schema " + newer), std::string::npos) << error.message;
+}
+
+TEST_F(SqliteFileTest, AnOlderSchemaIsBroughtUpToDate) {
+  {
+    OpenJournal open(Options());
+    ASSERT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+  }
+  Execute("DROP TABLE pools");
+  Execute("PRAGMA user_version = 1");
+  for (int start = 0; start < 2; ++start) {
+    OpenJournal open(Options());
+    EXPECT_EQ(open.client->Head("g").value(), 1u);
+    EXPECT_EQ(open.client->Pools().value().size(), static_cast<size_t>(start));
+    EXPECT_TRUE(open.client->PutPool({.name = "p", .max = 1}).ok());
+  }
 }
 
 TEST_F(SqliteFileTest, AnotherDatabaseIsRefused) {

@@ -80,6 +80,15 @@ class Client {
   Result<std::string> FindRequest(const std::string& id) {
     return Call<std::string>([&](auto done) { journal_->FindRequest(id, done); });
   }
+  Result<Void> PutPool(const StoredPool& pool) {
+    return Call<Void>([&](auto done) { journal_->PutPool(pool, done); });
+  }
+  Result<Void> RemovePool(const std::string& name) {
+    return Call<Void>([&](auto done) { journal_->RemovePool(name, done); });
+  }
+  Result<std::vector<StoredPool>> Pools() {
+    return Call<std::vector<StoredPool>>([&](auto done) { journal_->Pools(done); });
+  }
   Result<Void> Purge(const std::string& group) {
     return Call<Void>([&](auto done) { journal_->Purge(group, done); });
   }
