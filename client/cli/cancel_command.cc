@@ -22,7 +22,6 @@ constexpr std::string_view kExits =
     "69  the daemon is out of reach";
 
 int Run(Session& session, const Arguments& arguments) {
-  if (arguments.words().empty()) return session.Fail(UsageError("covey cancel needs the id of a group"));
   const std::string reason = arguments.Get("reason").value_or("");
   if (!IsUtf8(reason)) return session.Fail(UsageError("--reason must be UTF-8, got " + Printable(reason)));
   Result<client::Client> client = session.Connect();
@@ -59,6 +58,7 @@ Command CancelCommand() {
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
+      .words = {.names = Names::kRunningGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .options = {{.name = "reason", .value = "S", .help = "why, for people; kept with the group"},
                   {.name = "no-wait", .help = "do not wait for the end of the tasks"}},
       .run = Run,

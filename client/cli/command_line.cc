@@ -37,6 +37,31 @@ Error Unknown(std::string_view program, std::span<const Option> options, std::st
   return UsageError(std::move(message));
 }
 
+// The first of `choices`, which it takes away.
+std::string_view TakeChoice(std::string_view* choices) {
+  const size_t end = std::min(choices->find(' '), choices->size());
+  const std::string_view choice = choices->substr(0, end);
+  choices->remove_prefix(std::min(end + 1, choices->size()));
+  return choice;
+}
+
+bool IsChoice(std::string_view choices, std::string_view value) {
+  while (!choices.empty()) {
+    if (TakeChoice(&choices) == value) return true;
+  }
+  return false;
+}
+
+// "all, settled or any".
+std::string ChoicesText(std::string_view choices) {
+  std::string text(TakeChoice(&choices));
+  while (!choices.empty()) {
+    const std::string_view choice = TakeChoice(&choices);
+    text += (choices.empty() ? " or " : ", ") + std::string(choice);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> Arguments::Get(std::string_view option) const {
@@ -85,6 +110,14 @@ Result<Arguments> ParseArguments(std::string_view program, std::span<const Optio
       values.push_back(typed[++i]);
     } else {
       return UsageError(name + " needs a value: " + name + " " + std::string(option->value));
+    }
+  }
+  for (const Option& option : options) {
+    for (const std::string& value : arguments.All(option.name)) {
+      if (!option.choices.empty() && !IsChoice(option.choices, value)) {
+        return UsageError("--" + std::string(option.name) + " must be " + ChoicesText(option.choices) +
+                          ", got " + (value.empty() ? "nothing" : Printable(value)));
+      }
     }
   }
   arguments.words_before_dashes_ = arguments.words_.size();

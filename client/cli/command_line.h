@@ -14,10 +14,11 @@ namespace covey::cli {
 
 // One option of a command: --name, or --name VALUE when `value` names one.
 struct Option {
-  std::string_view name;   // without the dashes
-  char letter = 0;         // short form, or 0
-  std::string_view value;  // "N", "D", …; empty for a switch
-  std::string_view help;   // one or more lines
+  std::string_view name;     // without the dashes
+  char letter = 0;           // short form, or 0
+  std::string_view value;    // "N", "D", …; empty for a switch; FILE, DIR and POOL are completed
+  std::string_view choices;  // the values that it takes, one blank between; empty: not a list
+  std::string_view help;     // one or more lines
   bool repeated = false;
 };
 

@@ -56,7 +56,6 @@ std::string EventLine(const v1::Event& event, bool with_group) {
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  if (arguments.words().size() > 1) return session.Fail(UsageError("covey events takes one group"));
   v1::StreamEventsRequest request;
   if (!arguments.words().empty()) request.set_group_id(arguments.words()[0]);
   if (const auto after = arguments.Get("after")) {
@@ -99,6 +98,7 @@ Command EventsCommand() {
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
+      .words = {.names = Names::kAnyGroup, .most = 1, .what = "one group"},
       .options = {{.name = "after", .value = "N", .help = "number of the last event already seen"},
                   {.name = "follow", .help = "go on with what happens from now on"}},
       .run = Run,

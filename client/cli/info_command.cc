@@ -38,10 +38,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   return text;
 }
 
-int Run(Session& session, const Arguments& arguments) {
-  if (!arguments.words().empty()) {
-    return session.Fail(UsageError("covey info takes no argument, got " + Printable(arguments.words()[0])));
-  }
+int Run(Session& session, const Arguments&) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   const Result<v1::GetServerInfoResponse> info = client.value().GetServerInfo();
@@ -66,7 +63,6 @@ Command InfoCommand() {
           "ends process trees: cgroup, or subreaper where cgroups cannot be used.",
       .examples = "covey info\ncovey --address host:7425 info",
       .exits = "0   printed\n69  the daemon is out of reach",
-      .options = {},
       .run = Run,
   };
 }

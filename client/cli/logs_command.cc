@@ -102,9 +102,6 @@ int PrintGroup(Session& session, client::Client& client, const Arguments& argume
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  if (arguments.words().size() != 1) {
-    return session.Fail(UsageError("covey logs needs one group, or one task as GROUP/TASK"));
-  }
   const Result<Target> target = ParseTarget(arguments.words()[0]);
   if (!target.ok()) return session.Fail(target.error());
   Result<client::Client> client = session.Connect();
@@ -127,6 +124,10 @@ Command LogsCommand() {
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
+      .words = {.names = Names::kAnyTarget,
+                .least = 1,
+                .most = 1,
+                .what = "one group, or one task as GROUP/TASK"},
       .options = {{.name = "stderr", .help = "standard error instead of standard output"},
                   {.name = "follow", .help = "wait for what is still to be written"},
                   {.name = "from", .value = "OFFSET", .help = "first byte to print; default: 0"},

@@ -11,10 +11,8 @@
 
 #include "client/cli/command.h"
 #include "client/cli/console.h"
-#include "client/cli/exit_code.h"
+#include "client/cli/help.h"
 #include "client/cli/session.h"
-#include "client/cli/suggest.h"
-#include "client/cli/text.h"
 
 namespace covey::cli {
 namespace {
@@ -26,25 +24,6 @@ bool WantsJson(const std::vector<std::string>& typed) {
     if (typed[i] == "--output" && i + 1 < typed.size() && typed[i + 1] == "json") return true;
   }
   return false;
-}
-
-Error UnknownCommand(std::string_view typed) {
-  std::vector<std::string_view> names = {"help"};
-  for (const Command& command : Commands()) names.push_back(command.name);
-  const std::string_view near = Nearest(typed, names);
-  return UsageError("unknown command " + Printable(typed) +
-                    (near.empty() ? "; see covey help" : "; did you mean " + std::string(near) + "?"));
-}
-
-int Help(Session& session, const std::vector<std::string>& words) {
-  if (words.empty()) {
-    session.Print(OverviewHelp());
-    return session.ExitWith(0);
-  }
-  const Command* command = FindCommand(words[0]);
-  if (command == nullptr) return session.Fail(UnknownCommand(words[0]));
-  session.Print(CommandHelp(*command));
-  return session.ExitWith(0);
 }
 
 // --address and --output may stand before or behind the command, but only in one place.
@@ -69,31 +48,28 @@ int Main(Console& console, const std::vector<std::string>& typed) {
     early.Print("covey " COVEY_VERSION "\n");
     return early.ExitWith(0);
   }
+  const bool help = before.value().Has("help");
   if (words.empty()) {
-    if (before.value().Has("help")) return Help(early, {});
-    return early.Fail(UsageError("a command is missing; see covey help"));
+    if (!help) return early.Fail(UsageError("a command is missing; see covey help"));
+    early.Print(OverviewHelp());
+    return early.ExitWith(0);
   }
-  const std::string name = words.front();
-  words.erase(words.begin());
-  if (name == "help") return Help(early, words);
-  const Command* command = FindCommand(name);
-  if (command == nullptr) return early.Fail(UnknownCommand(name));
-  if (before.value().Has("help")) return Help(early, {name});
-
-  options.assign(command->options.begin(), command->options.end());
-  options.insert(options.end(), GlobalOptions().begin(), GlobalOptions().end());
-  const Result<Arguments> behind = ParseArguments("covey " + name, options, words, false);
+  const Result<const Command*> found = TakeCommand(&words);
+  if (!found.ok()) return early.Fail(found.error());
+  const Command& command = *found.value();
+  Result<Arguments> behind = Arguments();
+  if (!help) behind = ParseCommand(command, words);
   if (!behind.ok()) return early.Fail(behind.error());
-  if (behind.value().Has("help")) return Help(early, {name});
+  if (help || behind.value().Has("help")) {
+    early.Print(CommandHelp(command));
+    return early.ExitWith(0);
+  }
   const Result<std::string> address = Global(before.value(), behind.value(), "address");
   if (!address.ok()) return early.Fail(address.error());
   const Result<std::string> output = Global(before.value(), behind.value(), "output");
   if (!output.ok()) return early.Fail(output.error());
-  if (!output.value().empty() && output.value() != "text" && output.value() != "json") {
-    return early.Fail(UsageError("--output must be text or json, got " + Printable(output.value())));
-  }
   Session session(console, output.value() == "json", address.value());
-  return command->run(session, behind.value());
+  return command.run(session, behind.value());
 }
 
 }  // namespace

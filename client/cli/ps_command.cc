@@ -38,9 +38,6 @@ std::vector<std::string> Row(const v1::Group& group, std::chrono::system_clock::
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  if (!arguments.words().empty()) {
-    return session.Fail(UsageError("covey ps takes no argument, got " + Printable(arguments.words()[0])));
-  }
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   v1::ListGroupsRequest request;

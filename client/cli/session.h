@@ -19,6 +19,8 @@ class Session {
 
   Console& console() { return console_; }
   bool json() const { return json_; }
+  // As typed; empty without --address.
+  const std::string& address() const { return address_; }
 
   // The daemon of --address, COVEY_ADDRESS or the default socket. Starts threads.
   Result<client::Client> Connect() const { return client::Client::Connect(address_); }

@@ -148,9 +148,6 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  if (arguments.words().size() != 1) {
-    return session.Fail(UsageError("covey show needs one group, or one task as GROUP/TASK"));
-  }
   const Result<Target> target = ParseTarget(arguments.words()[0]);
   if (!target.ok()) return session.Fail(target.error());
   Result<client::Client> client = session.Connect();
@@ -169,6 +166,10 @@ Command ShowCommand() {
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
+      .words = {.names = Names::kAnyTarget,
+                .least = 1,
+                .most = 1,
+                .what = "one group, or one task as GROUP/TASK"},
       .options = {{.name = "all", .help = "list all tasks"}},
       .run = Run,
   };

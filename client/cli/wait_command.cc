@@ -55,7 +55,6 @@ void Wait(Session& session, client::Client client, const std::string& group, con
 
 int Run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& groups = arguments.words();
-  if (groups.empty()) return session.Fail(UsageError("covey wait needs the id of a group"));
   client::CallOptions call;
   if (const auto timeout = arguments.Get("timeout")) {
     const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
@@ -88,6 +87,7 @@ Command WaitCommand() {
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
+      .words = {.names = Names::kRunningGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
       .run = Run,
   };

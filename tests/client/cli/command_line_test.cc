@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/cli/command.h"
+#include "client/cli/help.h"
 #include "client/cli/suggest.h"
 
 namespace covey::cli {

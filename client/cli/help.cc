@@ -1,0 +1,129 @@
+#include "client/cli/help.h"
+
+#include <algorithm>
+
+#include "client/cli/man_page.h"
+#include "client/cli/text.h"
+
+namespace covey::cli {
+namespace {
+
+std::string Indent(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) out += "  " + std::string(text.substr(0, end));
+    out += "\n";
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+std::string OptionsHelp(std::span<const Option> options) {
+  constexpr size_t kColumn = 24;
+  std::string out;
+  for (const Option& option : options) {
+    std::string left = option.letter == 0 ? "      --" : std::string("  -") + option.letter + ", --";
+    left += option.name;
+    if (!option.value.empty()) left += " " + std::string(option.value);
+    std::string_view help = option.help;
+    if (left.size() + 2 > kColumn) {
+      out += left + "\n";
+      left.clear();
+    }
+    while (!help.empty()) {
+      const size_t end = std::min(help.find('\n'), help.size());
+      left.resize(kColumn, ' ');
+      out += left + std::string(help.substr(0, end)) + "\n";
+      left.clear();
+      help.remove_prefix(std::min(end + 1, help.size()));
+    }
+  }
+  return out;
+}
+
+int Run(Session& session, const Arguments& arguments) {
+  std::vector<std::string> words = arguments.words();
+  if (arguments.Has("man")) {
+    if (!words.empty())
+      return session.Fail(UsageError("--man is about all of covey, got " + Printable(words[0])));
+    session.Print(ManPage());
+  } else if (words.empty()) {
+    session.Print(OverviewHelp());
+  } else {
+    const Result<const Command*> command = TakeCommand(&words);
+    if (!command.ok()) return session.Fail(command.error());
+    if (!words.empty())
+      return session.Fail(
+          UsageError("covey help takes one command, got " + Printable(words[0]) + " as well"));
+    session.Print(CommandHelp(*command.value()));
+  }
+  return session.ExitWith(0);
+}
+
+}  // namespace
+
+std::string_view EnvironmentHelp() {
+  return "COVEY_ADDRESS  where the daemon listens, as for --address. Default: the socket\n"
+         "               /run/covey/coveyd.sock for root, $XDG_RUNTIME_DIR/covey/coveyd.sock\n"
+         "               for others.\n"
+         "NO_COLOR       no colours, whatever its value.\n";
+}
+
+std::string_view ExitCodesHelp() {
+  return "0        done; run and wait: the group succeeded\n"
+         "1        failed without a code of its own\n"
+         "64       bad usage, or a request that the daemon refused as invalid\n"
+         "69       the daemon is out of reach, was lost or takes no groups\n"
+         "124      a timeout passed\n"
+         "130, 143 ended by Ctrl-C, by SIGTERM\n"
+         "141      nobody reads standard output any more\n"
+         "\n"
+         "run and wait otherwise exit as the first task that failed: with its exit code (126:\n"
+         "cannot be executed, 127: not found), or 128 plus the signal that ended it.\n";
+}
+
+std::string OverviewHelp() {
+  size_t longest = 0;
+  for (const Command& command : Commands()) longest = std::max(longest, command.name.size());
+  std::string out =
+      "covey runs groups of tasks that start together, fail together and are waited for together.\n\n"
+      "Usage: covey [--address A] [--output text|json] COMMAND [ARGUMENTS]\n\n"
+      "Commands:\n";
+  for (const Command& command : Commands()) {
+    std::string left = "  " + std::string(command.name);
+    left.resize(longest + 4, ' ');
+    out += left + std::string(command.summary) + "\n";
+  }
+  out += "\nOptions:\n" + OptionsHelp(GlobalOptions()) + "      --version         the version of covey\n";
+  out += "\nEnvironment:\n" + Indent(EnvironmentHelp());
+  return out + "\nExit codes:\n" + Indent(ExitCodesHelp());
+}
+
+std::string CommandHelp(const Command& command) {
+  std::string out = "Usage: covey " + std::string(command.name);
+  if (!command.synopsis.empty()) out += " " + std::string(command.synopsis);
+  out += "\n\n" + std::string(command.details) + "\n";
+  if (!command.options.empty()) out += "\nOptions:\n" + OptionsHelp(command.options);
+  out += "\nOptions of every command:\n" + OptionsHelp(GlobalOptions());
+  out += "\nExamples:\n" + Indent(command.examples);
+  return out + "\nExit codes:\n" + Indent(command.exits);
+}
+
+Command HelpCommand() {
+  return {
+      .name = "help",
+      .synopsis = "[--man] [COMMAND]",
+      .summary = "says more about a command: covey help run",
+      .details =
+          "Says what covey does, or more about one command. With --man prints the manual page\n"
+          "covey(1), made from the same table as this help.",
+      .examples = "covey help run\ncovey help --man | man -l -",
+      .exits = "0   printed\n64  there is no such command",
+      .words = {.names = Names::kCommand, .most = 2, .what = "one command"},
+      .options = {{.name = "man", .help = "the manual page covey(1)"}},
+      .run = Run,
+  };
+}
+
+}  // namespace covey::cli

@@ -1,0 +1,93 @@
+#include "client/cli/task_options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <climits>
+#include <string>
+#include <utility>
+
+#include "client/cli/duration.h"
+#include "client/cli/text.h"
+#include "client/task.h"
+
+namespace covey::cli {
+namespace {
+
+Result<Void> ReadDefaults(const Arguments& arguments, ProcessDefaults* defaults) {
+  const auto env = ParsePairs("env", arguments.All("env"));
+  if (!env.ok()) return env.error();
+  defaults->env = env.value();
+  if (const auto grace = arguments.Get("grace")) {
+    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*grace);
+    if (!parsed.ok()) return UsageError("--grace: " + parsed.error().message);
+    if (parsed.value() > std::chrono::hours(24)) return UsageError("--grace must be 0s..24h, got " + *grace);
+    defaults->grace = parsed.value();
+  }
+  if (const auto directory = arguments.Get("cwd")) {
+    if (!directory->starts_with('/') || !IsUtf8(*directory)) {
+      return UsageError("--cwd must be an absolute path, got " + Printable(*directory));
+    }
+    defaults->working_dir = *directory;
+  }
+  return Void{};
+}
+
+std::string CurrentDirectory() {
+  std::array<char, PATH_MAX> path{};
+  if (getcwd(path.data(), path.size()) == nullptr || path[0] != '/' || !IsUtf8(path.data())) return {};
+  return path.data();
+}
+
+// The file name of a program, when a task may have it as its name.
+std::string TaskName(std::string_view program) {
+  const std::string_view name = program.substr(program.rfind('/') + 1);
+  constexpr size_t kLongest = 128;
+  const auto letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  const bool fits = !name.empty() && name.size() <= kLongest && letter(name[0]) &&
+                    std::all_of(name.begin(), name.end(), [&](char c) {
+                      return letter(c) || std::string_view("._-:@+").find(c) != std::string_view::npos;
+                    });
+  return fits ? std::string(name) : std::string();
+}
+
+}  // namespace
+
+std::vector<Option> TaskOptions() {
+  return {
+      {.name = "file", .letter = 'f', .value = "FILE", .help = "the tasks, one a line; - for standard input"},
+      {.name = "env",
+       .value = "K=V",
+       .help = "variable for the processes; may be repeated",
+       .repeated = true},
+      {.name = "grace", .value = "D", .help = "time from the stop signal to SIGKILL; default: 10s"},
+      {.name = "cwd", .value = "DIR", .help = "directory that the processes start in"},
+  };
+}
+
+Result<std::unique_ptr<TaskSource>> OpenTasks(const Session& session, std::string_view name,
+                                              const Arguments& arguments) {
+  const std::string command = "covey " + std::string(name);
+  ProcessDefaults defaults;
+  if (const auto read = ReadDefaults(arguments, &defaults); !read.ok()) return read.error();
+  const std::optional<std::string> file = arguments.Get("file");
+  if (file && arguments.has_dashes())
+    return UsageError(command + " takes a program after -- or -f FILE, not both");
+  if (file) return OpenTaskFile(*file, std::move(defaults));
+  const std::vector<std::string> program(
+      arguments.words().begin() + static_cast<ptrdiff_t>(arguments.words_before_dashes()),
+      arguments.words().end());
+  if (program.empty())
+    return UsageError(command + " needs a program (-- CMD ARG...) or a file of tasks (-f FILE)");
+  for (const std::string& word : program) {
+    if (!IsUtf8(word)) return UsageError("arguments of a task must be UTF-8, got " + Printable(word));
+  }
+  v1::TaskSpec task = client::Named(TaskName(program[0]), client::Process(program));
+  if (defaults.working_dir.empty() && session.IsLocal()) defaults.working_dir = CurrentDirectory();
+  defaults.Apply(&task);
+  return MakeSingleTask(std::move(task));
+}
+
+}  // namespace covey::cli
