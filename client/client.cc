@@ -198,6 +198,16 @@ Result<v1::GetServerInfoResponse> Client::GetServerInfo(const CallOptions& call)
 
 Result<Void> Client::Drain(const CallOptions& call) { return Drop(connection_->Drain({}, call)); }
 
+Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) { return connection_->Reload({}, call); }
+
+Result<v1::ExplainResponse> Client::Explain(std::string_view group, std::string_view task,
+                                            const CallOptions& call) {
+  v1::ExplainRequest request;
+  request.set_group_id(std::string(group));
+  request.set_task(std::string(task));
+  return connection_->Explain(request, call);
+}
+
 std::string NewRequestId() {
   constexpr char kDigits[] = "0123456789abcdef";
   std::random_device device;

@@ -79,7 +79,13 @@ class Client {
 
   // The daemon.
   Result<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});
+  // Returns when every group has ended; the daemon takes no new ones from then on.
   Result<Void> Drain(const CallOptions& call = {});
+  // Makes the daemon read its configuration file again.
+  Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
+  // Why a group, or one of its tasks, is where it is.
+  Result<v1::ExplainResponse> Explain(std::string_view group, std::string_view task = {},
+                                      const CallOptions& call = {});
 
  private:
   std::shared_ptr<Connection> connection_;

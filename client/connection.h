@@ -82,6 +82,9 @@ class Connection {
   virtual Result<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
                                                           const CallOptions& options) = 0;
   virtual Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& options) = 0;
+  virtual Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request, const CallOptions& options) = 0;
+  virtual Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request,
+                                              const CallOptions& options) = 0;
 };
 
 }  // namespace covey::client

@@ -182,6 +182,13 @@ class GrpcConnection final : public Connection {
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& options) override {
     return Call(*admin_, &v1::AdminService::Stub::Drain, request, options);
   }
+  Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request, const CallOptions& options) override {
+    return Call(*admin_, &v1::AdminService::Stub::Reload, request, options);
+  }
+  Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request,
+                                      const CallOptions& options) override {
+    return Call(*admin_, &v1::AdminService::Stub::Explain, request, options);
+  }
 
  private:
   template <typename Stub, typename Request, typename Response>

@@ -9,9 +9,12 @@
 namespace covey::cli {
 
 std::span<const Command> Commands() {
-  static const std::array commands = {RunCommand(),        WaitCommand(),   CancelCommand(), PsCommand(),
-                                      ShowCommand(),       EventsCommand(), LogsCommand(),   InfoCommand(),
-                                      CompletionCommand(), HelpCommand()};
+  static const std::array commands = {
+      RunCommand(),         CreateCommand(),     SubmitCommand(), SealCommand(),  WaitCommand(),
+      CancelCommand(),      DeleteCommand(),     PsCommand(),     ShowCommand(),  TasksCommand(),
+      ExplainCommand(),     EventsCommand(),     LogsCommand(),   PoolsCommand(), PoolsSetCommand(),
+      PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(),   DrainCommand(), ReloadCommand(),
+      CompletionCommand(),  HelpCommand()};
   return commands;
 }
 

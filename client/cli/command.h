@@ -63,15 +63,27 @@ std::vector<Option> AllOptions(const Command& command);
 // Parses what was typed behind the name of `command`, and counts its words unless --help is among them.
 Result<Arguments> ParseCommand(const Command& command, std::span<const std::string> typed);
 
-// One file each.
+// What each does is told in its file.
 Command RunCommand();
+Command CreateCommand();
+Command SubmitCommand();
+Command SealCommand();
 Command WaitCommand();
 Command CancelCommand();
+Command DeleteCommand();
 Command PsCommand();
 Command ShowCommand();
+Command TasksCommand();
+Command ExplainCommand();
 Command EventsCommand();
 Command LogsCommand();
+Command PoolsCommand();
+Command PoolsSetCommand();
+Command PoolsCreateCommand();
+Command PoolsCloseCommand();
 Command InfoCommand();
+Command DrainCommand();
+Command ReloadCommand();
 Command CompletionCommand();
 Command HelpCommand();
 

@@ -13,11 +13,12 @@ constexpr std::string_view kDetails =
     "Prints the events of a group, one a line: its number, its time, what happened, to which\n"
     "task. Numbers have no gap, so that --after takes up where an earlier stream ended. With\n"
     "--follow goes on with what happens until the group is over. Without a group prints the\n"
-    "events of all groups, each behind its group.";
+    "events of all groups, or of those with the labels of --label, each behind its group.";
 
 constexpr std::string_view kExamples =
     "covey events 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey events --follow --after 120 G\n"
+    "covey events --follow --kind group-completed --label team=birds\n"
     "covey --output json events --follow G | jq -r .kind";
 
 constexpr std::string_view kExits =
@@ -65,6 +66,17 @@ int Run(Session& session, const Arguments& arguments) {
     request.set_after(parsed.value());
   }
   request.set_follow(arguments.Has("follow"));
+  for (const std::string& name : arguments.All("kind")) {
+    for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
+      if (EventText(static_cast<v1::EventKind>(kind)) == name)
+        request.add_kinds(static_cast<v1::EventKind>(kind));
+    }
+  }
+  const auto labels = ParsePairs("label", arguments.All("label"));
+  if (!labels.ok()) return session.Fail(labels.error());
+  if (!labels.value().empty() && !request.group_id().empty())
+    return session.Fail(UsageError("--label goes with no group: it chooses groups"));
+  request.mutable_labels()->insert(labels.value().begin(), labels.value().end());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
 
@@ -93,14 +105,25 @@ int Run(Session& session, const Arguments& arguments) {
 Command EventsCommand() {
   return {
       .name = "events",
-      .synopsis = "[--after N] [--follow] [GROUP]",
+      .synopsis = "[--follow] [--kind KIND] ([--after N] GROUP | [--label K=V])",
       .summary = "prints what happened to a group, and what happens",
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
       .words = {.names = Names::kAnyGroup, .most = 1, .what = "one group"},
       .options = {{.name = "after", .value = "N", .help = "number of the last event already seen"},
-                  {.name = "follow", .help = "go on with what happens from now on"}},
+                  {.name = "follow", .help = "go on with what happens from now on"},
+                  {.name = "kind",
+                   .value = "KIND",
+                   .choices = "group-created task-submitted task-started task-exited cancel-requested "
+                              "cancel-delivered cancel-killed cancel-gone group-sealed group-decided "
+                              "group-completed",
+                   .help = "only events of this kind; may be repeated",
+                   .repeated = true},
+                  {.name = "label",
+                   .value = "K=V",
+                   .help = "only groups with this label; may be repeated",
+                   .repeated = true}},
       .run = Run,
   };
 }

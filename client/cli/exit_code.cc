@@ -17,6 +17,11 @@ int ExitCode(const v1::GroupResult& result) {
   return ExitCode(result.has_first_failure() ? result.first_failure() : group.failure());
 }
 
+int ExitCode(const v1::Task& task) {
+  if (task.state() == v1::TASK_STATE_SUCCEEDED) return 0;
+  return task.state() == v1::TASK_STATE_FAILED ? ExitCode(task.failure()) : kExitFailure;
+}
+
 int ExitCode(const v1::Failure& failure) {
   switch (failure.kind()) {
     case v1::FAILURE_KIND_EXIT:

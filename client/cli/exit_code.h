@@ -20,6 +20,10 @@ inline constexpr int kExitTerminated = 143;
 // its first failure, and by the failure of the group itself when no task failed.
 int ExitCode(const v1::GroupResult& result);
 
+// How a task ended: 0 for success, by its failure when it failed, 1 when it was stopped by the end of its
+// group.
+int ExitCode(const v1::Task& task);
+
 // EXIT: its code (126 and 127 among them). SIGNAL: 128 + its number. TIMEOUT: 124. ERROR and PANIC: the code
 // that the function chose when that is 1..255. Everything else, CANCELLED and LOST among it: 1.
 int ExitCode(const v1::Failure& failure);

@@ -4,6 +4,7 @@
 #include "client/cli/command.h"
 #include "client/cli/duration.h"
 #include "client/cli/format.h"
+#include "client/cli/group_filter.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
 
@@ -11,18 +12,21 @@ namespace covey::cli {
 namespace {
 
 constexpr std::string_view kDetails =
-    "Lists the groups that are not over, newest first; with --all the others as well. DONE\n"
-    "counts the tasks that have ended, TIME runs from the creation of a group to its end.";
+    "Lists the groups that are not over, newest first; with --all the others as well, and with\n"
+    "options those that fit all of them. DONE counts the tasks that have ended, TIME runs from\n"
+    "the creation of a group to its end.";
 
 constexpr std::string_view kExamples =
     "covey ps\n"
-    "covey --output json ps --all | jq -r .id";
+    "covey ps --state failed --since 24h --label team=birds\n"
+    "covey --output json ps --all --limit 10 | jq -r .id";
 
 constexpr std::string_view kExits =
     "0   listed\n"
+    "64  bad usage\n"
     "69  the daemon is out of reach";
 
-constexpr int kPageSize = 1000;
+constexpr size_t kPart = 1000;  // rows whose columns are fitted together
 
 std::vector<std::string> Row(const v1::Group& group, std::chrono::system_clock::time_point now) {
   const v1::TaskCounts& tasks = group.tasks();
@@ -38,14 +42,18 @@ std::vector<std::string> Row(const v1::Group& group, std::chrono::system_clock::
 }
 
 int Run(Session& session, const Arguments& arguments) {
+  Result<v1::ListGroupsRequest> request = ReadFilter(arguments, arguments.Has("all"));
+  if (!request.ok()) return session.Fail(request.error());
+  uint64_t left = UINT64_MAX;
+  if (const auto limit = arguments.Get("limit")) {
+    const Result<uint64_t> parsed = ParseNumber("limit", *limit, 1, UINT32_MAX);
+    if (!parsed.ok()) return session.Fail(parsed.error());
+    left = parsed.value();
+    const auto page = static_cast<uint64_t>(request.value().page_size());
+    request.value().set_page_size(static_cast<int>(std::min(left, page)));
+  }
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
-  v1::ListGroupsRequest request;
-  request.set_page_size(kPageSize);
-  if (!arguments.Has("all")) {
-    request.add_states(v1::GROUP_STATE_RUNNING);
-    request.add_states(v1::GROUP_STATE_STOPPING);
-  }
   Table table({{.heading = "GROUP"},
                {.heading = "NAME", .shrinks = true},
                {.heading = "STATE"},
@@ -55,17 +63,25 @@ int Run(Session& session, const Arguments& arguments) {
                {.heading = "TIME", .right = true},
                {.heading = "LABELS", .shrinks = true}});
   const auto now = std::chrono::system_clock::now();
-  const Result<Void> listed = client.value().ForEachGroup(std::move(request), [&](const v1::Group& group) {
+  const Result<Void> listed = client.value().ForEachGroup(request.value(), [&](const v1::Group& group) {
     if (session.json()) {
       session.PrintJson(group);
     } else {
       table.Add(Row(group, now));
+      if (table.size() == kPart) session.Print(table.RenderPart(session.console().out_columns()));
     }
-    return session.console().out_error() == 0;
+    return --left > 0 && session.console().out_error() == 0;
   });
   if (!listed.ok()) return session.Fail(listed.error());
-  if (!session.json()) session.Print(table.Render(session.console().out_columns()));
+  if (!session.json()) session.Print(table.RenderPart(session.console().out_columns()));
   return session.ExitWith(0);
+}
+
+std::vector<Option> Options() {
+  std::vector<Option> options = FilterOptions();
+  options.insert(options.begin(), {.name = "all", .help = "also groups that are over"});
+  options.push_back({.name = "limit", .value = "N", .help = "the newest N of them"});
+  return options;
 }
 
 }  // namespace
@@ -73,12 +89,12 @@ int Run(Session& session, const Arguments& arguments) {
 Command PsCommand() {
   return {
       .name = "ps",
-      .synopsis = "[--all]",
+      .synopsis = "[OPTIONS]",
       .summary = "lists groups",
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
-      .options = {{.name = "all", .help = "also groups that are over"}},
+      .options = Options(),
       .run = Run,
   };
 }

@@ -6,6 +6,7 @@
 #include "client/cli/format.h"
 #include "client/cli/table.h"
 #include "client/cli/target.h"
+#include "client/cli/task_text.h"
 #include "client/cli/text.h"
 #include "client/task.h"
 
@@ -29,12 +30,6 @@ constexpr std::string_view kExits =
 
 constexpr size_t kFewTasks = 100;
 constexpr int kPageSize = 1000;
-
-std::string Line(std::string_view name, const std::string& value) {
-  std::string line(name);
-  line.resize(10, ' ');
-  return line + value + "\n";
-}
 
 std::string GroupText(const v1::Group& group) {
   const v1::GroupSpec& spec = group.spec();
@@ -63,45 +58,6 @@ std::string GroupText(const v1::Group& group) {
   return text;
 }
 
-// How long the last attempt of a task ran; "-" when it was never started.
-std::string RunTime(const v1::Task& task) {
-  if (!task.has_start_time()) return "-";
-  const auto start = client::FromProto(task.start_time());
-  const auto end =
-      task.has_end_time()
-          ? client::FromProto(task.end_time())
-          : std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-  return DurationText(end - start);
-}
-
-std::vector<std::string> Row(const v1::Task& task) {
-  return {Printable(task.name()), std::string(StateText(task.state())), RunTime(task), WorkText(task.spec()),
-          task.has_failure() ? FailureText(task.failure()) : ""};
-}
-
-std::string TaskText(const v1::Task& task) {
-  std::string text = Line("task", Printable(task.name()));
-  text += Line("group", Printable(task.group_id()));
-  text += Line("state", std::string(StateText(task.state())) +
-                            (task.has_failure() ? ": " + FailureText(task.failure()) : ""));
-  text += Line("runs", WorkText(task.spec()));
-  text += Line("time", RunTime(task));
-  text += Line("attempt", std::to_string(task.attempt()));
-  text += Line("submitted", TimeText(task.submit_time()));
-  text += Line("started", TimeText(task.start_time()));
-  text += Line("ended", TimeText(task.end_time()));
-  text += Line("stdout", std::to_string(task.stdout_bytes()) + " bytes");
-  text += Line("stderr", std::to_string(task.stderr_bytes()) + " bytes");
-  if (!task.spec().labels().empty()) text += Line("labels", LabelsText(task.spec().labels()));
-  text += Indented("  | ", task.failure().detail());
-  if (task.has_result()) {
-    const v1::Payload& result = task.result();
-    text += "result    " + Printable(result.content_type()) + "\n" +
-            Indented("  | ", result.has_text() ? result.text() : result.data());
-  }
-  return text;
-}
-
 int ShowTask(Session& session, client::Client& client, const Target& target) {
   const Result<v1::Task> task = client.GetTask(target.group, target.task);
   if (!task.ok()) return session.Fail(task.error());
@@ -121,11 +77,7 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
   } else {
     session.Print(GroupText(group.value()));
   }
-  Table table({{.heading = "TASK", .shrinks = true},
-               {.heading = "STATE"},
-               {.heading = "TIME", .right = true},
-               {.heading = "RUNS", .shrinks = true},
-               {.heading = "FAILURE", .shrinks = true}});
+  Table table = TaskTable();
   v1::ListTasksRequest request;
   request.set_group_id(target.group);
   request.set_page_size(all || session.json() ? kPageSize : static_cast<int>(kFewTasks));
@@ -134,14 +86,14 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
       session.PrintJson(task);
       return session.console().out_error() == 0;
     }
-    table.Add(Row(task));
+    table.Add(TaskRow(task));
     return all || table.size() < kFewTasks;
   });
   if (!listed.ok()) return session.Fail(listed.error());
   if (table.size() > 0) session.Print("\n" + table.Render(session.console().out_columns()));
   const uint32_t submitted = group.value().tasks().submitted();
   if (!session.json() && !all && submitted > table.size()) {
-    session.Print("… and " + std::to_string(submitted - table.size()) + " more: covey show --all " +
+    session.Print("… and " + std::to_string(submitted - table.size()) + " more: covey tasks " +
                   Printable(target.group) + "\n");
   }
   return session.ExitWith(0);

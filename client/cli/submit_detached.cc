@@ -14,13 +14,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// One detached submission. Run is for one thread, Interrupt for another.
+// One submission: to a group of its own (Run), or to one that is there (RunTo). Both are for one thread,
+// Interrupt is for another.
 class Submission {
  public:
   Submission(Session& session, client::Client client, TaskSource& source)
       : session_(session), client_(std::move(client)), source_(source) {}
 
   int Run(const v1::GroupSpec& spec);
+  int RunTo(const std::string& group, bool seal);
   void Interrupt(int signal);
 
  private:
@@ -30,6 +32,8 @@ class Submission {
   bool MayTryAgain(const Error& error, Clock::time_point give_up) const;
   // False when a signal came.
   bool Sleep(Clock::duration time);
+  // Sends batch after batch from the one in hand on; the last one seals with `seal`.
+  Result<Void> SendAll(bool seal);
   Result<Void> SendRest();
   int Fail(Error error, const TaskBatch& batch);
   int signal();
@@ -39,6 +43,8 @@ class Submission {
   TaskSource& source_;
   v1::Group group_;  // without an id until it was made
   TaskBatch batch_;  // the one being sent
+  uint64_t accepted_ = 0;
+  bool tells_batches_ = false;  // prints the answer to each batch as JSON
 
   // Held for no call.
   Mutex mutex_;
@@ -81,25 +87,61 @@ int Submission::Run(const v1::GroupSpec& spec) {
   return session_.ExitWith(0);
 }
 
+int Submission::RunTo(const std::string& group, bool seal) {
+  group_.set_id(group);
+  tells_batches_ = session_.json();
+  Result<TaskBatch> first = source_.NextBatch();
+  Result<Void> sent = Void{};
+  if (first.ok()) {
+    batch_ = std::move(first.value());
+    sent = SendAll(seal);
+  } else {
+    sent = first.error();
+  }
+  const std::string count = std::to_string(accepted_) + (accepted_ == 1 ? " task" : " tasks");
+  const int caught = signal();
+  if (sent.ok() && caught == 0) {
+    if (!session_.json()) session_.Print(count + " submitted to " + Printable(group) + "\n");
+    return session_.ExitWith(0);
+  }
+  const int code = caught != 0 ? kExitSignalBase + caught : Fail(sent.error(), batch_);
+  if (!session_.json()) {
+    session_.console().Note(count + " accepted by " + Printable(group) + " before; it takes further ones" +
+                            (accepted_ == 0 ? "" : ", but not these again"));
+  }
+  return code;
+}
+
 Result<Void> Submission::SendRest() {
-  while (!batch_.last && signal() == 0) {
-    Result<TaskBatch> next = source_.NextBatch();
-    if (!next.ok()) return next.error();
-    batch_ = std::move(next.value());
-    if (batch_.tasks.empty()) {  // the last one, and SubmitTasks takes no empty one
-      if (signal() != 0) break;
+  if (batch_.last || signal() != 0) return Void{};
+  Result<TaskBatch> next = source_.NextBatch();
+  if (!next.ok()) return next.error();
+  batch_ = std::move(next.value());
+  return SendAll(true);
+}
+
+Result<Void> Submission::SendAll(bool seal) {
+  while (signal() == 0) {
+    const bool sealing = seal && batch_.last;
+    if (!batch_.tasks.empty()) {
+      v1::SubmitTasksRequest request;
+      request.set_group_id(group_.id());
+      request.set_request_id(client::NewRequestId());
+      request.mutable_tasks()->Swap(&batch_.tasks);
+      request.set_seal(sealing);
+      const Result<v1::SubmitTasksResponse> submitted = Insist([&] { return client_.SubmitTasks(request); });
+      if (!submitted.ok()) return submitted.error();
+      accepted_ += submitted.value().count();
+      if (tells_batches_) session_.PrintJson(submitted.value());
+    } else if (sealing) {  // SubmitTasks takes no empty batch
       const Result<v1::Group> sealed = Insist([&] { return client_.SealGroup(group_.id()); });
       if (!sealed.ok()) return sealed.error();
       group_ = sealed.value();
-      break;
     }
-    v1::SubmitTasksRequest request;
-    request.set_group_id(group_.id());
-    request.set_request_id(client::NewRequestId());
-    request.mutable_tasks()->Swap(&batch_.tasks);
-    request.set_seal(batch_.last);
-    const Result<v1::SubmitTasksResponse> submitted = Insist([&] { return client_.SubmitTasks(request); });
-    if (!submitted.ok()) return submitted.error();
+    if (batch_.last) break;
+    Result<TaskBatch> next = source_.NextBatch();
+    if (!next.ok()) return next.error();
+    batch_ = std::move(next.value());
   }
   return Void{};
 }
@@ -160,6 +202,15 @@ int SubmitDetached(Session& session, client::Client client, const v1::GroupSpec&
   Submission submission(session, std::move(client), source);
   interrupts.Start([&submission](int signal) { submission.Interrupt(signal); });
   const int code = submission.Run(spec);
+  interrupts.Stop();
+  return code;
+}
+
+int SubmitTo(Session& session, client::Client client, const std::string& group, bool seal, TaskSource& source,
+             Interrupts& interrupts) {
+  Submission submission(session, std::move(client), source);
+  interrupts.Start([&submission](int signal) { submission.Interrupt(signal); });
+  const int code = submission.RunTo(group, seal);
   interrupts.Stop();
   return code;
 }

@@ -7,7 +7,16 @@
 
 namespace covey::cli {
 
-std::string Table::Render(size_t columns) const {
+std::string Table::Render(size_t columns) const { return Lines(columns, true); }
+
+std::string Table::RenderPart(size_t columns) {
+  std::string out = Lines(columns, !begun_);
+  begun_ = true;
+  rows_.clear();
+  return out;
+}
+
+std::string Table::Lines(size_t columns, bool headings) const {
   std::vector<size_t> widths;
   for (size_t i = 0; i < columns_.size(); ++i) {
     size_t width = Width(columns_[i].heading);
@@ -39,7 +48,7 @@ std::string Table::Render(size_t columns) const {
     text.erase(text.find_last_not_of(' ') + 1);
     out += text + "\n";
   };
-  line([this](size_t i) { return std::string(columns_[i].heading); });
+  if (headings) line([this](size_t i) { return std::string(columns_[i].heading); });
   for (const std::vector<std::string>& row : rows_) line([&row](size_t i) { return row[i]; });
   return out;
 }

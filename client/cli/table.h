@@ -24,12 +24,18 @@ class Table {
 
   // Headings and rows, each a line; `columns` 0 is no bound.
   std::string Render(size_t columns) const;
+  // Renders what was added since the last time and forgets it, for lists that are too long to be kept;
+  // headings come once.
+  std::string RenderPart(size_t columns);
 
  private:
   static constexpr size_t kLeast = 6;
   static constexpr size_t kGap = 2;
 
-  const std::vector<Column> columns_;
+  std::string Lines(size_t columns, bool headings) const;
+
+  std::vector<Column> columns_;
+  bool begun_ = false;  // headings were rendered
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -7,43 +7,60 @@
 #include "client/cli/duration.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/target.h"
 #include "client/cli/text.h"
 
 namespace covey::cli {
 namespace {
 
 constexpr std::string_view kDetails =
-    "Waits until groups are over and nothing of them runs any more, and prints a line for\n"
-    "each. A group that still takes tasks is sealed when its last unfinished task ends. Ctrl-C\n"
-    "and --timeout end the waiting alone: the groups go on.";
+    "Waits until groups, or single tasks as GROUP/TASK, are over and nothing of them runs any\n"
+    "more, and prints a line for each. A group that still takes tasks is sealed when its last\n"
+    "unfinished task ends. Ctrl-C and --timeout end the waiting alone: the groups go on.";
 
 constexpr std::string_view kExamples =
     "covey wait $(covey run --detach -- make test)\n"
     "covey wait --timeout 30s 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
+    "covey wait G/resize\n"
     "covey --output json wait G1 G2 | jq .group.state";
 
 constexpr std::string_view kExits =
-    "0      all groups succeeded\n"
+    "0      all of them succeeded\n"
     "124    --timeout passed, or the first failure was a timeout\n"
-    "other  as `covey run` for the first of the groups, as they are named, that did not succeed";
+    "other  as `covey run` for the first of them, as they are named, that did not succeed";
 
 // What became of one wait.
 struct Outcome {
   int code = 0;
 };
 
-void Wait(Session& session, client::Client client, const std::string& group, const client::CallOptions& call,
-          Outcome* outcome) {
-  Result<v1::GroupResult> result = client.WaitGroup(group, true, call);
-  if (!result.ok()) {
-    Error error = result.error();
-    if (error.code == ErrorCode::kDeadlineExceeded) {
-      error.message = group + ": the time to wait has passed; the group goes on";
-    }
-    outcome->code = session.Fail(error);
-    return;
+// What a timeout of the call means.
+Error Explained(Error error, const std::string& name, std::string_view what) {
+  if (error.code == ErrorCode::kDeadlineExceeded)
+    error.message = name + ": the time to wait has passed; the " + std::string(what) + " goes on";
+  return error;
+}
+
+int WaitForTask(Session& session, client::Client& client, const Target& target,
+                const client::CallOptions& call) {
+  const std::string name = target.group + "/" + target.task;
+  const Result<v1::Task> task = client.WaitTask(target.group, target.task, call);
+  if (!task.ok()) return session.Fail(Explained(task.error(), name, "task"));
+  if (session.json()) {
+    session.PrintJson(task.value());
+  } else {
+    const v1::Failure& failure = task.value().failure();
+    session.Print(Printable(name) + " " + std::string(StateText(task.value().state())) +
+                  (task.value().has_failure() ? ": " + FailureText(failure) : "") + "\n" +
+                  Indented("  ", failure.detail()));
   }
-  outcome->code = ExitCode(result.value());
+  return ExitCode(task.value());
+}
+
+int WaitForGroup(Session& session, client::Client& client, const std::string& group,
+                 const client::CallOptions& call) {
+  const Result<v1::GroupResult> result = client.WaitGroup(group, true, call);
+  if (!result.ok()) return session.Fail(Explained(result.error(), group, "group"));
   if (session.json()) {
     session.PrintJson(result.value());
   } else {
@@ -51,10 +68,22 @@ void Wait(Session& session, client::Client client, const std::string& group, con
     session.Print(Printable(group) + " " + ResultText(result.value()) + "\n" +
                   Indented("  ", result.value().first_failure().detail()));
   }
+  return ExitCode(result.value());
+}
+
+void Wait(Session& session, client::Client client, const Target& target, const client::CallOptions& call,
+          Outcome* outcome) {
+  outcome->code = target.task.empty() ? WaitForGroup(session, client, target.group, call)
+                                      : WaitForTask(session, client, target, call);
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  const std::vector<std::string>& groups = arguments.words();
+  std::vector<Target> targets;
+  for (const std::string& word : arguments.words()) {
+    const Result<Target> target = ParseTarget(word);
+    if (!target.ok()) return session.Fail(target.error());
+    targets.push_back(target.value());
+  }
   client::CallOptions call;
   if (const auto timeout = arguments.Get("timeout")) {
     const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
@@ -64,12 +93,12 @@ int Run(Session& session, const Arguments& arguments) {
   const Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
 
-  std::vector<Outcome> outcomes(groups.size());
+  std::vector<Outcome> outcomes(targets.size());
   std::vector<std::thread> waits;
-  for (size_t i = 1; i < groups.size(); ++i) {
-    waits.emplace_back([&, i] { Wait(session, client.value(), groups[i], call, &outcomes[i]); });
+  for (size_t i = 1; i < targets.size(); ++i) {
+    waits.emplace_back([&, i] { Wait(session, client.value(), targets[i], call, &outcomes[i]); });
   }
-  Wait(session, client.value(), groups[0], call, &outcomes[0]);
+  Wait(session, client.value(), targets[0], call, &outcomes[0]);
   for (std::thread& wait : waits) wait.join();
   for (const Outcome& outcome : outcomes) {
     if (outcome.code != 0) return session.ExitWith(outcome.code);
@@ -82,12 +111,12 @@ int Run(Session& session, const Arguments& arguments) {
 Command WaitCommand() {
   return {
       .name = "wait",
-      .synopsis = "[--timeout D] GROUP...",
-      .summary = "waits for groups and exits as they ended",
+      .synopsis = "[--timeout D] GROUP[/TASK]...",
+      .summary = "waits for groups or tasks and exits as they ended",
       .details = kDetails,
       .examples = kExamples,
       .exits = kExits,
-      .words = {.names = Names::kRunningGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
+      .words = {.names = Names::kRunningTarget, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
       .run = Run,
   };

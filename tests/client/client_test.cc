@@ -68,6 +68,8 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.StreamEvents({})->Finish()), "EventService/StreamEvents");
   EXPECT_EQ(of(client.GetServerInfo()), "AdminService/GetServerInfo");
   EXPECT_EQ(of(client.Drain()), "AdminService/Drain");
+  EXPECT_EQ(of(client.Reload()), "AdminService/Reload");
+  EXPECT_EQ(of(client.Explain("g")), "AdminService/Explain");
   server->Shutdown(std::chrono::system_clock::now());
 }
 

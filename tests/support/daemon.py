@@ -206,7 +206,7 @@ def process_task(*argv, **fields):
     return json.dumps({"process": process, **fields})
 
 
-def function_task(name, text=None, **fields):
+def function_task(name, text=None, /, **fields):
     function = {"name": name}
     if text is not None:
         function["payload"] = {"text": text}

@@ -54,7 +54,7 @@ TEST_F(CliCommandTest, UsageErrorsNameWhatWasMeant) {
   EXPECT_EQ(complaint({"--address", "a", "ps", "--address", "b"}), "covey: --address is given twice\n");
   EXPECT_NE(complaint({"--address", "host:x", "info"}).find("unix:PATH or HOST:PORT"), std::string::npos);
   EXPECT_EQ(complaint({"wait"}), "covey: covey wait needs the id of a group\n");
-  EXPECT_EQ(complaint({"cancel"}), "covey: covey cancel needs the id of a group\n");
+  EXPECT_EQ(complaint({"cancel"}), "covey: covey cancel needs the id of a group, or --all\n");
   EXPECT_NE(complaint({"events", "--after", "3"}).find("--after needs a group"), std::string::npos);
   EXPECT_NE(complaint({"logs", "--from", "3", "g"}).find("GROUP/TASK"), std::string::npos);
   EXPECT_EQ(complaint({"ps", "--output", "json", "x"}),

@@ -1,0 +1,104 @@
+// The commands about the daemon as a whole: drain and reload.
+
+#include <string>
+
+#include "client/cli/command.h"
+#include "client/cli/duration.h"
+#include "client/cli/table.h"
+#include "client/cli/text.h"
+
+namespace covey::cli {
+namespace {
+
+int Drain(Session& session, const Arguments& arguments) {
+  client::CallOptions call;
+  if (const auto timeout = arguments.Get("timeout")) {
+    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
+    if (!parsed.ok()) return session.Fail(UsageError("--timeout: " + parsed.error().message));
+    call.timeout = parsed.value();
+  }
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return session.Fail(client.error());
+  const Result<Void> drained = client.value().Drain(call);
+  if (!drained.ok()) {
+    Error error = drained.error();
+    if (error.code == ErrorCode::kDeadlineExceeded)
+      error.message = "the time to wait has passed; the daemon takes no groups and goes on draining";
+    return session.Fail(error);
+  }
+  if (session.json()) {
+    session.PrintJson(v1::DrainResponse());
+  } else {
+    session.Print("drained: no group runs, and none is taken\n");
+  }
+  return session.ExitWith(0);
+}
+
+void AddRows(const google::protobuf::RepeatedPtrField<v1::ConfigChange>& changes, std::string_view effect,
+             Table* table) {
+  const auto value = [](const std::string& text) { return text.empty() ? "-" : Printable(text); };
+  for (const v1::ConfigChange& change : changes) {
+    table->Add({Printable(change.key()), value(change.before()), value(change.after()), std::string(effect)});
+  }
+}
+
+int Reload(Session& session, const Arguments&) {
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return session.Fail(client.error());
+  const Result<v1::ReloadResponse> reloaded = client.value().Reload();
+  if (!reloaded.ok()) return session.Fail(reloaded.error());
+  if (session.json()) {
+    session.PrintJson(reloaded.value());
+    return session.ExitWith(0);
+  }
+  Table table({{.heading = "KEY"},
+               {.heading = "BEFORE", .shrinks = true},
+               {.heading = "AFTER", .shrinks = true},
+               {.heading = "IN FORCE"}});
+  AddRows(reloaded.value().changed(), "now", &table);
+  AddRows(reloaded.value().needs_restart(), "after a restart", &table);
+  session.Print(table.size() == 0 ? "nothing has changed\n" : table.Render(session.console().out_columns()));
+  return session.ExitWith(0);
+}
+
+}  // namespace
+
+Command DrainCommand() {
+  return {
+      .name = "drain",
+      .synopsis = "[--timeout D]",
+      .summary = "lets the daemon take no groups and waits for the running ones",
+      .details =
+          "Lets the daemon refuse new groups from now on, until it is restarted, and waits until the\n"
+          "running ones have ended. Ctrl-C and --timeout end the waiting alone.",
+      .examples = "covey drain --timeout 10m && systemctl restart coveyd",
+      .exits =
+          "0    no group runs any more\n"
+          "64   bad usage\n"
+          "69   the daemon is out of reach or was lost\n"
+          "124  --timeout passed",
+      .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
+      .run = Drain,
+  };
+}
+
+Command ReloadCommand() {
+  return {
+      .name = "reload",
+      .synopsis = "",
+      .summary = "lets the daemon read its configuration again",
+      .details =
+          "Lets the daemon read its configuration file again, as SIGHUP does, and prints what is\n"
+          "different: what is in force now, and what will be after a restart. A file with errors\n"
+          "changes nothing.",
+      .examples = "covey reload\ncovey --output json reload | jq .needsRestart",
+      .exits =
+          "0   read\n"
+          "1   the daemon has no configuration file\n"
+          "64  the file has errors\n"
+          "69  the daemon is out of reach",
+      .run = Reload,
+  };
+}
+
+}  // namespace covey::cli
