@@ -1,8 +1,7 @@
 #include "client/client.h"
 
-#include <random>
-
 #include "client/address.h"
+#include "client/retrying_connection.h"
 
 namespace covey::client {
 namespace {
@@ -25,7 +24,7 @@ Result<Void> Drop(const Result<Response>& answer) {
 Result<Client> Client::Connect(std::string_view address, const ConnectOptions& options) {
   const Result<std::string> parsed = address.empty() ? DefaultAddress() : ParseAddress(address);
   if (!parsed.ok()) return parsed.error();
-  return Client(MakeGrpcConnection(parsed.value(), options));
+  return Client(MakeRetryingConnection(MakeGrpcConnection(parsed.value(), options), options.retry));
 }
 
 std::unique_ptr<AttachedGroup> Client::RunGroup(const v1::RunGroupOptions& options,
@@ -39,6 +38,10 @@ std::unique_ptr<AttachedGroup> Client::RunGroup(const v1::RunGroupOptions& optio
 
 std::unique_ptr<AttachedGroup> Client::RunGroup(const v1::RunGroupRequest& first, const CallOptions& call) {
   return std::make_unique<AttachedGroup>(connection_, first, call);
+}
+
+Result<Scope> Client::OpenScope(const v1::GroupSpec& spec, const CallOptions& call) {
+  return Scope::Open(connection_, spec, call);
 }
 
 Result<v1::Group> Client::CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call) {
@@ -206,18 +209,6 @@ Result<v1::ExplainResponse> Client::Explain(std::string_view group, std::string_
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
   return connection_->Explain(request, call);
-}
-
-std::string NewRequestId() {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::random_device device;
-  std::string id;
-  while (id.size() < 32) {
-    for (auto bits = static_cast<uint32_t>(device()), digit = 0U; digit < 8; ++digit, bits >>= 4) {
-      id.push_back(kDigits[bits & 15]);
-    }
-  }
-  return id;
 }
 
 }  // namespace covey::client

@@ -10,6 +10,8 @@
 #include "client/attached_group.h"
 #include "client/connection.h"
 #include "client/grpc_connection.h"
+#include "client/request_id.h"
+#include "client/scope.h"
 #include "client/task.h"
 #include "core/base/error.h"
 
@@ -19,8 +21,9 @@ namespace covey::client {
 // that people give; those that take a whole request take it for its options.
 //
 // Copies share one connection; all methods may be called by several threads at once. Nothing throws. Calls
-// without a timeout wait as long as the daemon lives; a daemon out of reach fails them at once (see
-// MakeGrpcConnection). Streams and groups may outlive the client.
+// without a timeout wait as long as the daemon lives. A daemon out of reach fails the first of them at once
+// (see MakeGrpcConnection); later a restart of the daemon is bridged (see MakeRetryingConnection). Streams
+// and groups may outlive the client.
 class Client {
  public:
   // The daemon at `address` (see ParseAddress), by default at DefaultAddress(). Fails for a bad address only:
@@ -36,6 +39,8 @@ class Client {
                                           const CallOptions& call = {});
   // The same with the whole first message.
   std::unique_ptr<AttachedGroup> RunGroup(const v1::RunGroupRequest& first, const CallOptions& call = {});
+  // A group that lives as long as the returned scope; see Scope.
+  Result<Scope> OpenScope(const v1::GroupSpec& spec = {}, const CallOptions& call = {});
   Result<v1::Group> CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call = {});
   Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
                                               const CallOptions& call = {});
@@ -90,9 +95,5 @@ class Client {
  private:
   std::shared_ptr<Connection> connection_;
 };
-
-// A fresh id for request_id, which makes a retried CreateGroup or SubmitTasks return the first answer: 32
-// random hexadecimal digits.
-std::string NewRequestId();
 
 }  // namespace covey::client

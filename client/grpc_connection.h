@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/connection.h"
+#include "client/retry.h"
 
 namespace covey::client {
 
@@ -16,6 +17,8 @@ struct ConnectOptions {
   std::chrono::milliseconds keepalive_time{20'000};
   // … and taken for dead when it does not answer within this.
   std::chrono::milliseconds keepalive_timeout{10'000};
+  // How a restart of the daemon is bridged.
+  RetryPolicy retry;
 };
 
 // The connection over a gRPC channel to `address`, in the spelling that ParseAddress returns. Connects with

@@ -239,7 +239,9 @@ TEST(ClientTest, ALostDaemonIsNamedAsSuch) {
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::OK;
   };
-  Client client = ConnectTo(daemon);
+  ConnectOptions impatient;
+  impatient.retry.patience = {};
+  Client client = Client::Connect(daemon.address(), impatient).value();
   const auto stream = client.StreamEvents({});
   ASSERT_EQ(entered.get_future().wait_for(kBound), std::future_status::ready);
   std::thread stop([&] { daemon.Stop(); });

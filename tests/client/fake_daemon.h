@@ -31,6 +31,7 @@ class FakeDaemon {
   Hook<v1::CancelGroupRequest, v1::CancelGroupResponse> cancel_group;
   Hook<v1::GetGroupRequest, v1::GetGroupResponse> get_group;
   Hook<v1::ListGroupsRequest, v1::ListGroupsResponse> list_groups;
+  Hook<v1::DeleteGroupRequest, v1::DeleteGroupResponse> delete_group;
   Hook<v1::GetTaskRequest, v1::GetTaskResponse> get_task;
   Hook<v1::ListTasksRequest, v1::ListTasksResponse> list_tasks;
   Hook<v1::GetServerInfoRequest, v1::GetServerInfoResponse> get_server_info;

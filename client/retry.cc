@@ -1,0 +1,43 @@
+#include "client/retry.h"
+
+#include <algorithm>
+#include <random>
+
+namespace covey::client {
+
+bool MayTryAgain(const Error& error, Repeat repeat) {
+  if (error.code != ErrorCode::kUnavailable) return false;
+  return error.reason == "UNREACHABLE" || (error.reason == "CONNECTION_LOST" && repeat == Repeat::kSafe);
+}
+
+bool Backoff::TryAgain(Clock::time_point deadline) {
+  const MutexLock lock(mutex_);
+  const Clock::time_point now = Clock::now();
+  if (give_up_ == Clock::time_point()) {
+    give_up_ = now + std::chrono::duration_cast<Clock::duration>(policy_.patience);
+    pause_ = policy_.first_pause;
+  }
+  static thread_local std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<int64_t> upper_half(pause_.count() / 2, pause_.count());
+  const Clock::time_point next = now + std::chrono::nanoseconds(upper_half(random));
+  if (stop_ || next > give_up_ || next > deadline) return false;
+  pause_ = std::min(pause_ * 2, policy_.longest_pause);
+  while (!stop_ && stopped_.WaitUntil(mutex_, next)) {
+  }
+  return !stop_;
+}
+
+void Backoff::Reset() {
+  const MutexLock lock(mutex_);
+  give_up_ = {};
+}
+
+void Backoff::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stop_ = true;
+  }
+  stopped_.NotifyAll();
+}
+
+}  // namespace covey::client

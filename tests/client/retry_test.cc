@@ -1,0 +1,224 @@
+// What bridges a restart of the daemon: pauses, calls made again, streams that go on where they were.
+
+#include "client/retry.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client/client.h"
+#include "tests/client/fake_daemon.h"
+
+namespace covey::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr RetryPolicy kQuick{.patience = std::chrono::seconds(30),
+                             .first_pause = std::chrono::microseconds(10),
+                             .longest_pause = milliseconds(1)};
+
+// What a client sees of a daemon that died: UNAVAILABLE without the details of a refusal.
+grpc::Status Lost() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"}; }
+
+Client ConnectTo(const FakeDaemon& daemon, const RetryPolicy& policy = kQuick) {
+  ConnectOptions options;
+  options.retry = policy;
+  return Client::Connect(daemon.address(), options).value();
+}
+
+Error Unavailable(const std::string& reason) {
+  return {.code = ErrorCode::kUnavailable, .reason = reason, .message = "m", .fields = {}};
+}
+
+TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
+  EXPECT_TRUE(MayTryAgain(Unavailable("UNREACHABLE"), Repeat::kUnsafe));
+  EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kSafe));
+  EXPECT_FALSE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kUnsafe));
+  EXPECT_FALSE(MayTryAgain(Unavailable("DRAINING"), Repeat::kSafe));
+  Error refused = Unavailable("CONNECTION_LOST");
+  for (const ErrorCode code :
+       {ErrorCode::kNotFound, ErrorCode::kInvalidArgument, ErrorCode::kDeadlineExceeded,
+        ErrorCode::kCancelled, ErrorCode::kInternal, ErrorCode::kResourceExhausted}) {
+    refused.code = code;
+    EXPECT_FALSE(MayTryAgain(refused, Repeat::kSafe));
+  }
+}
+
+TEST(BackoffTest, PausesGrowUntilThePatienceEnds) {
+  Backoff backoff(
+      {.patience = milliseconds(50), .first_pause = milliseconds(1), .longest_pause = milliseconds(8)});
+  const auto begin = Backoff::Clock::now();
+  int attempts = 0;
+  while (backoff.TryAgain()) ++attempts;
+  EXPECT_GE(attempts, 1);
+  EXPECT_LE(attempts, 3 + 100 / 8);  // pauses of at least 0.5, 1, 2 and then 4 ms
+  EXPECT_GE(Backoff::Clock::now() - begin, milliseconds(50 - 8));
+  backoff.Reset();
+  EXPECT_TRUE(backoff.TryAgain());
+}
+
+TEST(BackoffTest, NeitherPastTheDeadlineNorWithoutPatienceNorWhenStopped) {
+  Backoff late(
+      {.patience = std::chrono::hours(1), .first_pause = std::chrono::hours(1), .longest_pause = {}});
+  EXPECT_FALSE(late.TryAgain(Backoff::Clock::now() + milliseconds(1)));
+  Backoff none({.patience = milliseconds(0)});
+  EXPECT_FALSE(none.TryAgain());
+  Backoff waiting(
+      {.patience = std::chrono::hours(3), .first_pause = std::chrono::hours(1), .longest_pause = {}});
+  std::thread stop([&] { waiting.Stop(); });
+  EXPECT_FALSE(waiting.TryAgain());  // an hour early
+  stop.join();
+}
+
+TEST(RetryTest, ACallIsMadeAgainUnderTheSameRequestId) {
+  FakeDaemon daemon;
+  std::vector<std::string> ids;
+  daemon.create_group = [&ids](const v1::CreateGroupRequest& request, v1::CreateGroupResponse* answer) {
+    ids.push_back(request.request_id());
+    if (ids.size() < 3) return Lost();
+    answer->mutable_group()->set_id("g");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(ConnectTo(daemon).CreateGroup({}).value().id(), "g");
+  ASSERT_EQ(ids.size(), 3U);
+  EXPECT_EQ(ids[0].size(), 32U);
+  EXPECT_EQ(ids[1], ids[0]);
+  EXPECT_EQ(ids[2], ids[0]);
+  v1::CreateGroupRequest own;
+  own.set_request_id("mine");
+  EXPECT_TRUE(ConnectTo(daemon).CreateGroup(own).ok());
+  EXPECT_EQ(ids.back(), "mine");
+}
+
+TEST(RetryTest, WhatMayHaveHappenedIsNotDoneTwice) {
+  FakeDaemon daemon;
+  std::atomic<int> calls = 0;
+  daemon.delete_group = [&calls](const auto&, auto*) {
+    ++calls;
+    return Lost();
+  };
+  EXPECT_EQ(ConnectTo(daemon).DeleteGroup("g").error().reason, "CONNECTION_LOST");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(RetryTest, RefusalsAndTheEndOfThePatienceAreFinal) {
+  FakeDaemon daemon;
+  std::atomic<int> calls = 0;
+  daemon.get_group = [&calls](const v1::GetGroupRequest& request, auto*) {
+    ++calls;
+    if (request.group_id() == "lost") return Lost();
+    return DetailedStatus(grpc::StatusCode::UNAVAILABLE, "the daemon is draining", "DRAINING");
+  };
+  EXPECT_EQ(ConnectTo(daemon).GetGroup("g").error().reason, "DRAINING");
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(ConnectTo(daemon, {.patience = milliseconds(0)}).GetGroup("lost").error().reason,
+            "CONNECTION_LOST");
+  EXPECT_EQ(calls, 2);
+  // The timeout is one for all attempts.
+  const auto late = ConnectTo(daemon).GetGroup("lost", {.timeout = milliseconds(20)});
+  EXPECT_FALSE(late.ok());
+  EXPECT_GT(calls, 2);
+}
+
+TEST(RetryTest, EventsGoOnWhereTheyWere) {
+  FakeDaemon daemon;
+  std::atomic<int> calls = 0;
+  daemon.stream_events = [&calls](grpc::ServerContext*, const v1::StreamEventsRequest& request,
+                                  auto* writer) {
+    const int call = ++calls;
+    v1::StreamEventsResponse message;
+    const uint64_t first = request.after() + 1;
+    message.add_events()->set_number(first);
+    message.add_events()->set_number(first + 1);
+    message.set_through(first + 2);  // a third one was filtered out
+    if (call == 4) {
+      message.mutable_events(1)->set_kind(v1::EVENT_KIND_GROUP_COMPLETED);
+    }
+    writer->Write(message);
+    return Lost();
+  };
+  v1::StreamEventsRequest request;
+  request.set_group_id("g");
+  const auto stream = ConnectTo(daemon).StreamEvents(request);
+  std::vector<uint64_t> numbers;
+  for (v1::StreamEventsResponse message; stream->Next(&message);) {
+    for (const v1::Event& event : message.events()) numbers.push_back(event.number());
+  }
+  EXPECT_EQ(numbers, (std::vector<uint64_t>{1, 2, 4, 5, 7, 8, 10, 11}));
+  EXPECT_TRUE(stream->Finish().ok());  // the group was complete: nothing is missing
+  EXPECT_EQ(calls, 4);
+}
+
+TEST(RetryTest, EventsOfManyGroupsGoOnByTheirCursor) {
+  FakeDaemon daemon;
+  daemon.stream_events = [](grpc::ServerContext*, const v1::StreamEventsRequest& request, auto* writer) {
+    v1::StreamEventsResponse message;
+    message.set_cursor(request.cursor() + "x");
+    writer->Write(message);
+    return request.cursor().size() < 3 ? Lost() : grpc::Status::OK;
+  };
+  const auto stream = ConnectTo(daemon).StreamEvents({});
+  std::string cursors;
+  for (v1::StreamEventsResponse message; stream->Next(&message);) cursors += message.cursor() + " ";
+  EXPECT_EQ(cursors, "x xx xxx xxxx ");
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST(RetryTest, OutputGoesOnAtItsOffsetAndAttempt) {
+  FakeDaemon daemon;
+  std::vector<uint32_t> attempts;
+  daemon.read_output = [&attempts](const v1::ReadOutputRequest& request, auto* writer) {
+    static const std::string text = "0123456789";
+    attempts.push_back(request.attempt());
+    v1::ReadOutputResponse message;
+    message.mutable_chunk()->set_attempt(2);
+    message.mutable_chunk()->set_offset(request.offset());
+    message.mutable_chunk()->set_data(text.substr(request.offset(), 4));
+    message.mutable_chunk()->set_end(request.offset() + 4 >= text.size());
+    writer->Write(message);
+    return Lost();
+  };
+  const auto stream = ConnectTo(daemon).ReadOutput({});
+  std::string read;
+  for (v1::ReadOutputResponse message; stream->Next(&message);) read += message.chunk().data();
+  EXPECT_EQ(read, "0123456789");
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(attempts, (std::vector<uint32_t>{0, 2, 2}));
+}
+
+TEST(RetryTest, ARefusedStreamIsNotMadeAgainAndCancelEndsTheTrying) {
+  FakeDaemon daemon;
+  std::atomic<int> calls = 0;
+  daemon.stream_events = [&calls](grpc::ServerContext*, const v1::StreamEventsRequest& request,
+                                  auto* writer) {
+    if (request.group_id() == "none") {
+      return DetailedStatus(grpc::StatusCode::NOT_FOUND, "there is no group none", "GROUP_NOT_FOUND");
+    }
+    if (++calls == 1) writer->Write({});
+    return Lost();
+  };
+  Client client = ConnectTo(
+      daemon,
+      {.patience = std::chrono::hours(1), .first_pause = milliseconds(1), .longest_pause = milliseconds(1)});
+  v1::StreamEventsRequest request;
+  request.set_group_id("none");
+  EXPECT_EQ(client.StreamEvents(request)->Finish().error().reason, "GROUP_NOT_FOUND");
+  const auto stream = client.StreamEvents({});
+  v1::StreamEventsResponse message;
+  ASSERT_TRUE(stream->Next(&message));
+  std::thread canceller([&] {
+    while (calls < 3) std::this_thread::yield();
+    stream->Cancel();
+  });
+  EXPECT_FALSE(stream->Next(&message));
+  canceller.join();
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
+}  // namespace
+}  // namespace covey::client

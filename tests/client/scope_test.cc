@@ -1,0 +1,121 @@
+#include "client/scope.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "client/client.h"
+#include "tests/client/fake_daemon.h"
+
+namespace covey::client {
+namespace {
+
+// Runs groups: each takes tasks until its half-close or its cancel and counts them.
+class ScopeTest : public testing::Test {
+ protected:
+  ScopeTest() {
+    daemon_.run_group = [this](grpc::ServerContext*, RunGroupServerStream* stream) {
+      v1::RunGroupRequest request;
+      stream->Read(&request);
+      pool_ = request.options().spec().pool();
+      v1::RunGroupResponse message;
+      message.mutable_created()->set_id("g");
+      stream->Write(message);
+      while (stream->Read(&request)) tasks_ += request.tasks_size();
+      v1::Group& group = *message.mutable_result()->mutable_group();
+      group.set_id("g");
+      group.set_state(cancelled_ ? v1::GROUP_STATE_CANCELLED : v1::GROUP_STATE_SUCCEEDED);
+      stream->Write(message);
+      ended_ = true;
+      return grpc::Status::OK;
+    };
+    daemon_.cancel_group = [this](const v1::CancelGroupRequest& request, v1::CancelGroupResponse* answer) {
+      EXPECT_EQ(request.group_id(), "g");
+      reason_ = request.reason();
+      cancelled_ = true;
+      answer->mutable_group()->set_id("g");
+      return grpc::Status::OK;
+    };
+  }
+
+  Client Connect() { return Client::Connect(daemon_.address()).value(); }
+
+  // Written by the server's threads before the answers that the tests wait for.
+  std::string pool_;
+  std::string reason_;
+  std::atomic<int> tasks_ = 0;
+  std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> ended_ = false;
+  FakeDaemon daemon_;
+};
+
+TEST_F(ScopeTest, WaitTellsHowItEnded) {
+  v1::GroupSpec spec;
+  spec.set_pool("batch");
+  Result<Scope> scope = Connect().OpenScope(spec);
+  ASSERT_TRUE(scope.ok());
+  EXPECT_EQ(scope.value().id(), "g");
+  EXPECT_EQ(pool_, "batch");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(scope.value().Go(Function("covey.noop")).ok());
+  EXPECT_EQ(scope.value().Wait().value().group().state(), v1::GROUP_STATE_SUCCEEDED);
+  EXPECT_EQ(tasks_, 3);
+  EXPECT_EQ(scope.value().Go(Function("covey.noop")).error().reason, "SCOPE_ENDED");
+  EXPECT_TRUE(scope.value().Wait().ok());
+  { const Scope left = std::move(scope.value()); }
+  EXPECT_FALSE(cancelled_);
+}
+
+TEST_F(ScopeTest, LeftWithoutWaitItCancelsAndWaits) {
+  {
+    Result<Scope> scope = Connect().OpenScope();
+    ASSERT_TRUE(scope.ok());
+    EXPECT_TRUE(scope.value().Go(Function("covey.noop")).ok());
+  }
+  EXPECT_TRUE(cancelled_);
+  EXPECT_TRUE(ended_);
+  EXPECT_EQ(reason_, "its scope was left");
+}
+
+TEST_F(ScopeTest, ManyThreadsMayGo) {
+  Result<Scope> scope = Connect().OpenScope();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 100; ++k) EXPECT_TRUE(scope.value().Go(Function("covey.noop")).ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(scope.value().Wait().ok());
+  EXPECT_EQ(tasks_, 400);
+}
+
+TEST_F(ScopeTest, CancelIsToldByWait) {
+  Result<Scope> scope = Connect().OpenScope();
+  EXPECT_TRUE(scope.value().Cancel("enough").ok());
+  EXPECT_EQ(scope.value().Wait().value().group().state(), v1::GROUP_STATE_CANCELLED);
+  EXPECT_EQ(reason_, "enough");
+}
+
+TEST_F(ScopeTest, MovedAndAssignedItIsLeftOnce) {
+  Result<Scope> first = Connect().OpenScope();
+  Result<Scope> second = Connect().OpenScope();
+  first.value() = std::move(second.value());  // leaves the first
+  EXPECT_TRUE(cancelled_);
+  EXPECT_TRUE(first.value().Wait().ok());
+}
+
+TEST(ScopeErrorTest, ARefusedGroupIsNoScope) {
+  FakeDaemon daemon;
+  daemon.run_group = [](grpc::ServerContext*, RunGroupServerStream*) {
+    return DetailedStatus(grpc::StatusCode::UNAVAILABLE, "the daemon is draining", "DRAINING");
+  };
+  EXPECT_EQ(Client::Connect(daemon.address()).value().OpenScope().error().reason, "DRAINING");
+  EXPECT_EQ(Client::Connect("unix:/nonexistent").value().OpenScope().error().reason, "UNREACHABLE");
+}
+
+}  // namespace
+}  // namespace covey::client
