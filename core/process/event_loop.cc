@@ -100,9 +100,8 @@ void EventLoop::Quit() {
 
 void EventLoop::Run() {
   epoll_event events[kEventsAtOnce];
-  for (;;) {
-    const int timeout = Timeout();
-    const int n = ::epoll_wait(epoll_.get(), events, kEventsAtOnce, timeout);
+  while (const std::optional<int> timeout = Timeout()) {
+    const int n = ::epoll_wait(epoll_.get(), events, kEventsAtOnce, *timeout);
     COVEY_CHECK(n >= 0 || errno == EINTR);
     {
       MutexLock lock(mutex_);
@@ -114,15 +113,15 @@ void EventLoop::Run() {
     TakeOrders();
     RingAlarms();
     Bury();
-    MutexLock lock(mutex_);
-    if (quit_) break;
   }
   tracker_->Finish();
 }
 
-int EventLoop::Timeout() {
+std::optional<int> EventLoop::Timeout() {
   {
+    // Whoever finds woken_ set relies on this look: all that a wake may be for is looked at before it falls.
     MutexLock lock(mutex_);
+    if (quit_) return std::nullopt;
     woken_ = !orders_.empty();
     if (woken_) return 0;
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -70,7 +71,8 @@ class EventLoop {
   bool AddAll(const Supervised& process) COVEY_EXCLUDES(mutex_);
   bool Add(const Supervised* process, Source source, int fd, uint32_t events);
   void Drop(UniqueFd* fd);
-  int Timeout() COVEY_EXCLUDES(mutex_);
+  // How long to sleep, in milliseconds as for epoll_wait; nothing when it is time to quit.
+  std::optional<int> Timeout() COVEY_EXCLUDES(mutex_);
   void Dispatch(uint64_t data);
   void Obey(Command command, Supervised& process);
   void TakeOrders() COVEY_EXCLUDES(mutex_);
@@ -106,7 +108,8 @@ class EventLoop {
 
   Mutex mutex_;  // taken last
   std::vector<Order> orders_ COVEY_GUARDED_BY(mutex_);
-  bool woken_ COVEY_GUARDED_BY(mutex_) = false;  // the loop will look at orders_ before it sleeps again
+  bool woken_ COVEY_GUARDED_BY(mutex_) =
+      false;  // the loop will look at orders_ and quit_ before it sleeps again
   bool quit_ COVEY_GUARDED_BY(mutex_) = false;
 };
 

@@ -1,0 +1,91 @@
+#include "core/process/event_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/core/base/gate.h"
+
+namespace covey {
+namespace {
+
+// Knows no tree, and never needs the loop to wake by itself: whoever wakes it must have meant to.
+class NoTrees : public TreeTracker {
+ public:
+  bool Prepare(Tree&) override { return true; }
+  void Started(Tree&) override {}
+  void Abandon(Tree&) override {}
+  void Kill(Tree&) override {}
+  Sweep SweepLeftovers(Tree&) override { return {.gone = true}; }
+  void Release(Tree&) override {}
+  std::string Describe() const override { return "none"; }
+};
+
+class NeverStarted : public ProcessListener {
+ public:
+  explicit NeverStarted(Gate* gone) : gone_(gone) {}
+  void OnStarted(pid_t) override { ADD_FAILURE(); }
+  void OnOutput(OutputStream, std::string_view) override { ADD_FAILURE(); }
+  void OnStopDelivered(int) override { ADD_FAILURE(); }
+  void OnKilled() override { ADD_FAILURE(); }
+  void OnGone(const ProcessResult& result) override {
+    EXPECT_EQ(result.kind, ProcessResult::Kind::kCancelled);
+    gone_->Open();
+  }
+
+ private:
+  Gate* const gone_;
+};
+
+std::shared_ptr<Supervised> Unstarted(Gate* gone) {
+  auto process = std::make_shared<Supervised>();
+  process->spec = std::make_shared<ProcessSpec>();
+  process->listener = std::make_shared<NeverStarted>(gone);
+  return process;
+}
+
+// A loop that sleeps through its Quit sleeps for ever: nothing else would wake this one.
+TEST(EventLoop, QuitsWhereverItStands) {
+  for (int round = 0; round < 3000 / kFewer; ++round) {
+    NoTrees tracker;
+    Gate gone;
+    Gate ended;
+    EventLoop loop(&tracker, [](const EventLoop::Batch&) {});
+    ASSERT_TRUE(loop.Open());
+    std::thread runner([&] {
+      loop.Run();
+      ended.Open();
+    });
+    loop.Post(EventLoop::Command::kCancelled, Unstarted(&gone));
+    gone.Wait();
+    loop.Quit();
+    ended.Wait();
+    runner.join();
+  }
+}
+
+TEST(EventLoop, EveryOrderIsCarriedOut) {
+  constexpr int kPosters = 4;
+  constexpr int kOrders = 2000 / kFewer;
+  NoTrees tracker;
+  EventLoop loop(&tracker, [](const EventLoop::Batch&) {});
+  ASSERT_TRUE(loop.Open());
+  std::thread runner([&] { loop.Run(); });
+  std::vector<std::thread> posters;
+  for (int p = 0; p < kPosters; ++p) {
+    posters.emplace_back([&] {
+      // Each only after the one before: the loop is about to sleep whenever one comes.
+      for (int i = 0; i < kOrders; ++i) {
+        Gate gone;
+        loop.Post(EventLoop::Command::kCancelled, Unstarted(&gone));
+        gone.Wait();
+      }
+    });
+  }
+  for (std::thread& poster : posters) poster.join();
+  loop.Quit();
+  runner.join();
+}
+
+}  // namespace
+}  // namespace covey
