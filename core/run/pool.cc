@@ -61,12 +61,12 @@ Status Pool::Go(const Context& context, std::function<void()> task) {
 }
 
 void Pool::Run(std::function<void()> work) {
-  bool eager = false;
+  size_t at_once = 0;
   {
     MutexLock lock(mutex_);
-    eager = max_ != 0;
+    at_once = max_;
   }
-  threads_->Run(std::move(work), eager);
+  threads_->Run(std::move(work), at_once);
 }
 
 void Pool::SetMax(uint32_t max) {

@@ -1,5 +1,6 @@
 #include "core/run/thread_set.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -12,13 +13,13 @@ ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQu
 
 ThreadSet::~ThreadSet() { Stop(); }
 
-void ThreadSet::Run(std::function<void()> work, bool eager) {
+void ThreadSet::Run(std::function<void()> work, size_t at_once) {
   MutexLock lock(mutex_);
   COVEY_CHECK(!stopping_);
   work_.push_back({std::move(work), timers_->Now()});
   if (idle_ + starting_ >= work_.size()) {
     work_or_stop_.NotifyOne();
-  } else if (eager || threads_.empty()) {
+  } else if (threads_.size() < std::max<size_t>(at_once, 1)) {
     if (!StartThreadLocked() && threads_.empty()) {
       work = std::move(work_.back().work);
       work_.pop_back();

@@ -19,12 +19,12 @@ namespace covey {
 // Thread safety: all of it.
 // Invariants:
 // 1. Work that was taken by Run is carried out exactly once.
-// 2. `eager`: work that finds no idle thread gets a new one at once. Otherwise it gets one only when none
-// took it
-//    within kPatience, so that short pieces of work share few threads, yet work that waits for other work
-//    never waits for want of a thread; the first thread starts at once.
+// 2. Work that finds no idle thread gets a new one at once while there are fewer than `at_once`, which is at
+//    least 1. Otherwise it gets one only when none took it within kPatience: short pieces of work share few
+//    threads, a thread that is about to be free is not doubled, and yet work that waits for other work never
+//    waits for want of a thread.
 // 3. When a thread cannot be started, the work waits for one that is there; without any it runs on the
-// caller's.
+//    caller's.
 class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
  public:
   static constexpr std::chrono::milliseconds kPatience{1};
@@ -41,7 +41,7 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   ThreadSet(const ThreadSet&) = delete;
   ThreadSet& operator=(const ThreadSet&) = delete;
 
-  void Run(std::function<void()> work, bool eager) COVEY_EXCLUDES(mutex_);
+  void Run(std::function<void()> work, size_t at_once) COVEY_EXCLUDES(mutex_);
   void SetIdleTime(std::chrono::nanoseconds idle_time) COVEY_EXCLUDES(mutex_);
   Stats stats() const COVEY_EXCLUDES(mutex_);
 
