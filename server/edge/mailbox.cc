@@ -25,8 +25,15 @@ bool Mailbox::PostMail(Mail& mail) {
 }
 
 void Mailbox::OnEvent(bool) {
+  if (head_.load(std::memory_order_relaxed) == Closed()) {  // by this thread: its mail has been delivered
+    alarm_is_out_ = false;
+    return;
+  }
   // Emptying it is the disarming: from here on the next post sets the alarm again.
-  Mail* newest_first = head_.exchange(nullptr, std::memory_order_acq_rel);
+  DeliverAll(head_.exchange(nullptr, std::memory_order_acq_rel));
+}
+
+void Mailbox::DeliverAll(Mail* newest_first) {
   Mail* mail = nullptr;
   while (newest_first != nullptr) {
     Mail* const next = newest_first->next;
@@ -41,9 +48,13 @@ void Mailbox::OnEvent(bool) {
   }
 }
 
-bool Mailbox::TryClose() {
-  Mail* empty = nullptr;
-  return head_.compare_exchange_strong(empty, Closed(), std::memory_order_acq_rel);
+bool Mailbox::Close() {
+  if (head_.load(std::memory_order_relaxed) != Closed()) {
+    Mail* const rest = head_.exchange(Closed(), std::memory_order_acq_rel);
+    alarm_is_out_ = rest != nullptr;
+    DeliverAll(rest);
+  }
+  return !alarm_is_out_;
 }
 
 }  // namespace covey::edge

@@ -30,11 +30,12 @@ class Mail {
 // alive, also after the server has gone; it touches the queue only while it is open.
 //
 // Invariants:
-// 1. Not empty <=> the alarm is set, or about to be set by the one thread whose post found it empty. So the
-// alarm is
+// 1. Not empty => the alarm is set, or about to be set by the one thread whose post found it empty. The alarm
+// is
 //    never set twice: a post finds it empty again only after the alarm's tag was taken out and the mail with
 //    it.
-// 2. It closes only when empty, hence never with an alarm set or about to be set; a closed one takes no post.
+// 2. A closed one takes no post. The queue is shut down only when no alarm is set or about to be set any
+// more.
 //    (Setting an alarm after the queue's shutdown would abort the process.)
 // 3. Every accepted post is delivered once, in the order of acceptance, on the queue's thread.
 //
@@ -57,8 +58,9 @@ class Mailbox final : private Tag {
   // `mail` lives until it is delivered. False: closed, not taken.
   bool PostMail(Mail& mail);
 
-  // Closes when empty; false when not: try again after the next delivery.
-  bool TryClose();
+  // Takes no post from here on and delivers what is there: posters that never pause cannot keep it open. True
+  // when the queue may be shut down; false when the alarm's tag is on the way: ask again behind it.
+  bool Close();
 
  private:
   template <class Fn>
@@ -75,10 +77,12 @@ class Mailbox final : private Tag {
   };
 
   void OnEvent(bool ok) override;
+  static void DeliverAll(Mail* newest_first);
 
   grpc::CompletionQueue& queue_;
   grpc::Alarm alarm_;
   std::atomic<Mail*> head_ = nullptr;
+  bool alarm_is_out_ = false;  // when closed; of the queue's thread
 };
 
 }  // namespace covey::edge

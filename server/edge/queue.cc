@@ -42,7 +42,7 @@ void Queue::Drain() {
 void Queue::Join() { thread_.join(); }
 
 void Queue::CloseUnused() {
-  COVEY_CHECK(mailbox_->TryClose());
+  COVEY_CHECK(mailbox_->Close());
   completions_->Shutdown();
   void* tag = nullptr;
   bool ok = false;
@@ -77,7 +77,7 @@ void Queue::RunOneWithin(const Scope& scope) {
 
 void Queue::CloseWhenDone() {
   if (!draining_ || closed_ || !calls_.empty()) return;
-  if (!mailbox_->TryClose()) return;  // its tag is on the way and brings us back here
+  if (!mailbox_->Close()) return;  // its tag is on the way and brings us back here
   closed_ = true;
   completions_->Shutdown();
 }

@@ -1,6 +1,7 @@
 #include "server/edge/server.h"
 
 #include <cxxabi.h>
+#include <grpc/grpc.h>
 #include <grpcpp/ext/health_check_service_server_builder_option.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -65,6 +66,10 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   }
 }
 
+// One reference to gRPC that is never given back: after the last one gRPC 1.51 joins a thread that may sleep
+// in a poll of 10 s, and so would the exit of the daemon.
+void KeepGrpc() { [[maybe_unused]] static const bool kKept = (grpc_init(), true); }
+
 void KeepFilesFree(int count) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -94,6 +99,7 @@ std::string Server::TypeName(const std::type_info& type) {
 
 Status Server::Start() {
   COVEY_CHECK(queues_.empty());
+  KeepGrpc();
   KeepFilesFree(options_.reserved_files);
   grpc::ServerBuilder builder;
   Configure(options_, builder);

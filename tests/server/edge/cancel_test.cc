@@ -190,7 +190,7 @@ TEST(HalfClose, IsNeverACancellation) {
   };
   EchoServer server(handlers);
   const auto stub = server.Connect();
-  constexpr int kRounds = 300;
+  constexpr int kRounds = 200;
   for (int i = 1; i <= kRounds; ++i) {
     grpc::ClientContext context;
     EchoResponse response;
@@ -267,7 +267,7 @@ TEST(Kill, ADeadClientEndsItsCallsAtOnce) {
   EchoServer server(handlers);
   alive = &server.alive();
   for (const std::string& address : {server.unix_address(), server.tcp_address()}) {
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 3; ++i) {
       waiting = 0;
       const pid_t client = StartClient(address);
       ASSERT_GT(client, 0);

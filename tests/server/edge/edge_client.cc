@@ -22,6 +22,9 @@ int main(int argc, char** argv) {
   grpc::ClientContext chat_context;
   EchoResponse response;
   const auto echo = stub->AsyncEcho(&echo_context, EchoRequest(), &queue);
+  EchoResponse answer;
+  grpc::Status status;
+  echo->Finish(&answer, &status, nullptr);  // sends the request
   const auto repeat = stub->Repeat(&repeat_context, EchoRequest());
   const auto collect = stub->Collect(&collect_context, &response);
   const auto chat = stub->Chat(&chat_context);

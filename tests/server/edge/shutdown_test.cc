@@ -201,7 +201,6 @@ TEST(Shutdown, WhileCallsKeepComingOnTwoQueues) {
 
 TEST(Start, NamesTheAddressThatCannotBeBound) {
   EchoServer first;
-  EchoService::AsyncService service;
   const std::string missing = "unix:/nonexistent-directory/socket";
   const std::vector<std::vector<std::string>> attempts = {
       {"127.0.0.1:0", first.tcp_address()},
@@ -212,6 +211,7 @@ TEST(Start, NamesTheAddressThatCannotBeBound) {
   const std::vector<std::string> culprits = {first.tcp_address(), first.tcp_address(), missing,
                                              "no.such.host.invalid:1"};
   for (size_t i = 0; i < attempts.size(); ++i) {
+    EchoService::AsyncService service;  // gRPC registers one with one server only, started or not
     ServerOptions options;
     options.addresses = attempts[i];
     Server server(std::move(options));

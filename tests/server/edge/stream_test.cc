@@ -355,7 +355,7 @@ TEST(Stream, TooLargeMessagesFailTheirCallAlone) {
     const auto stream = stub->Repeat(&context, {});
     EXPECT_FALSE(stream->Read(&response));
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-    EXPECT_FALSE(wrote);
+    EXPECT_TRUE(Eventually([&] { return !wrote; }));
   }
   grpc::ClientContext context;
   EXPECT_TRUE(stub->Echo(&context, {}, &response).ok());
@@ -389,7 +389,7 @@ TEST(Stream, AHandlerSeesDeadlineAndMetadata) {
   EXPECT_TRUE(stub->Echo(&context, {}, &response).ok());
   EXPECT_EQ(response.text(), "value");
   EXPECT_GT(response.number(), 3500);
-  EXPECT_LE(response.number(), 3600);
+  EXPECT_LE(response.number(), 3636);  // gRPC sends it with three digits, rounded up
 }
 
 }  // namespace
