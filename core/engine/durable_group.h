@@ -103,6 +103,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);
   // Up to `limit` tasks from `first` on.
   std::vector<TaskView> ViewTasks(uint32_t first, size_t limit) const COVEY_EXCLUDES(mutex_);
+  // Why the group, or one task of it, is where it is.
+  Explanation Explain(std::optional<uint32_t> task) const COVEY_EXCLUDES(mutex_);
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);
 
   // Events after number `after` from memory: nullopt when they have left it (read the journal).
@@ -133,6 +135,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
     WallTime submitted{};
     WallTime started{};
     WallTime ended{};
+    uint64_t ended_number = 0;  // of the event
     state::TaskState pending;
     state::TaskState committed;
   };
@@ -211,6 +214,15 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   std::optional<uint32_t> FindLocked(std::string_view name) const COVEY_REQUIRES(mutex_);
   GroupView ViewLocked(const state::GroupState& group, uint64_t number) const COVEY_REQUIRES(mutex_);
   TaskView ViewTaskLocked(uint32_t index) const COVEY_REQUIRES(mutex_);
+  Explanation ExplainGroupLocked() const COVEY_REQUIRES(mutex_);
+  Explanation ExplainTaskLocked(uint32_t index) const COVEY_REQUIRES(mutex_);
+  // Names of tasks that run, and are being stopped or not.
+  std::vector<std::string> RunningLocked(bool stopping) const COVEY_REQUIRES(mutex_);
+  // What a queued task waits for. nullopt: any, not one of them.
+  void AddSlotWaitsLocked(std::optional<uint32_t> task, std::vector<WaitView>* waits) const
+      COVEY_REQUIRES(mutex_);
+  // From the decision of the group to its first cause.
+  void AddDecisionCausesLocked(std::vector<CauseView>* causes) const COVEY_REQUIRES(mutex_);
 
   // Constant after construction.
   const std::shared_ptr<const GroupEnvironment> environment_;
@@ -249,6 +261,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   WallTime created_ COVEY_GUARDED_BY(mutex_){};
   WallTime decided_ COVEY_GUARDED_BY(mutex_){};
   WallTime completed_ COVEY_GUARDED_BY(mutex_){};
+  uint64_t decided_number_ COVEY_GUARDED_BY(mutex_) = 0;  // of the committed event
   std::shared_ptr<const Failure> decision_failure_ COVEY_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const Failure>> failures_ COVEY_GUARDED_BY(mutex_);
   std::deque<Record> recent_ COVEY_GUARDED_BY(mutex_);                         // the newest committed events

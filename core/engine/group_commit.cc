@@ -41,6 +41,7 @@ void DurableGroup::CommitLocked(const Record& record, Effects& effects) {
     if (event.kind == EventKind::kTaskStarted) entry.started = record.time;
     if (event.kind == EventKind::kTaskExited && event.result != state::Result::kNone) {
       entry.ended = record.time;
+      entry.ended_number = record.number;
       entry.failure = record.failure;
       entry.result = record.result;
       if (event.result == state::Result::kFailed && record.failure != nullptr &&
@@ -51,6 +52,7 @@ void DurableGroup::CommitLocked(const Record& record, Effects& effects) {
   }
   recent_.push_back(record);
   if (recent_.size() > kRecentEvents) recent_.pop_front();
+  if (event.kind == EventKind::kGroupDecided) decided_number_ = record.number;
   if (event.kind == EventKind::kGroupCompleted) effects.completed = true;
 }
 

@@ -34,6 +34,35 @@ struct TaskView {
   WallTime ended{};    // epoch: not yet
 };
 
+// What something waits for. The values are those of covey.v1.WaitReason.
+enum class WaitReason : uint8_t { kPool = 1, kLimit = 2, kTasks = 3, kSeal = 4, kStop = 5, kJournal = 6 };
+
+struct WaitView {
+  WaitReason reason = WaitReason::kPool;
+  std::string message;
+  std::string pool;                // kPool
+  uint32_t max = 0;                // kPool, kLimit
+  uint32_t running = 0;            // kPool, kLimit
+  uint32_t ahead = 0;              // kPool, kLimit, of a task: tasks of its group before it
+  std::vector<std::string> tasks;  // kTasks, kStop: at most kMaxTasks
+  static constexpr size_t kMaxTasks = 10;
+};
+
+// One link of a chain of causes.
+struct CauseView {
+  std::string message;
+  WallTime time{};
+  uint64_t event = 0;  // number of the event that records it
+  std::shared_ptr<const Failure> failure;
+};
+
+// Why a group or a task is where it is.
+struct Explanation {
+  std::string summary;
+  std::vector<WaitView> waits;
+  std::vector<CauseView> causes;  // the last effect first
+};
+
 // Events after a number, as many as are at hand.
 struct EventPage {
   std::vector<Record> records;

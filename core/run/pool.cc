@@ -276,6 +276,13 @@ size_t Lane::waiting() const {
   return tickets_.size();
 }
 
+std::optional<size_t> Lane::Ahead(uint64_t ticket) const {
+  MutexLock lock(pool_->mutex_);
+  const auto found = std::find(tickets_.begin(), tickets_.end(), ticket);
+  if (found == tickets_.end()) return std::nullopt;
+  return static_cast<size_t>(found - tickets_.begin());
+}
+
 // Lives on the stack of the caller that blocks; reached through its ticket while that waits.
 struct BlockingLane::Waiter {
   enum class Answer { kNone, kGranted, kRefused };

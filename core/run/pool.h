@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -149,6 +150,8 @@ class Lane {
 
   size_t running() const;
   size_t waiting() const;
+  // Tickets before this one; nullopt when it is not waiting. O(tickets).
+  std::optional<size_t> Ahead(uint64_t ticket) const;
   Pool& pool() const { return *pool_; }
 
  private:

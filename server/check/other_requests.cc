@@ -39,14 +39,20 @@ Violations Check(const v1::ClosePoolRequest& request) {
   const FieldPath root;
   Collector out;
   CheckId(root.Field("name"), request.name(), Presence::kRequired, out);
-  if (request.name() == "default")
-    out.Add(root.Field("name"), "must not be \"default\", which cannot be closed");
   return out.Take();
 }
 
 Violations Check(const v1::ListPoolsRequest&) { return {}; }
 Violations Check(const v1::GetServerInfoRequest&) { return {}; }
 Violations Check(const v1::DrainRequest&) { return {}; }
+
+Violations Check(const v1::ExplainRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckName(root.Field("task"), request.task(), Presence::kOptional, out);
+  return out.Take();
+}
 
 Violations Check(const v1::StreamEventsRequest& request) {
   const FieldPath root;

@@ -7,12 +7,15 @@
 #include <string_view>
 
 #include "core/base/status.h"
+#include "core/engine/pool_table.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
 #include "core/state/group_state.h"
+#include "covey/v1/admin_service.pb.h"
 #include "covey/v1/event_service.pb.h"
 #include "covey/v1/group_service.pb.h"
+#include "covey/v1/pool_service.pb.h"
 #include "covey/v1/types.pb.h"
 
 // Conversions between the plain values of core and the messages of covey.v1. Pure functions.
@@ -64,6 +67,9 @@ v1::Task ToProto(const TaskView& task);
 void ToProto(std::string_view group, const Record& record, v1::Event* out);
 // The bytes move into the message.
 v1::OutputChunk ToProto(const OutputKey& key, std::string task_name, OutputPiece piece);
+
+v1::Pool ToProto(const PoolView& pool);
+v1::ExplainResponse ToProto(const Explanation& explanation);
 
 GroupFilter ToCore(const v1::ListGroupsRequest& request);
 

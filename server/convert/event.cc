@@ -74,6 +74,7 @@ void ToProto(std::string_view group, const Record& record, v1::Event* out) {
   switch (event.kind) {
     case state::EventKind::kTaskExited:
       out->set_task_state(AfterExit(event.result));
+      if (record.result != nullptr) *out->mutable_result() = ToProto(*record.result);
       break;
     case state::EventKind::kCancelDelivered:
       out->set_signal(event.code);

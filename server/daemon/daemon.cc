@@ -27,6 +27,7 @@
 #include "server/services/admin_service.h"
 #include "server/services/event_service.h"
 #include "server/services/group_service.h"
+#include "server/services/pool_service.h"
 #include "server/services/task_service.h"
 
 #ifndef COVEY_VERSION
@@ -182,17 +183,20 @@ class Daemon {
     tasks_ = std::make_unique<TaskHandlers>(context_);
     events_ = std::make_unique<EventHandlers>(context_);
     admin_ = std::make_unique<AdminHandlers>(context_);
+    pools_ = std::make_unique<PoolHandlers>(context_);
     server_ = std::make_unique<edge::Server>(edge::ServerOptions{
         .addresses = config_.listen,
         .queues = config_.queues,
         .health_names = {v1::GroupService::service_full_name(), v1::TaskService::service_full_name(),
-                         v1::EventService::service_full_name(), v1::AdminService::service_full_name()},
+                         v1::EventService::service_full_name(), v1::PoolService::service_full_name(),
+                         v1::AdminService::service_full_name()},
         .log = [log = log_](std::string_view line) { log->error("{}", line); }});
     context_.on_drain = [server = server_.get()] { server->SetServing(false); };
     groups_->Register(*server_);
     tasks_->Register(*server_);
     events_->Register(*server_);
     admin_->Register(*server_);
+    pools_->Register(*server_);
     const mode_t before = umask(0177);  // sockets are ours alone until Permit says otherwise
     const Status started = server_->Start();
     umask(before);
@@ -294,6 +298,7 @@ class Daemon {
   std::unique_ptr<TaskHandlers> tasks_;
   std::unique_ptr<EventHandlers> events_;
   std::unique_ptr<AdminHandlers> admin_;
+  std::unique_ptr<PoolHandlers> pools_;
   std::unique_ptr<edge::Server> server_;
 };
 

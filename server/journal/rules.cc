@@ -86,10 +86,16 @@ Error NotFound(const std::string& group) {
   return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + group};
 }
 
-Error BadCursor() { return Invalid("BAD_CURSOR", "the cursor was not made by this journal"); }
+Error BadCursor() {
+  Error error = Invalid("BAD_CURSOR", "the cursor was not made by this journal");
+  error.fields = {{"cursor", "must be that of an earlier message of this daemon"}};
+  return error;
+}
 
 Error BadPageToken() {
-  return Invalid("BAD_PAGE_TOKEN", "the page token was not made by this journal for this filter");
+  Error error = Invalid("BAD_PAGE_TOKEN", "the page token was not made by this journal for this filter");
+  error.fields = {{"page_token", "must be the next_page_token of an answer with the same filters"}};
+  return error;
 }
 
 Error NotCompleted(const std::string& group) {

@@ -2,12 +2,17 @@
 
 #include <unistd.h>
 
+#include "server/check/check.h"
+#include "server/services/status.h"
+
 namespace covey {
 
 void AdminHandlers::Register(edge::Server& server) {
   using Service = v1::AdminService::AsyncService;
   server.Add(service_, &Service::RequestGetServerInfo, [this](auto& call) { return GetServerInfo(call); });
   server.Add(service_, &Service::RequestDrain, [this](auto& call) { return Drain(call); });
+  server.Add(service_, &Service::RequestReload, [this](auto& call) { return Reload(call); });
+  server.Add(service_, &Service::RequestExplain, [this](auto& call) { return Explain(call); });
 }
 
 AdminHandlers::Handled AdminHandlers::GetServerInfo(
@@ -40,6 +45,29 @@ AdminHandlers::Handled AdminHandlers::Drain(edge::Unary<v1::DrainRequest, v1::Dr
     const bool awake = co_await call.Sleep(kLook);
     if (!awake) co_return call.EndStatus();
   }
+  co_return grpc::Status::OK;
+}
+
+AdminHandlers::Handled AdminHandlers::Reload(edge::Unary<v1::ReloadRequest, v1::ReloadResponse>&) {
+  co_return ToGrpc(
+      {.code = ErrorCode::kFailedPrecondition,
+       .reason = "NO_CONFIG_FILE",
+       .message = "this daemon is configured by its flags alone: there is no file to read again"});
+}
+
+AdminHandlers::Handled AdminHandlers::Explain(edge::Unary<v1::ExplainRequest, v1::ExplainResponse>& call) {
+  const v1::ExplainRequest& request = call.request();
+  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
+  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
+  std::optional<Result<GroupPtr>> group = co_await finding;
+  if (!group) co_return call.EndStatus();
+  if (!group->ok()) co_return ToGrpc(group->error());
+  std::optional<uint32_t> task;
+  if (!request.task().empty()) {
+    task = group->value()->FindTask(request.task());
+    if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
+  }
+  call.response() = ToProto(group->value()->Explain(task));
   co_return grpc::Status::OK;
 }
 

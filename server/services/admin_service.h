@@ -15,6 +15,8 @@ class AdminHandlers {
   using Handled = edge::Task<grpc::Status>;
 
   Handled GetServerInfo(edge::Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>& call);
+  Handled Reload(edge::Unary<v1::ReloadRequest, v1::ReloadResponse>& call);
+  Handled Explain(edge::Unary<v1::ExplainRequest, v1::ExplainResponse>& call);
   Handled Drain(edge::Unary<v1::DrainRequest, v1::DrainResponse>& call);
 
   const ServiceContext& context_;

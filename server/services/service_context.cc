@@ -21,6 +21,12 @@ std::optional<Error> CheckFunctions(const ServiceContext& context, const std::ve
   return std::nullopt;
 }
 
+Error TaskNotFound(const std::string& group, const std::string& task) {
+  return {.code = ErrorCode::kNotFound,
+          .reason = "TASK_NOT_FOUND",
+          .message = "group " + group + " has no task " + task};
+}
+
 edge::Task<std::optional<Result<GroupPtr>>> FindGroup(Engine& engine, const std::string& id) {
   edge::Completion<Result<GroupPtr>> found;
   engine.Find(id, Into(found));

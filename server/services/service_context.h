@@ -47,6 +47,8 @@ inline DurableGroup::Reply IntoReply(const edge::Completion<std::optional<Error>
 // Fails for a task whose function this daemon does not have. `prefix`: of the field.
 std::optional<Error> CheckFunctions(const ServiceContext& context, const std::vector<TaskSpec>& tasks);
 
+Error TaskNotFound(const std::string& group, const std::string& task);
+
 // co_await: the group; an error; nullopt when the call is over.
 edge::Task<std::optional<Result<GroupPtr>>> FindGroup(Engine& engine, const std::string& id);
 

@@ -9,12 +9,6 @@
 namespace covey {
 namespace {
 
-Error TaskNotFound(const std::string& group, const std::string& task) {
-  return {.code = ErrorCode::kNotFound,
-          .reason = "TASK_NOT_FOUND",
-          .message = "group " + group + " has no task " + task};
-}
-
 bool IsOver(const TaskView& task) {
   return task.stopped || task.state.phase == state::TaskState::Phase::kEnded;
 }

@@ -108,8 +108,6 @@ TEST(PoolRequests, NamesAndBounds) {
   EXPECT_WRONG("name", "name is required", close);
   close.set_name("p");
   EXPECT_FINE(close);
-  close.set_name("default");
-  EXPECT_WRONG_FIELD("name", close);
 }
 
 TEST(EventRequests, OneGroupOrACursor) {
@@ -155,6 +153,14 @@ TEST(EmptyRequests, AreFine) {
   EXPECT_FINE(v1::ListPoolsRequest());
   EXPECT_FINE(v1::GetServerInfoRequest());
   EXPECT_FINE(v1::DrainRequest());
+  v1::ExplainRequest explain;
+  EXPECT_WRONG("group_id", "group_id is required", explain);
+  explain.set_group_id("g");
+  EXPECT_FINE(explain);
+  explain.set_task("a task");
+  EXPECT_FINE(explain);
+  explain.set_task(std::string(129, 't'));
+  EXPECT_WRONG_FIELD("task", explain);
 }
 
 }  // namespace

@@ -1,0 +1,207 @@
+"""Every RPC of the contract, called by grpcurl, its answer checked. What reflection lists and no step calls is a failure."""
+
+import unittest
+
+from daemon import Daemon, odd_seconds, sleepers, wait_until
+from grpcurl import GRPCURL, WHY_NOT, Grpcurl
+
+GROUP, TASK, POOL = "covey.v1.GroupService/", "covey.v1.TaskService/", "covey.v1.PoolService/"
+ADMIN, EVENTS = "covey.v1.AdminService/", "covey.v1.EventService/"
+
+
+def process(*argv, **fields):
+    return {"process": {"argv": list(argv)}, **fields}
+
+
+def function(name, text="", **fields):
+    return {"function": {"name": name, "payload": {"text": text}}, **fields}
+
+
+class Recorder(Grpcurl):
+    """Remembers what was called."""
+
+    def __init__(self, daemon):
+        super().__init__(daemon)
+        self.called = set()
+
+    def call_raw(self, method, *messages, flags=()):
+        self.called.add(method)
+        return super().call_raw(method, *messages, flags=flags)
+
+
+@unittest.skipIf(GRPCURL is None, WHY_NOT)
+class ContractTest(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.remove)
+        self.start()
+
+    def start(self):
+        self.daemon.start()
+        self.grpcurl = Recorder(self.daemon)
+
+    def one(self, method, request):
+        answer, = self.grpcurl.call(method, request)
+        return answer
+
+    def reason(self, method, request):
+        """The stable reason that a call is refused with."""
+        error = self.grpcurl.error(method, request)
+        return next(each["reason"] for each in error["details"] if each["@type"].endswith("ErrorInfo"))
+
+    def create(self, *tasks, seal=True, **fields):
+        return self.one(GROUP + "CreateGroup", {"tasks": list(tasks), "seal": seal, **fields})["group"]["id"]
+
+    def wait(self, group):
+        return self.one(GROUP + "WaitGroup", {"groupId": group})["result"]
+
+    def test_every_rpc(self):
+        for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.tasks, self.output, self.results,
+                     self.explained, self.lists, self.info, self.reloaded, self.drained):
+            with self.subTest(step.__name__):
+                step()
+        listed = set()
+        for service in self.grpcurl.run("list").out.split():
+            if service.startswith("covey."):
+                methods = self.grpcurl.run("list", service).out.split()
+                listed |= {"/".join(method.rsplit(".", 1)) for method in methods}
+        self.assertEqual(set(), listed - self.grpcurl.called)
+        self.assertEqual(0, self.daemon.stop())
+
+    def pools(self):
+        made = self.one(POOL + "CreatePool", {"name": "batch", "max": 2})["pool"]
+        self.assertEqual(("batch", 2), (made["name"], made["max"]))
+        self.assertEqual("POOL_EXISTS", self.reason(POOL + "CreatePool", {"name": "batch", "max": 3}))
+        error = self.grpcurl.error(POOL + "CreatePool", {"name": "other", "max": 70000})
+        self.assertIn("max must be 1..65536, got 70000", str(error))
+        self.assertEqual("POOL_NOT_FOUND", self.reason(POOL + "GetPool", {"name": "none"}))
+        group = self.create(function("covey.sleep", "1h"), function("covey.sleep", "1h"), function("covey.noop"),
+                            spec={"pool": "batch"})
+        pool = wait_until(lambda: (pool := self.one(POOL + "GetPool", {"name": "batch"})["pool"]).get("waiting") and pool,
+                          "a task waits")
+        self.assertEqual((2, "1", 1), (pool["running"], pool["waiting"], pool["groups"]))
+        self.assertEqual(5, self.one(POOL + "UpdatePool", {"name": "batch", "max": 5})["pool"]["max"])
+        wait_until(lambda: self.one(TASK + "GetTask", {"groupId": group, "task": "2"})["task"]["state"]
+                   == "TASK_STATE_SUCCEEDED", "the larger pool runs the third task")
+        self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
+        self.daemon.kill()
+        called = self.grpcurl.called
+        self.start()
+        self.grpcurl.called |= called
+        pools = {pool["name"]: pool["max"] for pool in self.one(POOL + "ListPools", {})["pools"]}
+        self.assertEqual({"batch": 5, "default": 64}, pools)
+
+    def closing(self):
+        self.assertEqual("POOL_DEFAULT", self.reason(POOL + "ClosePool", {"name": "default"}))
+        group = self.create(function("covey.sleep", "1h"), spec={"pool": "batch"})
+        late = self.grpcurl.call_raw(POOL + "ClosePool", {"name": "batch"}, flags=("-max-time", "0.3"))
+        self.assertNotEqual(0, late.code)
+        self.assertTrue(self.one(POOL + "GetPool", {"name": "batch"})["pool"]["closing"])
+        self.assertEqual("POOL_CLOSING", self.reason(GROUP + "CreateGroup", {"spec": {"pool": "batch"}}))
+        self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
+        wait_until(lambda: len(self.one(POOL + "ListPools", {})["pools"]) == 1, "the pool is gone")
+
+    def groups(self):
+        *_, last = self.grpcurl.call(GROUP + "RunGroup", {"options": {"spec": {"name": "run"}},
+                                                          "tasks": [function("covey.noop")]})
+        self.assertEqual("GROUP_STATE_SUCCEEDED", last["result"]["group"]["state"])
+        group = self.create(seal=False, spec={"name": "life"})
+        self.assertEqual(1, self.one(GROUP + "SubmitTasks", {"groupId": group, "tasks": [process("true")]})["count"])
+        self.assertEqual("GROUP_NOT_OVER", self.reason(GROUP + "DeleteGroup", {"groupId": group}))
+        self.assertTrue(self.one(GROUP + "SealGroup", {"groupId": group})["group"]["sealed"])
+        self.assertEqual("GROUP_STATE_SUCCEEDED", self.wait(group)["group"]["state"])
+        self.assertEqual("life", self.one(GROUP + "GetGroup", {"groupId": group})["group"]["spec"]["name"])
+        self.assertEqual({}, self.one(GROUP + "DeleteGroup", {"groupId": group}))
+        self.assertEqual("GROUP_NOT_FOUND", self.reason(GROUP + "GetGroup", {"groupId": group}))
+
+    def stream_of_tasks(self):
+        group = self.create(seal=False)
+        answer = self.grpcurl.call(GROUP + "SubmitTaskStream",
+                                   {"groupId": group, "number": 1, "tasks": [function("covey.noop")] * 3},
+                                   {"number": 2, "tasks": [function("covey.noop")]},
+                                   {"number": 4, "tasks": [function("covey.noop")]})[0]
+        self.assertEqual(("2", "4"), (answer["lastNumber"], answer["count"]))
+        self.assertIn("number must be 3, got 4", answer["failure"]["message"])
+        result = self.one(GROUP + "WaitGroup", {"groupId": group, "sealWhenIdle": True})["result"]
+        self.assertEqual(4, result["group"]["tasks"]["succeeded"])
+
+    def tasks(self):
+        seconds = odd_seconds()
+        group = self.create(process("sleep", seconds, name="nap"), function("covey.noop"), spec={"maxFailures": 1})
+        wait_until(lambda: sleepers(seconds), "the nap")
+        running = self.one(TASK + "ListTasks", {"groupId": group, "states": ["TASK_STATE_RUNNING"]})["tasks"]
+        self.assertEqual(["nap"], [task["name"] for task in running])
+        page = self.one(TASK + "ListTasks", {"groupId": group, "pageSize": 1})
+        rest = self.one(TASK + "ListTasks", {"groupId": group, "pageSize": 1, "pageToken": page["nextPageToken"]})
+        self.assertEqual(["nap", "1"], [task["name"] for task in page["tasks"] + rest["tasks"]])
+        task = self.one(TASK + "CancelTask", {"groupId": group, "task": "nap", "reason": "morning", "wait": True})["task"]
+        self.assertEqual(("TASK_STATE_FAILED", "FAILURE_KIND_CANCELLED"), (task["state"], task["failure"]["kind"]))
+        self.assertEqual([], sleepers(seconds))
+        over = self.one(TASK + "WaitTask", {"groupId": group, "task": "nap"})["task"]
+        self.assertIn("morning", over["failure"]["message"])
+        self.assertEqual("GROUP_STATE_SUCCEEDED", self.wait(group)["group"]["state"])
+        self.assertEqual("TASK_NOT_FOUND", self.reason(TASK + "GetTask", {"groupId": group, "task": "none"}))
+
+    def output(self):
+        group = self.create(process("sh", "-c", "printf 0123456789; printf err >&2"))
+        self.wait(group)
+        chunk = self.one(TASK + "ReadOutput", {"groupId": group, "task": "0", "offset": 4})["chunk"]
+        self.assertEqual(("4", "NDU2Nzg5", True), (chunk["offset"], chunk["data"], chunk["end"]))
+        chunk = self.one(TASK + "ReadOutput", {"groupId": group, "task": "0", "stream": "OUTPUT_STREAM_STDERR"})["chunk"]
+        self.assertEqual("ZXJy", chunk["data"])
+
+    def results(self):
+        group = self.create(function("covey.echo", "what it answered"))
+        self.wait(group)
+        events = [event for message in self.grpcurl.call(EVENTS + "StreamEvents", {"groupId": group})
+                  for event in message.get("events", [])]
+        self.assertEqual([str(number + 1) for number in range(len(events))], [event["number"] for event in events])
+        results = [event["result"]["text"] for event in events if "result" in event]
+        self.assertEqual(["what it answered"], results)
+        task = self.one(TASK + "WaitTask", {"groupId": group, "task": "0"})["task"]
+        self.assertEqual("what it answered", task["result"]["text"])
+
+    def explained(self):
+        group = self.create(function("covey.sleep", "1h"), function("covey.noop"), seal=False, spec={"limit": 1})
+        wait_until(lambda: self.one(ADMIN + "Explain", {"groupId": group, "task": "0"})["summary"]
+                   == "task 0 runs, as attempt 1", "the first task runs")
+        wait, = self.one(ADMIN + "Explain", {"groupId": group, "task": "1"})["waits"]
+        self.assertEqual(("WAIT_REASON_LIMIT", 1, 1), (wait["reason"], wait["max"], wait["running"]))
+        waits = self.one(ADMIN + "Explain", {"groupId": group})["waits"]
+        self.assertEqual(["WAIT_REASON_TASKS", "WAIT_REASON_LIMIT"], [wait["reason"] for wait in waits])
+        self.one(GROUP + "CancelGroup", {"groupId": group, "reason": "shown", "wait": True})
+        cause, = self.one(ADMIN + "Explain", {"groupId": group, "task": "1"})["causes"]
+        self.assertIn("shown", cause["message"])
+        self.assertEqual("FAILURE_KIND_CANCELLED", cause["failure"]["kind"])
+        self.assertEqual("GROUP_NOT_FOUND", self.reason(ADMIN + "Explain", {"groupId": "nobody"}))
+
+    def lists(self):
+        groups = [self.create(function("covey.noop"), spec={"name": f"list-{index}", "labels": {"in": "lists"}})
+                  for index in range(3)]
+        for group in groups:
+            self.wait(group)
+        found = self.one(GROUP + "ListGroups", {"namePrefix": "list-", "labels": {"in": "lists"},
+                                                "states": ["GROUP_STATE_SUCCEEDED"]})["groups"]
+        self.assertEqual(groups[::-1], [group["id"] for group in found])
+        before = self.one(GROUP + "ListGroups", {"labels": {"in": "lists"}, "createdBefore": found[0]["createTime"]})
+        self.assertEqual(groups[1::-1], [group["id"] for group in before["groups"]])
+        page = self.one(GROUP + "ListGroups", {"labels": {"in": "lists"}, "pageSize": 2})
+        error = self.grpcurl.error(GROUP + "ListGroups", {"pageSize": 2, "pageToken": page["nextPageToken"]})
+        self.assertIn("page_token", str(error))
+
+    def info(self):
+        info = self.one(ADMIN + "GetServerInfo", {})
+        self.assertEqual(self.daemon.pid, info["pid"])
+        self.assertIn("covey.noop", info["functions"])
+
+    def reloaded(self):
+        self.assertEqual("NO_CONFIG_FILE", self.reason(ADMIN + "Reload", {}))
+
+    def drained(self):
+        self.assertEqual({}, self.one(ADMIN + "Drain", {}))
+        self.assertEqual("DRAINING", self.reason(GROUP + "CreateGroup", {}))
+        self.assertTrue(self.one(ADMIN + "GetServerInfo", {})["draining"])
+
+
+if __name__ == "__main__":
+    unittest.main()
