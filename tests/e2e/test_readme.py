@@ -13,8 +13,8 @@ from daemon import BIN, COVEY, Daemon, ROOT, run
 SANITIZED = bool(os.environ.get("COVEY_SANITIZE"))
 
 
-def blocks(language):
-    with open(os.path.join(ROOT, "README.md")) as file:
+def blocks(language, page="README.md"):
+    with open(os.path.join(ROOT, page)) as file:
         return re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
 
 
@@ -40,6 +40,29 @@ class ShellTest(unittest.TestCase):
         if grpcurl.GRPCURL:
             self.assertIn("covey.v1.GroupService", done.stdout)
             self.assertIn("GROUP_STATE_SUCCEEDED", done.stdout)
+
+
+@unittest.skipIf(grpcurl.GRPCURL is None, grpcurl.WHY_NOT)
+class AdministrationTest(unittest.TestCase):
+    def test_page(self):
+        """server/ADMINISTRATION.md: every line works, and every RPC but Reload, which needs a configuration file, is there."""
+        script = "".join(blocks("sh", "server/ADMINISTRATION.md"))
+        with tempfile.TemporaryDirectory(prefix="covey-") as folder:
+            os.symlink(grpcurl.GRPCURL, os.path.join(folder, "grpcurl"))
+            env = {**os.environ, "PATH": f"{BIN}:{folder}:{os.environ['PATH']}"}
+            listing = "\nfor s in Group Task Pool Event Admin; do grpcurl -plaintext -unix -authority localhost $SOCKET list " \
+                      "covey.v1.${s}Service; done"
+            done = subprocess.run(["bash", "-c", "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script + listing],
+                                  cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        for words in ("it takes too long", "max must be 1..65536, got 70000", "refused:"):
+            self.assertIn(words, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, '"last_?[nN]umber": "2"')
+        rpcs = re.findall(r"^covey\.v1\.(\w+)\.(\w+)$", done.stdout, re.MULTILINE)
+        self.assertGreater(len(rpcs), 20)
+        for service, method in rpcs:
+            if method != "Reload":
+                self.assertIn(f"covey.v1.{service}/{method}", script)
 
 
 @unittest.skipIf(SANITIZED, "the README's programs are built without sanitizers")
