@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Looks for co_await expressions of shapes that GCC 12.2 miscompiles (server/edge/README.md has the list).
 
 Allowed: a statement `co_await x;`, the initialiser of a declaration or the right side of an assignment, `co_return
