@@ -60,7 +60,11 @@ Error FromGrpc(const grpc::Status& status) {
     error.reason = row.reason;
   }
   AddDetails(status.error_details(), &error);
-  if (error.message.empty()) error.message = "the daemon gave no message";
+  if (error.message.empty()) {
+    error.message = error.code == ErrorCode::kUnimplemented
+                        ? "this daemon does not know that call; it is older than its client"
+                        : "the daemon gave no message";
+  }
   return error;
 }
 

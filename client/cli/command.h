@@ -75,6 +75,7 @@ Command PsCommand();
 Command ShowCommand();
 Command TasksCommand();
 Command ExplainCommand();
+Command TopCommand();
 Command EventsCommand();
 Command LogsCommand();
 Command PoolsCommand();

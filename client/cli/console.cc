@@ -30,6 +30,12 @@ size_t Columns(int fd) {
   return number > 0 ? static_cast<size_t>(number) : 80;
 }
 
+size_t Rows(int fd) {
+  constexpr size_t kUsual = 24;
+  winsize size{};
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : kUsual;
+}
+
 // 0, or the errno that stopped the write.
 int WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -98,6 +104,8 @@ int Console::out_error() const {
 }
 
 size_t Console::out_columns() const { return out_is_terminal_ ? Columns(out_fd_) : 0; }
+
+size_t Console::out_rows() const { return out_is_terminal_ ? Rows(out_fd_) : 0; }
 
 size_t Console::err_columns() const { return err_is_terminal_ ? Columns(err_fd_) : 0; }
 

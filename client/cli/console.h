@@ -42,6 +42,8 @@ class Console {
   bool err_has_colors() const { return err_is_terminal_ && colors_; }
   // Columns to fit tables into; 0 when standard output is no terminal.
   size_t out_columns() const;
+  // Rows of the terminal; 0 when standard output is none.
+  size_t out_rows() const;
   size_t err_columns() const;
 
  private:

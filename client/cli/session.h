@@ -23,7 +23,9 @@ class Session {
   const std::string& address() const { return address_; }
 
   // The daemon of --address, COVEY_ADDRESS or the default socket. Starts threads.
-  Result<client::Client> Connect() const { return client::Client::Connect(address_); }
+  Result<client::Client> Connect(const client::ConnectOptions& options = {}) const {
+    return client::Client::Connect(address_, options);
+  }
   // True when it is on this machine.
   bool IsLocal() const;
 

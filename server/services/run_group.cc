@@ -22,6 +22,12 @@ struct StreamKey {
   auto operator<=>(const StreamKey&) const = default;
 };
 
+// What was sent of a stream.
+struct Sent {
+  uint64_t offset = 0;
+  bool end = false;
+};
+
 // The streams that have something new. Marked by the writers of output, taken by the handler.
 class Dirty {
  public:
@@ -53,7 +59,7 @@ struct Scope {
   bool output = false;
   uint64_t after = 0;
   std::shared_ptr<Dirty> dirty = std::make_shared<Dirty>();
-  std::map<StreamKey, uint64_t> offsets;
+  std::map<StreamKey, Sent> sent;
 };
 
 // A group that is being made for a call that may end first. Whoever comes second, the answer or the end of
@@ -133,19 +139,37 @@ edge::Task<void> ReadTasks(Scope& scope) {
 edge::Task<bool> SendOutput(Scope& scope, StreamKey stream) {
   const OutputKey key{
       .group = scope.group->id(), .task = stream.task, .attempt = stream.attempt, .stream = stream.stream};
-  uint64_t& offset = scope.offsets[stream];
-  while (scope.context.engine->output().Size(key) > offset) {
-    edge::Task<std::optional<OutputPiece>> reading = ReadOutputPiece(scope.context, key, offset);
+  Sent& sent = scope.sent[stream];
+  while (scope.context.engine->output().Size(key) > sent.offset) {
+    edge::Task<std::optional<OutputPiece>> reading = ReadOutputPiece(scope.context, key, sent.offset);
     std::optional<OutputPiece> piece = co_await reading;
     if (!piece) co_return false;
     if (piece->bytes.empty() && piece->dropped == 0) break;
-    offset = piece->offset + piece->bytes.size();
+    sent.offset = piece->offset + piece->bytes.size();
+    sent.end = piece->end;
     v1::RunGroupResponse message;
     *message.mutable_output() = ToProto(key, scope.group->ViewTask(stream.task).name, std::move(*piece));
     const bool ok = co_await scope.call.Write(message);
     if (!ok) co_return false;
   }
   co_return true;
+}
+
+// Sends what a stream of an attempt that has exited is still owed, with the word that nothing follows. False
+// when the call is over.
+edge::Task<bool> EndOutput(Scope& scope, StreamKey stream) {
+  edge::Task<bool> sending = SendOutput(scope, stream);
+  bool ok = co_await sending;
+  const Sent sent = scope.sent[stream];
+  scope.sent.erase(stream);
+  if (!ok || sent.end || sent.offset == 0) co_return ok;
+  const OutputKey key{
+      .group = scope.group->id(), .task = stream.task, .attempt = stream.attempt, .stream = stream.stream};
+  OutputPiece nothing{.offset = sent.offset, .end = true};
+  v1::RunGroupResponse message;
+  *message.mutable_output() = ToProto(key, scope.group->ViewTask(stream.task).name, std::move(nothing));
+  ok = co_await scope.call.Write(message);
+  co_return ok;
 }
 
 // Sends the events and the output at hand, output before the exit of the attempt that wrote it. Nullopt when
@@ -172,10 +196,9 @@ edge::Task<std::optional<bool>> SendNews(Scope& scope) {
       if (scope.output && record.event.kind == state::EventKind::kTaskExited && record.event.attempt > 0) {
         for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
           const StreamKey key{record.event.task, record.event.attempt, stream};
-          edge::Task<bool> sending = SendOutput(scope, key);
+          edge::Task<bool> sending = EndOutput(scope, key);
           const bool ok = co_await sending;
           if (!ok) co_return std::nullopt;
-          scope.offsets.erase(key);
         }
       }
       if (scope.events) {

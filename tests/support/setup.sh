@@ -3,7 +3,7 @@
 
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libgtest-dev"
-TEST_PACKAGES="python3 ca-certificates"
+TEST_PACKAGES="python3 ca-certificates tmux python3-grpcio python3-protobuf"
 CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv"
 
 # Pinned: another version may print other words.

@@ -1,0 +1,130 @@
+"""Clients that read and write on while the daemon is killed and started again: no gap, no duplicate."""
+
+import json
+import subprocess
+import threading
+import unittest
+
+from daemon import DaemonTest, function_task, lines, process_task, wait_until
+
+
+class Follower:
+    """A running command whose lines are collected."""
+
+    def __init__(self, process):
+        self.process, self.lines = process, []
+        self.thread = threading.Thread(target=self._read)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def wait_for(self, count):
+        wait_until(lambda: len(self.lines) >= count or self.process.poll() is not None, f"{count} lines were printed")
+
+    def end(self, limit=30):
+        code = self.process.wait(timeout=limit)
+        self.thread.join()
+        return code, self.process.stderr.read()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class RestartTest(DaemonTest):
+    def tearDown(self):
+        self.covey("cancel", "--all")
+        super().tearDown()
+
+    def follow(self, *arguments, **options):
+        follower = Follower(self.daemon.covey_start(*arguments, **options))
+        self.addCleanup(follower.kill)
+        return follower
+
+    def restart(self):
+        self.daemon.kill()
+        self.daemon.start()
+
+    def detach(self, *tasks, options=()):
+        result = self.assertExit(0, self.covey("run", "--detach", "--policy", "settled", *options, "-f", "-",
+                                               stdin=lines(*tasks)))
+        return result.out.strip()
+
+    def test_events_of_a_group(self):
+        """The first task is lost with the daemon, the second one runs after the restart."""
+        group = self.detach(process_task("sleep", "60"), process_task("true"), options=("--limit", "1"))
+        follower = self.follow("--output", "json", "events", "--follow", group)
+        follower.wait_for(3)
+        self.restart()
+        self.assertEqual((0, ""), follower.end())
+        events = [json.loads(line) for line in follower.lines]
+        self.assertEqual(list(range(1, len(events) + 1)), [int(event["number"]) for event in events])
+        self.assertEqual("EVENT_KIND_GROUP_COMPLETED", events[-1]["kind"])
+
+    def test_events_of_many_groups(self):
+        follower = self.follow("--output", "json", "events", "--follow", "--label", "test=many")
+        options = ("--label", "test=many")
+        groups = [self.detach(process_task("true"), options=options) for _ in range(3)]
+        for group in groups:
+            self.covey("wait", group)
+        follower.wait_for(1)
+        self.restart()
+        groups += [self.detach(process_task("true"), options=options) for _ in range(3)]
+        done = lambda: sum("GROUP_COMPLETED" in line for line in list(follower.lines))
+        wait_until(lambda: done() == 6 or follower.process.poll() is not None, "every group has completed")
+        numbers = {}
+        for line in follower.lines:
+            event = json.loads(line)
+            numbers.setdefault(event["groupId"], []).append(int(event["number"]))
+        self.assertEqual(set(groups), set(numbers))
+        for seen in numbers.values():
+            self.assertEqual(list(range(1, len(seen) + 1)), seen)
+
+    def test_output_of_a_task(self):
+        """What the task had written is there once, then its attempt is over: it was lost with the daemon."""
+        script = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
+        group = self.detach(process_task("sh", "-c", script, name="t"))
+        follower = self.follow("logs", "--follow", f"{group}/t")
+        follower.wait_for(5)
+        self.restart()
+        self.assertEqual((0, ""), follower.end())
+        self.assertEqual([f"{index}\n" for index in range(len(follower.lines))], follower.lines)
+        whole = self.assertExit(0, self.covey("logs", "--attempt", "1", f"{group}/t")).out
+        self.assertEqual("".join(follower.lines), whole)
+
+    def test_wait_goes_on_waiting(self):
+        group = self.detach(process_task("sleep", "60"), process_task("true"), options=("--limit", "1"))
+        waiter = self.follow("wait", group)
+        wait_until(lambda: "running" in self.covey("tasks", group).out, "the first task runs")
+        # Nothing tells from outside that the call is open; the restart is bridged also when it comes first.
+        self.restart()
+        code, err = waiter.end()
+        self.assertEqual(1, code, err)
+        self.assertIn("lost", waiter.lines[0])
+
+    def test_submit_adds_each_task_once(self):
+        group = self.assertExit(0, self.covey("create", "--policy", "settled")).out.strip()
+        client = self.daemon.covey_start("submit", group, "-f", "-", "--seal", stdin=subprocess.PIPE)
+        submit = Follower(client)
+        self.addCleanup(submit.kill)
+        count = lambda: json.loads(self.covey("--output", "json", "show", group).out.splitlines()[0])["tasks"]
+        client.stdin.write(lines(*[function_task("covey.noop")] * 2500))
+        client.stdin.flush()
+        wait_until(lambda: count().get("submitted", 0) > 1000, "some were accepted")
+        self.daemon.kill()
+        client.stdin.write(lines(*[function_task("covey.noop")] * 2500))
+        client.stdin.close()
+        self.daemon.start()
+        code, err = submit.end()
+        self.assertEqual((0, ""), (code, err))
+        self.assertEqual(5000, count()["submitted"])
+        self.covey("wait", group)
+
+
+if __name__ == "__main__":
+    unittest.main()
