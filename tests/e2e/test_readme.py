@@ -72,8 +72,8 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(subprocess.run, ["rm", "-rf", self.folder])
 
     def build(self, header, *libraries):
-        """The README's program that includes header, built."""
-        program, = [block for block in blocks("cpp") if f'#include "{header}"' in block]
+        """The README's program that includes header, built with whatever else includes it."""
+        program = "\n".join(block for block in blocks("cpp") if f'#include "{header}"' in block)
         source, binary = os.path.join(self.folder, "program.cc"), os.path.join(self.folder, "program")
         with open(source, "w") as file:
             file.write(program)
@@ -107,8 +107,9 @@ class ReferenceTest(unittest.TestCase):
         with open(os.path.join(ROOT, "README.md")) as file:
             readme = file.read()
         helps = run([os.path.join(BIN, "coveyd"), "--help"]).out
-        for command in ("run", "wait", "cancel", "ps", "show", "events", "logs"):
-            helps += run([COVEY, "help", command]).out
+        for command in ("run", "create", "submit", "wait", "cancel", "ps", "show", "tasks", "events", "logs", "top",
+                        "pools create", "pools set", "pools close", "drain", "help"):
+            helps += run([COVEY, "help", *command.split()]).out
         told = {"--help", "--version"}
         for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", helps)) - told):
             with self.subTest(option=option):
