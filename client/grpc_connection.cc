@@ -152,6 +152,7 @@ class GrpcConnection final : public Connection {
   }
   std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
                                            const CallOptions& options) override {
+    Reconnect();
     return std::make_unique<GrpcReader<v1::ReadOutputResponse>>(
         address_, options,
         [this, &request](grpc::ClientContext* context) { return tasks_->ReadOutput(context, request); });
@@ -180,6 +181,7 @@ class GrpcConnection final : public Connection {
 
   std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request,
                                             const CallOptions& options) override {
+    Reconnect();
     return std::make_unique<GrpcReader<v1::StreamEventsResponse>>(
         address_, options,
         [this, &request](grpc::ClientContext* context) { return events_->StreamEvents(context, request); });
@@ -201,10 +203,20 @@ class GrpcConnection final : public Connection {
   }
 
  private:
+  // A channel gets on with connecting only while somebody waits for it (else gRPC looks every 5 s): does so
+  // for a moment when the daemon was lost.
+  void Reconnect() {
+    constexpr std::chrono::milliseconds kMoment{100};
+    const grpc_connectivity_state state = channel_->GetState(false);
+    if (state != GRPC_CHANNEL_TRANSIENT_FAILURE && state != GRPC_CHANNEL_CONNECTING) return;
+    channel_->WaitForConnected(std::chrono::system_clock::now() + kMoment);
+  }
+
   template <typename Stub, typename Request, typename Response>
   Result<Response> Call(Stub& stub,
                         grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                         const Request& request, const CallOptions& options) {
+    Reconnect();
     grpc::ClientContext context;
     Prepare(options, &context);
     Response response;

@@ -259,6 +259,56 @@ class EndTest(CommandTest):
         self.refused(64, "delete", says=["needs"])
 
 
+class PoolTest(CommandTest):
+    flags = ("--pool", "narrow=1")
+
+    def test_made_changed_and_closed(self):
+        self.assertEqual("batch runs at most 2 at once\n", self.text("pools", "create", "batch", "--max", "2"))
+        self.assertEqual("batch runs at most 3 at once\n", self.text("pools", "set", "batch", "--max", "3"))
+        self.assertEqual(4, self.json("pools", "set", "batch", "--max", "4")[0]["max"])
+        group = self.detach(SLEEPERS, "--pool", "batch")
+        table = wait_until(lambda: [line for line in self.text("pools").splitlines()
+                                    if line.split()[:3] == ["batch", "4", "2"]], "both tasks run in the pool")
+        self.assertEqual(["batch", "4", "2", "0", "1", "journal", "open"], table[0].split())
+        self.refused(124, "pools", "close", "batch", "--timeout", "10ms", says=["goes on closing"])
+        self.assertTrue({pool["name"]: pool for pool in self.json("pools")}["batch"]["closing"])
+        self.text("cancel", group)
+        wait_until(lambda: "batch" not in self.text("pools"), "the pool is gone")
+        self.assertEqual("other", self.json("pools", "create", "other", "--max", "1")[0]["name"])
+        self.assertEqual("other is closed\n", self.text("pools", "close", "other"))
+
+    def test_explain(self):
+        group = self.detach(SLEEPERS, "--pool", "narrow")
+        wait_until(lambda: self.json("tasks", group, "--state", "running"), "a task runs")
+        self.assertIn("narrow", self.text("explain", f"{group}/b"))
+        answer = self.json("explain", f"{group}/b")[0]
+        self.assertEqual("WAIT_REASON_POOL", answer["waits"][0]["reason"])
+        self.text("cancel", group, "--reason", "had enough")
+        self.assertIn("had enough", self.text("explain", group))
+
+    def test_wrong_uses(self):
+        self.refused(64, "pools", "sett", "narrow", says=["did you mean pools set"])
+        self.refused(64, "pools", "set", "narrow", says=["--max"])
+        self.refused(64, "pools", "create", "x", "--max", "0", says=["1..65536"])
+        self.refused(1, "pools", "create", "narrow", "--max", "1", says=["narrow"])
+        self.refused(1, "pools", "set", "no-such-pool", "--max", "1", says=["no-such-pool"])
+        self.refused(1, "pools", "close", "default", says=["default"])
+        self.refused(64, "explain", says=["GROUP/TASK"])
+        self.refused(1, "explain", "no-such-group", says=["no-such-group"])
+        self.refused(64, "reload", "x", says=["no argument"])
+        self.refused(64, "drain", "--timeout", "soon", says=["soon"])
+
+
+class DrainTest(CommandTest):
+    def test_drain(self):
+        group = self.detach(SLEEPERS)
+        self.refused(124, "drain", "--timeout", "10ms", says=["goes on draining"])
+        self.refused(69, "create", says=["drain"])
+        self.text("cancel", group)
+        self.assertIn("drained", self.text("drain"))
+        self.assertEqual([{}], self.json("drain"))
+
+
 class HelpTest(CommandTest):
     def test_every_command_has_help_and_is_in_the_man_page(self):
         overview = self.text("help")
