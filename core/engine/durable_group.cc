@@ -244,29 +244,28 @@ void DurableGroup::Cancel(Failure cause, Reply done) {
 
 void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done) {
   Effects effects;
-  std::optional<Error> error;
   {
     MutexLock lock(mutex_);
     const auto task = FindLocked(name);
     if (!task || *task >= committed_.submitted) {  // one that is not durable yet does not exist for others
-      error = Error{.code = ErrorCode::kNotFound,
-                    .reason = "TASK_NOT_FOUND",
-                    .message = "group " + spec_->id + " has no task " + name};
-    } else {
-      auto shared = Share(std::move(cause));
-      FactLocked(
-          {.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = *task},
-           .failure = shared},
-          effects);
-      if (const auto attempt = attempts_.find(*task); attempt != attempts_.end()) {
-        attempt->second.cancel = FailureKind::kCancelled;
-        StopAttemptLocked(attempt->second, std::move(shared), effects);
-      }
-      FinishLocked(effects, std::move(done));
+      lock.Unlock();
+      done(Error{.code = ErrorCode::kNotFound,
+                 .reason = "TASK_NOT_FOUND",
+                 .message = "group " + spec_->id + " has no task " + name});
+      return;
     }
+    auto shared = Share(std::move(cause));
+    FactLocked(
+        {.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = *task},
+         .failure = shared},
+        effects);
+    if (const auto attempt = attempts_.find(*task); attempt != attempts_.end()) {
+      attempt->second.cancel = FailureKind::kCancelled;
+      StopAttemptLocked(attempt->second, std::move(shared), effects);
+    }
+    FinishLocked(effects, std::move(done));
   }
   Run(std::move(effects));
-  if (error) done(std::move(error));
 }
 
 void DurableGroup::Arm() {

@@ -251,25 +251,22 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
 // Finding groups
 
 void Engine::Find(const std::string& id, Done<GroupPtr> done) {
-  GroupPtr resident;
   {
     MutexLock lock(mutex_);
     if (const auto found = groups_.find(id); found != groups_.end()) {
-      resident = found->second;
-    } else {
-      auto& waiting = loading_[id].waiting;
-      waiting.push_back(std::move(done));
-      if (waiting.size() > 1) return;  // somebody reads it already
+      GroupPtr resident = found->second;
+      lock.Unlock();
+      // One whose creation is not durable yet does not exist for others.
+      if (resident->View().last_number == 0) {
+        done(GroupNotFound(id));
+      } else {
+        done(std::move(resident));
+      }
+      return;
     }
-  }
-  if (resident != nullptr) {
-    // One whose creation is not durable yet does not exist for others.
-    if (resident->View().last_number == 0) {
-      done(GroupNotFound(id));
-    } else {
-      done(std::move(resident));
-    }
-    return;
+    auto& waiting = loading_[id].waiting;
+    waiting.push_back(std::move(done));
+    if (waiting.size() > 1) return;  // somebody reads it already
   }
   const auto answer = [this, id](Result<GroupPtr> result) {
     std::vector<Done<GroupPtr>> waiting;

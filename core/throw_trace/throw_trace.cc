@@ -63,6 +63,7 @@ std::string Stack() {
   const std::exception_ptr current = std::current_exception();
   const void* object = nullptr;  // what libstdc++'s exception_ptr consists of
   static_assert(sizeof current == sizeof object);
+  // NOLINTNEXTLINE(bugprone-undefined-memory-manipulation): only the pointer in it is read
   std::memcpy(&object, &current, sizeof object);
   for (size_t back = 1; back <= kThrows && back <= trace.next; ++back) {
     const Throw& entry = trace.throws[(trace.next - back) % kThrows];

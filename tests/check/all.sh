@@ -5,10 +5,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Name and most seconds of each.
 CHECKS="format:60 shell:60 buf:300 layering:60 words:60 links:60 selftest:60 tsa:600 crash:900 fuzz:900
-  asan:1800"
+  tsan:1200 asan:1800"
 
-# Run by name alone: tsan until the abort of run_test under it is explained (a defect, known and open), tidy until the whole tree is clean, slow until a test is so slow that it has that label.
-BY_NAME="tidy:1200 slow:900 tsan:1200"
+# Run by name alone: tidy until the whole tree is clean.
+BY_NAME="tidy:1200"
 
 limit_of() {
   local check
