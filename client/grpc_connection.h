@@ -12,7 +12,7 @@ namespace covey::client {
 // How to talk to the daemon.
 struct ConnectOptions {
   // Longest time that one attempt to connect may take.
-  std::chrono::milliseconds connect_timeout{1'000};
+  std::chrono::milliseconds connect_timeout{5'000};
   // While a call is open and nothing arrives for this long, the daemon is pinged …
   std::chrono::milliseconds keepalive_time{20'000};
   // … and taken for dead when it does not answer within this.

@@ -163,7 +163,8 @@ class Journal {
   // Forgets a completed group.
   virtual void Purge(std::string group, Done<Void> done) = 0;
 
-  // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the appends.
+  // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the
+  // appends.
   virtual void PutPool(StoredPool pool, Done<Void> done) = 0;
   // Forgets a pool; one that is not there is no error.
   virtual void RemovePool(std::string name, Done<Void> done) = 0;

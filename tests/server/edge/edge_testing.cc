@@ -9,8 +9,8 @@
 namespace covey::edge {
 namespace {
 
-// A client that neither reads nor waits has no thread that looks at its sockets but gRPC's backup poller, which does
-// so every 5 s by default. Before gRPC starts; for the client program as well.
+// A client that neither reads nor waits has no thread that looks at its sockets but gRPC's backup poller,
+// which does so every 5 s by default. Before gRPC starts; for the client program as well.
 [[maybe_unused]] const int kPollOften = setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "50", 1);
 
 Handled Echo(EchoCall& call) {
