@@ -10,6 +10,8 @@ std::string_view Name(ErrorCode code) {
       return "NOT_FOUND";
     case ErrorCode::kAlreadyExists:
       return "ALREADY_EXISTS";
+    case ErrorCode::kPermissionDenied:
+      return "PERMISSION_DENIED";
     case ErrorCode::kFailedPrecondition:
       return "FAILED_PRECONDITION";
     case ErrorCode::kResourceExhausted:

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "client/cli/duration.h"
+#include "client/cli/process_options.h"
 #include "client/cli/text.h"
 #include "client/task.h"
 
@@ -32,7 +33,7 @@ Result<Void> ReadDefaults(const Arguments& arguments, ProcessDefaults* defaults)
     }
     defaults->working_dir = *directory;
   }
-  return Void{};
+  return ReadProcessOptions(arguments, &defaults->settings);
 }
 
 std::string CurrentDirectory() {
@@ -56,7 +57,7 @@ std::string TaskName(std::string_view program) {
 }  // namespace
 
 std::vector<Option> TaskOptions() {
-  return {
+  std::vector<Option> options = {
       {.name = "file", .letter = 'f', .value = "FILE", .help = "the tasks, one a line; - for standard input"},
       {.name = "env",
        .value = "K=V",
@@ -65,6 +66,9 @@ std::vector<Option> TaskOptions() {
       {.name = "grace", .value = "D", .help = "time from the stop signal to SIGKILL; default: 10s"},
       {.name = "cwd", .value = "DIR", .help = "directory that the processes start in"},
   };
+  const std::vector<Option> of_processes = ProcessOptions();
+  options.insert(options.end(), of_processes.begin(), of_processes.end());
+  return options;
 }
 
 Result<std::unique_ptr<TaskSource>> OpenTasks(const Session& session, std::string_view name,

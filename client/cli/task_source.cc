@@ -14,6 +14,7 @@
 
 #include "client/cli/command_line.h"
 #include "client/cli/json.h"
+#include "client/cli/process_options.h"
 #include "client/cli/text.h"
 #include "client/task.h"
 
@@ -25,6 +26,7 @@ void ProcessDefaults::Apply(v1::TaskSpec* task) const {
   for (const auto& [key, value] : env) process.mutable_env()->insert({key, value});  // keeps the task's own
   if (grace && !process.has_grace()) *process.mutable_grace() = client::ToProto(*grace);
   if (process.working_dir().empty()) process.set_working_dir(working_dir);
+  FillIn(settings, &process);
 }
 
 namespace {

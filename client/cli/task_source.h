@@ -16,8 +16,9 @@
 
 namespace covey::cli {
 
-// What --env, --grace and --cwd give to the process tasks that do not say it themselves.
+// What the options for processes give to the process tasks that do not say it themselves.
 struct ProcessDefaults {
+  v1::ProcessSpec settings;  // as FillIn takes them
   std::map<std::string, std::string> env;
   std::optional<std::chrono::nanoseconds> grace;
   std::string working_dir;

@@ -16,6 +16,7 @@ enum class ErrorCode : uint8_t {
   kInvalidArgument,
   kNotFound,
   kAlreadyExists,
+  kPermissionDenied,
   kFailedPrecondition,
   kResourceExhausted,
   kUnavailable,

@@ -1,9 +1,12 @@
 #include "core/executor/process_executor.h"
 
 #include <string.h>
+#include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 #include <utility>
 
 namespace covey {
@@ -34,6 +37,7 @@ class Adapter final : public ProcessListener {
         failure.kind = FailureKind::kSignal;
         failure.message = "ended by " + (name == nullptr ? "signal " + std::to_string(result.code)
                                                          : std::string("SIG") + name);
+        if (!result.message.empty()) failure.message += ": " + result.message;
         break;
       }
       case ProcessResult::Kind::kStartFailed:
@@ -55,6 +59,28 @@ class Adapter final : public ProcessListener {
   const std::shared_ptr<AttemptListener> listener_;
 };
 
+using Environment = std::map<std::string, std::string>;
+
+// What a process gets of the daemon's environment. What tells a user of himself is not for another one.
+Environment Inherited(const ProcessSpec& spec) {
+  constexpr std::array<std::string_view, 5> kOfUser = {"HOME", "USER", "LOGNAME", "SHELL", "MAIL"};
+  constexpr std::array<std::string_view, 4> kAlways = {"PATH", "HOME", "LANG", "TZ"};
+  const auto contains = [](const auto& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  Environment env;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    if (equals == std::string_view::npos || name.empty() || name.starts_with("COVEY_")) continue;
+    if (!spec.inherit_env && !contains(kAlways, name)) continue;
+    if (!spec.user.empty() && contains(kOfUser, name)) continue;
+    env.emplace(name, text.substr(equals + 1));
+  }
+  return env;
+}
+
 class ProcessExecution final : public Execution {
  public:
   ProcessExecution(std::shared_ptr<ProcessSupervisor> supervisor, ProcessId id)
@@ -72,10 +98,7 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
                                                   std::shared_ptr<AttemptListener> listener) {
   const auto& given = std::get<std::shared_ptr<const ProcessSpec>>(launch.spec->work);
   auto spec = std::make_shared<ProcessSpec>(*given);
-  std::map<std::string, std::string> env;
-  for (const char* name : {"PATH", "HOME", "LANG", "TZ"}) {
-    if (const char* value = std::getenv(name)) env[name] = value;
-  }
+  Environment env = Inherited(*given);
   for (const auto& [name, value] : given->env) env[name] = value;
   env["COVEY_GROUP"] = launch.group;
   env["COVEY_TASK"] = launch.task;

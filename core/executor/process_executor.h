@@ -7,8 +7,9 @@
 
 namespace covey {
 
-// Runs process trees. A process gets the environment of its spec over PATH, HOME, LANG and TZ of the daemon,
-// and COVEY_GROUP, COVEY_TASK and COVEY_ADDRESS.
+// Runs process trees. A process gets the environment of its spec over PATH, HOME, LANG and TZ of the daemon
+// (with `inherit_env` over all of it but COVEY_*), and COVEY_GROUP, COVEY_TASK and COVEY_ADDRESS. One with
+// a `user` gets HOME, USER, LOGNAME and SHELL of that user instead of the daemon's.
 class ProcessExecutor final : public Executor {
  public:
   // Name of the variable by which the supervisor knows the members of a tree.
@@ -23,6 +24,9 @@ class ProcessExecutor final : public Executor {
         address_(std::move(address)) {}
 
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
+
+  // What may be run and how: ProcessSupervisor::Check, controllers.
+  const ProcessSupervisor& supervisor() const { return *supervisor_; }
 
  private:
   const std::shared_ptr<ProcessSupervisor> supervisor_;

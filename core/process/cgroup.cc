@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "core/base/check.h"
+#include "core/process/cgroup_limits.h"
 #include "core/process/errno_text.h"
 #include "core/process/proc_fs.h"
 
@@ -22,6 +24,7 @@ namespace covey {
 namespace {
 
 constexpr std::string_view kPrefix = "covey-";
+constexpr std::string_view kAsidePrefix = "coveyd-";
 constexpr size_t kMaxFree = 256;
 constexpr std::chrono::seconds kStalePatience(5);
 
@@ -99,6 +102,8 @@ void RemoveStale(const std::string& parent, const CgroupPool::Log& log) {
   const UniqueFd at = OpenDirectory(AT_FDCWD, parent.c_str());
   if (!at) return;
   for (const std::string& name : Subdirectories(at.get())) {
+    // One that a program had moved into can be removed once nothing is in it.
+    if (name.starts_with(kAsidePrefix)) ::unlinkat(at.get(), name.c_str(), AT_REMOVEDIR);
     if (!name.starts_with(kPrefix)) continue;
     const UniqueFd directory = OpenDirectory(at.get(), name.c_str());
     if (!directory || ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) continue;
@@ -176,6 +181,13 @@ void Cgroup::Kill() const {
   KillBelow(directory_.get());
 }
 
+std::optional<std::string> Cgroup::Limit(const ResourceLimits& limits) const {
+  limited_ = true;
+  return cgroup_limits::Apply(directory_.get(), limits);
+}
+
+bool Cgroup::MemoryRanOut() const { return cgroup_limits::MemoryRanOut(directory_.get()); }
+
 UniqueFd Cgroup::OpenProcs() const {
   UniqueFd fd(::openat(directory_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
   if (!fd.LeaveStdio()) fd.Reset();
@@ -185,7 +197,7 @@ UniqueFd Cgroup::OpenProcs() const {
 bool Cgroup::Reusable() const {
   struct stat status {};
   // A directory of this file system has one link for each directory in it, and two.
-  return !killed_ && ::fstat(directory_.get(), &status) == 0 && status.st_nlink == 2 &&
+  return !killed_ && !limited_ && ::fstat(directory_.get(), &status) == 0 && status.st_nlink == 2 &&
          HasFlag(events_.get(), "populated 0\nfrozen 0\n");
 }
 
@@ -214,14 +226,65 @@ Status CgroupPool::Open(const std::string& root, const Log& log, std::unique_ptr
       ::rmdir(path.c_str());
       continue;
     }
-    *out = std::unique_ptr<CgroupPool>(new CgroupPool(path, std::move(directory)));
+    *out = std::unique_ptr<CgroupPool>(new CgroupPool(path, std::move(directory), root.empty(), log));
     return Status::Ok();
   }
   return Status::Error(why);
 }
 
-CgroupPool::CgroupPool(std::string path, UniqueFd directory)
-    : path_(std::move(path)), directory_(std::move(directory)) {}
+CgroupPool::CgroupPool(std::string path, UniqueFd directory, bool own, Log log)
+    : path_(std::move(path)), directory_(std::move(directory)), own_(own), log_(std::move(log)) {}
+
+void CgroupPool::EnableControllers() {
+  parent_ = OpenDirectory(directory_.get(), "..");
+  if (!parent_) return;
+  const auto given = [this](const std::string& name) {
+    const auto names = cgroup_limits::Controllers(parent_.get(), "cgroup.subtree_control");
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const std::string& name : cgroup_limits::Controllers(parent_.get(), "cgroup.controllers")) {
+    if (!cgroup_limits::IsWanted(name)) continue;
+    if (!given(name)) {
+      int error = cgroup_limits::GiveBelow(parent_.get(), name, true);
+      if (error == EBUSY && MoveAside()) error = cgroup_limits::GiveBelow(parent_.get(), name, true);
+      if (error == 0) {
+        given_.push_back(name);
+      } else {
+        if (log_) log_("no limits by the cgroup controller " + name + ": " + ErrnoText(error));
+        continue;
+      }
+    }
+    if (cgroup_limits::GiveBelow(directory_.get(), name, true) == 0) controllers_.push_back(name);
+  }
+  std::sort(controllers_.begin(), controllers_.end());
+}
+
+// Into a cgroup of its own, out of the one whose controllers are wanted. False: we are not alone there, or
+// may not.
+bool CgroupPool::MoveAside() {
+  if (!own_ || !aside_.empty()) return false;
+  const std::string self = std::to_string(::getpid());
+  if (procfs::ReadFile((path_ + "/../cgroup.procs").c_str()) != self + "\n") return false;
+  const std::string name = std::string(kAsidePrefix) + self;
+  if (::mkdirat(parent_.get(), name.c_str(), 0755) != 0 && errno != EEXIST) return false;
+  const UniqueFd procs(::openat(parent_.get(), (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+  if (!procs || ::write(procs.get(), "0", 1) != 1) {
+    ::unlinkat(parent_.get(), name.c_str(), AT_REMOVEDIR);
+    return false;
+  }
+  aside_ = name;
+  return true;
+}
+
+// As it was before EnableControllers, as far as others let us.
+void CgroupPool::MoveBack() {
+  for (const std::string& name : given_) cgroup_limits::GiveBelow(parent_.get(), name, false);
+  if (aside_.empty()) return;
+  const UniqueFd procs(::openat(parent_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  if (procs && ::write(procs.get(), "0", 1) == 1) {
+    ::unlinkat(parent_.get(), aside_.c_str(), AT_REMOVEDIR);
+  }
+}
 
 CgroupPool::~CgroupPool() {
   {
@@ -235,6 +298,7 @@ CgroupPool::~CgroupPool() {
     KillBelow(directory_.get());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  MoveBack();
 }
 
 std::unique_ptr<Cgroup> CgroupPool::Acquire() {

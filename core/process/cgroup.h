@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/process/process.h"
 #include "core/process/unique_fd.h"
 
 namespace covey {
@@ -28,6 +30,10 @@ class Cgroup {
   // SIGKILL to every process in it and below it; without cgroup.kill (Linux before 5.14) one by one, so
   // that it must be repeated until Empty().
   void Kill() const;
+  // Puts the limits of a tree on it, before the tree is in. What went wrong, if anything did.
+  std::optional<std::string> Limit(const ResourceLimits& limits) const;
+  // The kernel has killed something of it for want of memory.
+  bool MemoryRanOut() const;
   // Opens cgroup.procs for a child that joins by itself.
   UniqueFd OpenProcs() const;
 
@@ -36,7 +42,8 @@ class Cgroup {
   Cgroup(std::string name, UniqueFd directory, UniqueFd events)
       : name_(std::move(name)), directory_(std::move(directory)), events_(std::move(events)) {}
 
-  // Empty, not frozen, without cgroups below it and never killed: fit for another tree. Recent kernels (seen
+  // Empty, not frozen, without cgroups below it, never killed and never limited: fit for another tree. (What
+  // a limited one is still charged for, such as cached files, would count for the next.) Recent kernels (seen
   // with 6.18) count the writes to cgroup.kill so as to catch forks that race with one, and take a child that
   // is born (CLONE_INTO_CGROUP) in a cgroup whose count is not that of its parent's for such a fork: it dies
   // at once.
@@ -45,6 +52,7 @@ class Cgroup {
   std::string name_;
   UniqueFd directory_;
   mutable bool killed_ = false;
+  mutable bool limited_ = false;
   UniqueFd events_;  // cgroup.events, kept open: it is read once for each process that ends
 };
 
@@ -69,6 +77,14 @@ class CgroupPool {
   CgroupPool(const CgroupPool&) = delete;
   CgroupPool& operator=(const CgroupPool&) = delete;
 
+  // Makes the controllers for limits (cpu, memory, pids) usable in the cgroups to come: those that the place
+  // has and that may be given to cgroups below it. A cgroup that gives controllers may hold no process: when
+  // the place is our own cgroup and this program is alone in it, the program moves into a cgroup beside the
+  // pool's, `coveyd-<pid>`, and back at the end. Once, before the first Acquire.
+  void EnableControllers();
+  // What EnableControllers achieved, sorted.
+  const std::vector<std::string>& controllers() const { return controllers_; }
+
   // A free cgroup, else a new one; nullptr: errno says why.
   std::unique_ptr<Cgroup> Acquire();
   // Takes back a cgroup whose tree is gone.
@@ -77,11 +93,21 @@ class CgroupPool {
   const std::string& path() const { return path_; }
 
  private:
-  CgroupPool(std::string path, UniqueFd directory);
+  CgroupPool(std::string path, UniqueFd directory, bool own, Log log);
+  bool MoveAside();
+  void MoveBack();
 
   // Constant after construction.
   const std::string path_;
   const UniqueFd directory_;  // locked
+  const bool own_;            // the place is the cgroup that this program was in
+  const Log log_;
+
+  // Constant after EnableControllers.
+  UniqueFd parent_;
+  std::vector<std::string> given_;  // what the place did not give before
+  std::string aside_;               // name of the cgroup that we moved to
+  std::vector<std::string> controllers_;
 
   Mutex mutex_;  // taken last; nothing is called under it but the file system
   std::vector<std::unique_ptr<Cgroup>> free_ COVEY_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,6 +34,39 @@ void JoinCgroup(ChildPlan* plan) {
   if (::syscall(SYS_write, plan->cgroup_procs, "0", 1) < 0) GiveUp(plan, ChildStep::kCgroup, errno);
 }
 
+// Ends with the thread that started it. The parent may have died before: then nobody will ever send the
+// signal.
+void TieToParent(ChildPlan* plan) {
+  ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::syscall(SYS_getppid) != plan->parent) GiveUp(plan, ChildStep::kNone, ESRCH);
+}
+
+// By system calls: glibc's functions change all threads of the program, the parent's.
+//
+// While it shares our memory and already has the rights of another user, that user's processes must not look
+// into it. The kernel sees to that: with the change it makes the memory, ours, one that only root may look at
+// (PR_SET_DUMPABLE), and it stays so.
+void BecomeAccount(ChildPlan* plan) {
+  if (!plan->set_account) return;
+  ::syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (::syscall(SYS_setgroups, plan->group_count, plan->groups) < 0 ||
+      ::syscall(SYS_setresgid, plan->group, plan->group, plan->group) < 0 ||
+      ::syscall(SYS_setresuid, plan->user, plan->user, plan->user) < 0) {
+    GiveUp(plan, ChildStep::kAccount, errno);
+  }
+  TieToParent(plan);  // a change of user or group drops the signal
+}
+
+// In place of a standard stream, so that no free descriptor is needed, whatever the limit. Without waiting: a
+// FIFO that nobody reads is an error.
+void OpenFile(ChildPlan* plan, const ChildFile& file, int fd, ChildStep step) {
+  if (file.path == nullptr) return;
+  ::syscall(SYS_close, fd);
+  const long opened = ::syscall(SYS_openat, AT_FDCWD, file.path, file.flags | O_NONBLOCK, file.mode);
+  if (opened < 0) GiveUp(plan, step, errno);
+  if (::syscall(SYS_fcntl, fd, F_SETFL, file.flags & O_APPEND) < 0) GiveUp(plan, step, errno);
+}
+
 // Closes all descriptors from `first` on where close_range does not exist.
 void CloseOneByOne(int first) {
   rlimit limit = {};
@@ -54,9 +88,7 @@ extern "C" int RunChild(void* argument) {
   }
 
   ::syscall(SYS_setsid);
-  ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  // The parent may have died before the line above; then nobody will ever send the signal.
-  if (::syscall(SYS_getppid) != plan->parent) GiveUp(plan, ChildStep::kNone, ESRCH);
+  TieToParent(plan);
 
   JoinCgroup(plan);
   if (plan->keep_up_to >= 0) {
@@ -69,10 +101,26 @@ extern "C" int RunChild(void* argument) {
   }
   if (::syscall(SYS_close_range, 3, ~0U, 0) < 0) CloseOneByOne(3);
 
-  if (plan->set_open_files) {
-    if (::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &plan->open_files, nullptr) < 0) {
+  for (int i = 0; i < plan->limit_count; ++i) {
+    const ChildLimit& limit = plan->limits[i];
+    if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) < 0) {
+      plan->failed_limit = limit.resource;
       GiveUp(plan, ChildStep::kLimits, errno);
     }
+  }
+  ::syscall(SYS_umask, plan->umask);
+  if (plan->set_nice && ::syscall(SYS_setpriority, PRIO_PROCESS, 0, plan->nice) < 0) {
+    GiveUp(plan, ChildStep::kNice, errno);
+  }
+  BecomeAccount(plan);
+  // From here on with the rights of the user.
+  OpenFile(plan, plan->stdout_file, STDOUT_FILENO, ChildStep::kStdoutFile);
+  if (plan->stderr_to_stdout_file) {
+    if (::syscall(SYS_dup3, STDOUT_FILENO, STDERR_FILENO, 0) < 0) {
+      GiveUp(plan, ChildStep::kStderrFile, errno);
+    }
+  } else {
+    OpenFile(plan, plan->stderr_file, STDERR_FILENO, ChildStep::kStderrFile);
   }
   if (plan->working_dir != nullptr) {
     if (::syscall(SYS_chdir, plan->working_dir) < 0) GiveUp(plan, ChildStep::kWorkingDir, errno);

@@ -34,6 +34,21 @@ void KeepTail(std::string* tail, size_t limit) {
   if (tail->size() > limit) tail->erase(0, tail->size() - kTailSize);
 }
 
+// The limit that a signal came from, as far as it can be told.
+std::string LimitReached(const Supervised& process) {
+  if (process.result.kind != ProcessResult::Kind::kSignalled || process.result.forced) return {};
+  const ResourceLimits& limits = process.spec->limits;
+  const int signal = process.result.code;
+  if (signal == SIGXCPU && limits.cpu_time.count() > 0) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.cpu_time);
+    return "the limit of CPU time, " + std::to_string(seconds.count()) + " s, was reached";
+  }
+  if (signal == SIGKILL && limits.memory != 0 && process.tree.cgroup && process.tree.cgroup->MemoryRanOut()) {
+    return "the limit of memory, " + std::to_string(limits.memory) + " bytes, was reached";
+  }
+  return {};
+}
+
 }  // namespace
 
 EventLoop::EventLoop(TreeTracker* tracker, std::function<void(const Batch&)> forget)
@@ -73,8 +88,8 @@ bool EventLoop::AddAll(const Supervised& process) {
   // done.
   MutexLock lock(mutex_);
   return (!child.stdin_pipe || Add(&process, kStdin, child.stdin_pipe.get(), EPOLLOUT)) &&
-         Add(&process, kStdout, child.stdout_pipe.get(), EPOLLIN) &&
-         Add(&process, kStderr, child.stderr_pipe.get(), EPOLLIN) &&
+         (!child.stdout_pipe || Add(&process, kStdout, child.stdout_pipe.get(), EPOLLIN)) &&
+         (!child.stderr_pipe || Add(&process, kStderr, child.stderr_pipe.get(), EPOLLIN)) &&
          Add(&process, kPidfd, child.pidfd.get(), EPOLLIN);
 }
 
@@ -332,6 +347,7 @@ void EventLoop::Finish(Supervised& process) {
   Drop(&process.child.stdin_pipe);
   Drop(&process.child.pidfd);
   KeepTail(&process.result.stderr_tail, kTailSize);
+  if (std::string limit = LimitReached(process); !limit.empty()) process.result.message = std::move(limit);
   tracker_->Release(process.tree);
   process.gone = true;
   buried_.push_back(&process);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "core/process/child.h"
 #include "core/process/errno_text.h"
@@ -47,12 +48,32 @@ std::optional<SpawnError> Check(const ProcessSpec& spec) {
       return SpawnError{126, "cannot start a process: an environment variable contains a NUL byte"};
     }
   }
-  if (HasNul(spec.working_dir))
-    return SpawnError{126, "cannot start a process: working_dir contains a NUL byte"};
+  for (const auto& [field, path] :
+       {std::pair("working_dir", &spec.working_dir), std::pair("stdout_file", &spec.stdout_file.path),
+        std::pair("stderr_file", &spec.stderr_file.path)}) {
+    if (HasNul(*path)) {
+      return SpawnError{126, std::string("cannot start a process: ") + field + " contains a NUL byte"};
+    }
+  }
   return std::nullopt;
 }
 
-SpawnError Explain(ChildStep step, int error, const ProcessSpec& spec) {
+const char* LimitName(int resource) {
+  switch (resource) {
+    case RLIMIT_NOFILE:
+      return "open files";
+    case RLIMIT_AS:
+      return "address space";
+    case RLIMIT_CPU:
+      return "CPU time";
+    default:
+      return "core size";
+  }
+}
+
+SpawnError Explain(const ChildPlan& plan, const ProcessSpec& spec) {
+  const ChildStep step = plan.failed_step;
+  const int error = plan.failed_errno;
   const std::string start = "cannot start '" + spec.argv[0] + "': ";
   switch (step) {
     case ChildStep::kExec:
@@ -62,7 +83,16 @@ SpawnError Explain(ChildStep step, int error, const ProcessSpec& spec) {
     case ChildStep::kCgroup:
       return {126, start + "joining its cgroup: " + ErrnoText(error)};
     case ChildStep::kLimits:
-      return {126, start + "limiting its open files: " + ErrnoText(error)};
+      return {126, start + "limiting its " + LimitName(plan.failed_limit) + ": " + ErrnoText(error)};
+    case ChildStep::kNice:
+      return {126, start + "setting its niceness to " + std::to_string(spec.nice) + ": " + ErrnoText(error)};
+    case ChildStep::kAccount:
+      return {126,
+              start + "becoming user '" + spec.user + "', group '" + spec.group + "': " + ErrnoText(error)};
+    case ChildStep::kStdoutFile:
+      return {126, start + "its stdout_file '" + spec.stdout_file.path + "': " + ErrnoText(error)};
+    case ChildStep::kStderrFile:
+      return {126, start + "its stderr_file '" + spec.stderr_file.path + "': " + ErrnoText(error)};
     case ChildStep::kDescriptors:
     case ChildStep::kStdio:
       return {126, start + "its file descriptors: " + ErrnoText(error)};
@@ -70,6 +100,41 @@ SpawnError Explain(ChildStep step, int error, const ProcessSpec& spec) {
       break;
   }
   return {126, start + "its parent is ending"};
+}
+
+void AddLimit(ChildPlan* plan, int resource, uint64_t soft, uint64_t hard) {
+  plan->limits[plan->limit_count++] = {.resource = resource, .value = {.rlim_cur = soft, .rlim_max = hard}};
+}
+
+void PlanLimits(const ResourceLimits& limits, std::optional<rlim_t> open_files, ChildPlan* plan) {
+  if (limits.open_files != 0) {
+    AddLimit(plan, RLIMIT_NOFILE, limits.open_files, limits.open_files);
+  } else if (rlimit own{}; open_files && ::getrlimit(RLIMIT_NOFILE, &own) == 0) {
+    AddLimit(plan, RLIMIT_NOFILE, std::min(*open_files, own.rlim_max), own.rlim_max);
+  }
+  if (limits.address_space != 0) AddLimit(plan, RLIMIT_AS, limits.address_space, limits.address_space);
+  if (limits.cpu_time.count() > 0) {
+    const auto seconds =
+        static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu_time).count());
+    AddLimit(plan, RLIMIT_CPU, seconds, seconds + 1);
+  }
+  if (limits.core_size) AddLimit(plan, RLIMIT_CORE, *limits.core_size, *limits.core_size);
+}
+
+void PlanAccount(const std::optional<Account>& account, ChildPlan* plan) {
+  if (!account) return;
+  plan->set_account = true;
+  plan->user = account->user;
+  plan->group = account->group;
+  plan->groups = account->groups.data();
+  plan->group_count = account->groups.size();
+}
+
+ChildFile PlanFile(const OutputFile& file) {
+  if (file.path.empty()) return {};
+  return {.path = file.path.c_str(),
+          .flags = O_WRONLY | O_CREAT | O_NOCTTY | (file.append ? O_APPEND : O_TRUNC),
+          .mode = file.mode};
 }
 
 }  // namespace
@@ -133,7 +198,8 @@ bool Spawner::Try(CloneWay way, const Cgroup* cgroup, std::string* why) {
   return true;
 }
 
-void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra) {
+void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
+                               const std::optional<Account>& account) {
   argv_.clear();
   for (const std::string& argument : spec.argv) argv_.push_back(const_cast<char*>(argument.c_str()));
   argv_.push_back(nullptr);
@@ -152,6 +218,15 @@ void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::str
       has_path = true;
     }
     add(name, value);
+  }
+  if (account && !spec.user.empty()) {
+    for (const auto& [name, value] :
+         {std::pair("HOME", &account->home), std::pair("USER", &account->name),
+          std::pair("LOGNAME", &account->name), std::pair("SHELL", &account->shell)}) {
+      const bool given = std::any_of(spec.env.begin(), spec.env.end(),
+                                     [name = name](const auto& variable) { return variable.first == name; });
+      if (!given && !value->empty()) add(name, *value);
+    }
   }
   if (!extra.first.empty()) add(extra.first, extra.second);
   envp_.clear();
@@ -184,17 +259,18 @@ void Spawner::EmptySlots() {
 
 std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
                                          const std::pair<std::string, std::string>& extra,
-                                         const Cgroup* cgroup, SpawnedChild* child) {
+                                         const std::optional<Account>& account, const Cgroup* cgroup,
+                                         SpawnedChild* child) {
   if (std::optional<SpawnError> error = Check(spec)) return error;
   const auto failed = [&](const char* what, int error) {
     return SpawnError{126, "cannot start '" + spec.argv[0] + "': " + what + ": " + ErrnoText(error)};
   };
 
   Pipe in, out, err;
-  if ((!spec.stdin_bytes.empty() && !OpenPipe(&in)) || !OpenPipe(&out) || !OpenPipe(&err)) {
-    return failed("pipes", errno);
+  if (!spec.stdin_bytes.empty() && !OpenPipe(&in)) return failed("pipes", errno);
+  for (const auto& [pipe, file] : {std::pair(&out, &spec.stdout_file), std::pair(&err, &spec.stderr_file)}) {
+    if (file->path.empty() && !(OpenPipe(pipe) && NonBlocking(pipe->read))) return failed("pipes", errno);
   }
-  if (!NonBlocking(out.read) || !NonBlocking(err.read)) return failed("pipes", errno);
   if (in.write) {
     if (!NonBlocking(in.write)) return failed("pipes", errno);
     const ssize_t n =
@@ -203,17 +279,22 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
     if (child->stdin_written == spec.stdin_bytes.size()) in.write.Reset();
   }
 
-  PrepareArguments(spec, extra);
+  PrepareArguments(spec, extra, account);
   ChildPlan plan;
   plan.candidates = candidate_pointers_.data();
   plan.argv = argv_.data();
   plan.envp = envp_.data();
   if (!spec.working_dir.empty()) plan.working_dir = spec.working_dir.c_str();
   plan.parent = ::getpid();
-  if (options_.open_files) {
-    plan.set_open_files = ::getrlimit(RLIMIT_NOFILE, &plan.open_files) == 0;
-    plan.open_files.rlim_cur = std::min(*options_.open_files, plan.open_files.rlim_max);
-  }
+  PlanLimits(spec.limits, options_.open_files, &plan);
+  plan.umask = spec.umask;
+  plan.set_nice = spec.nice != 0;
+  plan.nice = spec.nice;
+  PlanAccount(account, &plan);
+  plan.stdout_file = PlanFile(spec.stdout_file);
+  plan.stderr_file = PlanFile(spec.stderr_file);
+  plan.stderr_to_stdout_file =
+      !spec.stdout_file.path.empty() && spec.stdout_file.path == spec.stderr_file.path;
   UniqueFd procs;
   if (cgroup != nullptr && way_ != CloneWay::kClone3) {
     procs = cgroup->OpenProcs();
@@ -224,8 +305,8 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
 
   // dup3 onto a descriptor that is open cannot run out of descriptors.
   if (in.read) FillSlot(0, in.read.get());
-  FillSlot(1, out.write.get());
-  FillSlot(2, err.write.get());
+  if (out.write) FillSlot(1, out.write.get());
+  if (err.write) FillSlot(2, err.write.get());
   for (int index = 0; index < 3; ++index) plan.stdio[index] = slots_[index].get();
   if (share_descriptors_) plan.keep_up_to = std::max(highest_slot_, procs.get());
 
@@ -237,7 +318,7 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
     if (plan.failed_errno == 0) ::kill(-clone.pid, SIGKILL);
     ::waitpid(clone.pid, nullptr, 0);
     if (plan.failed_errno == 0) return failed("pidfd", error);
-    return Explain(plan.failed_step, plan.failed_errno, spec);
+    return Explain(plan, spec);
   }
   child->pid = clone.pid;
   child->pidfd = std::move(clone.pidfd);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/process/account.h"
 #include "core/process/cgroup.h"
 #include "core/process/clone.h"
 #include "core/process/process.h"
@@ -43,7 +44,7 @@ class Spawner {
   struct Options {
     CloneWay way = CloneWay::kClone3;  // the best way to try; the next ones follow where it is refused
     bool share_descriptors = true;     // false: as on kernels without close_range
-    std::optional<rlim_t> open_files;  // soft limit for the children; none: ours
+    std::optional<rlim_t> open_files;  // soft limit for the children that say nothing; none: ours
   };
 
   explicit Spawner(const Options& options);
@@ -55,13 +56,17 @@ class Spawner {
   Status Probe(const Cgroup* cgroup);
 
   // `extra`: one more variable, in place of one of the same name; its name may be empty for none.
+  // `account`: who the child runs as, as StartRules has found; nothing: as we do. With the `user` of the spec
+  // it also gives HOME, USER, LOGNAME and SHELL, unless `env` does.
   // `cgroup`: what to put the child in; may be null.
   std::optional<SpawnError> Spawn(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
-                                  const Cgroup* cgroup, SpawnedChild* child);
+                                  const std::optional<Account>& account, const Cgroup* cgroup,
+                                  SpawnedChild* child);
 
  private:
   bool Try(CloneWay way, const Cgroup* cgroup, std::string* why);
-  void PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra);
+  void PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
+                        const std::optional<Account>& account);
   bool FillSlot(int index, int fd);
   void EmptySlots();
 

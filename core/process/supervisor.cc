@@ -21,6 +21,7 @@
 #include "core/process/event_loop.h"
 #include "core/process/proc_fs.h"
 #include "core/process/spawner.h"
+#include "core/process/start_rules.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
 
@@ -96,6 +97,7 @@ class ProcessSupervisor::Impl {
       made_subreaper_ = true;
     }
     if (Status status = OpenTracker(); !status) return status;
+    rules_.emplace(std::move(controllers_), mechanism_);
     loop_.emplace(tracker_.get(), [this](const EventLoop::Batch& gone) { Forget(gone); });
     if (Status status = loop_->Open(); !status) return status;
     loop_thread_ = StartQuietThread([this] { loop_->Run(); });
@@ -145,6 +147,7 @@ class ProcessSupervisor::Impl {
   }
 
   const std::string& mechanism() const { return mechanism_; }
+  const StartRules& rules() const { return *rules_; }
 
  private:
   Status OpenTracker() {
@@ -153,12 +156,14 @@ class ProcessSupervisor::Impl {
       std::unique_ptr<CgroupPool> pool;
       Status status = CgroupPool::Open(options_.cgroup_root, options_.log, &pool);
       if (status) {
+        if (options_.enable_controllers) pool->EnableControllers();
         std::unique_ptr<Cgroup> cgroup = pool->Acquire();
         status = cgroup != nullptr ? Probe(cgroup.get())
                                    : Status::Error("cannot make a cgroup: " + ErrnoText(errno));
         if (cgroup != nullptr) pool->Release(std::move(cgroup));
       }
       if (status) {
+        controllers_ = pool->controllers();
         tracker_ = MakeCgroupTracker(std::move(pool), adopts_);
         mechanism_ = tracker_->Describe();
         return Status::Ok();
@@ -224,16 +229,7 @@ class ProcessSupervisor::Impl {
   void Spawn(Spawner& spawner, const std::shared_ptr<Supervised>& process) {
     Tree& tree = process->tree;
     tree.start_ticks = procfs::NowTicks();
-    std::optional<SpawnError> error;
-    if (tracker_->Prepare(tree)) {
-      const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
-                                                      tree.token);
-      error = spawner.Spawn(*process->spec, extra, tree.cgroup.get(), &process->child);
-      if (error) tracker_->Abandon(tree);
-    } else {
-      error = SpawnError{126, "no cgroup for a process: " + ErrnoText(errno)};
-    }
-    if (error) {
+    if (std::optional<SpawnError> error = TrySpawn(spawner, *process)) {
       process->result.kind = ProcessResult::Kind::kStartFailed;
       process->result.code = error->code;
       process->result.message = std::move(error->message);
@@ -254,6 +250,30 @@ class ProcessSupervisor::Impl {
     if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Command::kStop, process);
     if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Command::kKill, process);
     loop_->Watch(process);
+  }
+
+  std::optional<SpawnError> TrySpawn(Spawner& spawner, Supervised& process) {
+    const ProcessSpec& spec = *process.spec;
+    const auto failed = [&spec](const std::string& why) {
+      return SpawnError{126, "cannot start '" + (spec.argv.empty() ? "" : spec.argv[0]) + "': " + why};
+    };
+    std::optional<Account> account;
+    if (const auto problem = rules_->Check(spec, &account)) {
+      return failed(problem->field + " " + problem->description);
+    }
+    Tree& tree = process.tree;
+    if (!tracker_->Prepare(tree)) return failed("no cgroup for it: " + ErrnoText(errno));
+    std::optional<SpawnError> error;
+    if (spec.limits.NeedsCgroup()) {
+      if (const auto problem = tree.cgroup->Limit(spec.limits)) error = failed(*problem);
+    }
+    if (!error) {
+      const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
+                                                      tree.token);
+      error = spawner.Spawn(spec, extra, account, tree.cgroup.get(), &process.child);
+    }
+    if (error) tracker_->Abandon(tree);
+    return error;
   }
 
   void Forget(const EventLoop::Batch& gone) {
@@ -299,6 +319,8 @@ class ProcessSupervisor::Impl {
   const bool adopts_;
   bool made_subreaper_ = false;
   std::string mechanism_;
+  std::vector<std::string> controllers_;
+  std::optional<StartRules> rules_;
   std::unique_ptr<TreeTracker> tracker_;
   std::optional<EventLoop> loop_;
   std::thread loop_thread_;
@@ -342,6 +364,15 @@ ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std:
 void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }
 void ProcessSupervisor::Kill(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kKill); }
 const std::string& ProcessSupervisor::mechanism() const { return impl_->mechanism(); }
+
+std::optional<StartProblem> ProcessSupervisor::Check(const ProcessSpec& spec) const {
+  std::optional<Account> account;
+  return impl_->rules().Check(spec, &account);
+}
+bool ProcessSupervisor::CheckMayBlock(const ProcessSpec& spec) { return StartRules::MayBlock(spec); }
+const std::vector<std::string>& ProcessSupervisor::controllers() const {
+  return impl_->rules().controllers();
+}
 
 size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_view token_variable) {
   if (token_prefix.empty()) return 0;

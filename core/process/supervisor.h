@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/status.h"
+#include "core/process/account.h"
 #include "core/process/process.h"
 
 namespace covey {
@@ -37,6 +39,9 @@ class ProcessSupervisor {
  public:
   struct Options {
     bool use_cgroups = true;
+    // Makes limits on trees possible where cgroups have controllers; see CgroupPool::EnableControllers for
+    // what it takes: this program may move to another cgroup.
+    bool enable_controllers = false;
     std::string cgroup_root;  // directory of a cgroup2 file system to work below; empty: our own cgroup
     // Makes this program a subreaper, the new parent of orphans below it, while the supervisor lives. Then
     // no other supervisor may live in it, its main thread must not end first, and what that thread starts by
@@ -47,7 +52,8 @@ class ProcessSupervisor {
     // would leave processors idle. 0: one for each processor, 2 to 8.
     unsigned spawn_threads = 0;
     std::string token_variable = "COVEY_TASK";
-    std::optional<rlim_t> open_files;  // soft limit of open files for children; none: that of this program
+    std::optional<rlim_t> open_files;  // soft limit of open files for children that have none of their own;
+                                       // none: that of this program
     std::function<void(std::string_view)> log;  // what an administrator should know; from any thread
   };
 
@@ -67,6 +73,15 @@ class ProcessSupervisor {
   void Stop(ProcessId id);
   // SIGKILL now.
   void Kill(ProcessId id);
+
+  // Why `spec` could not be started here: what it asks for is not known or may not be given (user, group,
+  // niceness, limits). Nothing: it may be started. Start asks the same. Looks users and groups up, which may
+  // block, when CheckMayBlock(spec).
+  std::optional<StartProblem> Check(const ProcessSpec& spec) const;
+  static bool CheckMayBlock(const ProcessSpec& spec);
+
+  // The cgroup controllers that limits of trees can use here: some of cpu, memory, pids.
+  const std::vector<std::string>& controllers() const;
 
   // How trees are told apart here, and why not better: "cgroup v2 (/sys/fs/cgroup/…)", or "subreaper + /proc
   // walk (no cgroups: …)".

@@ -13,6 +13,14 @@ constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxPath = 4095;  // PATH_MAX without its NUL
 constexpr size_t kMaxContentType = 255;
 constexpr int64_t kMaxGraceSeconds = 24 * 3600;
+constexpr int64_t kMinOpenFiles = 3;
+constexpr int64_t kMaxOpenFiles = 1048576;
+constexpr int64_t kMinCpuMilli = 10;
+constexpr int64_t kMaxCpuMilli = 1024000;
+constexpr int64_t kMaxPids = 4194304;
+constexpr size_t kMaxAccount = 255;
+constexpr int32_t kMinNice = -20;
+constexpr int32_t kMaxNice = 19;
 
 bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
@@ -53,21 +61,98 @@ void CheckEnvironment(const FieldPath& path, const v1::ProcessSpec& process, Col
   CheckBytes(path, bytes, kMiB, out);
 }
 
+void CheckPath(const FieldPath& path, const std::string& value, Presence presence, Collector& out) {
+  const bool missing = value.empty() && presence == Presence::kRequired;
+  if (missing || (!value.empty() && (value[0] != '/' || HasNul(value)))) {
+    out.Add(path, "must be an absolute path without NUL, got " + Quoted(value));
+  }
+  CheckBytes(path, value.size(), kMaxPath, out);
+}
+
+// 0 is no limit.
+void CheckLimit(const FieldPath& path, uint64_t value, int64_t low, int64_t high, Collector& out) {
+  if (value != 0) CheckRange(path, static_cast<int64_t>(value), low, high, out);
+}
+
+void CheckSizeLimit(const FieldPath& path, uint64_t bytes, Collector& out) {
+  if (bytes != 0 && bytes < kMiB) {
+    out.Add(path,
+            "must be 0 (none) or at least " + std::to_string(kMiB) + " bytes, got " + std::to_string(bytes));
+  }
+}
+
+void CheckLimits(const FieldPath& path, const v1::ResourceLimits& limits, Collector& out) {
+  CheckLimit(path.Field("open_files"), limits.open_files(), kMinOpenFiles, kMaxOpenFiles, out);
+  CheckSizeLimit(path.Field("address_space"), limits.address_space(), out);
+  if (limits.has_cpu_time()) {
+    const google::protobuf::Duration& time = limits.cpu_time();
+    const FieldPath time_path = path.Field("cpu_time");
+    CheckDuration(time_path, time, kMaxTimeoutSeconds, out);
+    if (time.seconds() == 0 && time.nanos() > 0) {
+      out.Add(time_path, "must be 0 s (none) or at least 1 s, got " + std::to_string(time.nanos()) + " ns");
+    }
+  }
+  CheckSizeLimit(path.Field("memory"), limits.memory(), out);
+  CheckLimit(path.Field("cpu_milli"), limits.cpu_milli(), kMinCpuMilli, kMaxCpuMilli, out);
+  CheckLimit(path.Field("pids"), limits.pids(), 1, kMaxPids, out);
+}
+
+// A name or a number. What names there are is the system's business; what no name and no number can be is
+// told here.
+void CheckAccount(const FieldPath& path, const std::string& value, Collector& out) {
+  if (value.find_first_of(std::string_view(":\n\0", 3)) != std::string::npos) {
+    out.Add(path, "must not contain ':', a line end or NUL, got " + Quoted(value));
+  }
+  CheckBytes(path, value.size(), kMaxAccount, out);
+}
+
+void CheckMode(const FieldPath& path, const std::string& value, Collector& out) {
+  if (!value.empty() && !ParseMode(value)) {
+    out.Add(path, "must be octal digits, \"0\"..\"0777\", got " + Quoted(value));
+  }
+}
+
+void CheckOutputFile(const FieldPath& path, const v1::OutputFile& file, Collector& out) {
+  CheckPath(path.Field("path"), file.path(), Presence::kRequired, out);
+  CheckMode(path.Field("mode"), file.mode(), out);
+}
+
+void CheckOutputFiles(const FieldPath& path, const v1::ProcessSpec& process, Collector& out) {
+  if (process.has_stdout_file()) CheckOutputFile(path.Field("stdout_file"), process.stdout_file(), out);
+  if (!process.has_stderr_file()) return;
+  const FieldPath stderr_path = path.Field("stderr_file");
+  CheckOutputFile(stderr_path, process.stderr_file(), out);
+  const v1::OutputFile& first = process.stdout_file();
+  const v1::OutputFile& second = process.stderr_file();
+  if (!process.has_stdout_file() || first.path() != second.path()) return;
+  const auto mode = [](const v1::OutputFile& file) {
+    return ParseMode(file.mode()).value_or(kDefaultFileMode);
+  };
+  if (first.append() != second.append() || mode(first) != mode(second)) {
+    out.Add(stderr_path, "must have the append and the mode of stdout_file, since it is the same file, " +
+                             Quoted(second.path()));
+  }
+}
+
 void CheckProcess(const FieldPath& path, const v1::ProcessSpec& process, Collector& out) {
   CheckArguments(path.Field("argv"), process, out);
   CheckEnvironment(path.Field("env"), process, out);
-  const std::string& dir = process.working_dir();
-  const FieldPath dir_path = path.Field("working_dir");
-  if (!dir.empty() && (dir[0] != '/' || HasNul(dir))) {
-    out.Add(dir_path, "must be an absolute path without NUL, got " + Quoted(dir));
-  }
-  CheckBytes(dir_path, dir.size(), kMaxPath, out);
+  CheckPath(path.Field("working_dir"), process.working_dir(), Presence::kOptional, out);
   CheckBytes(path.Field("stdin"), process.stdin().size(), kMiB, out);
   if (!process.stop_signal().empty() && !ParseSignal(process.stop_signal()).has_value()) {
     out.Add(path.Field("stop_signal"),
             "must be 1..64 or a name such as \"SIGTERM\", got " + Quoted(process.stop_signal()));
   }
   if (process.has_grace()) CheckDuration(path.Field("grace"), process.grace(), kMaxGraceSeconds, out);
+  if (process.has_limits()) {
+    const FieldPath limits = path.Field("limits");
+    CheckLimits(limits, process.limits(), out);
+  }
+  CheckAccount(path.Field("user"), process.user(), out);
+  CheckAccount(path.Field("group"), process.group(), out);
+  CheckMode(path.Field("umask"), process.umask(), out);
+  CheckRange(path.Field("nice"), process.nice(), kMinNice, kMaxNice, out);
+  CheckOutputFiles(path, process, out);
 }
 
 void CheckTask(const FieldPath& path, const v1::TaskSpec& task, Collector& out) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -35,6 +37,12 @@ std::chrono::nanoseconds ToCore(const google::protobuf::Duration& duration);
 std::optional<int> ParseSignal(std::string_view text);
 // "SIGTERM"; the number for a signal without a name.
 std::string SignalName(int signal);
+
+// Permissions in octal digits, "0".."0777", at most four of them; nullopt for anything else.
+std::optional<mode_t> ParseMode(std::string_view text);
+// With a leading 0: "022", "0".
+std::string ModeText(mode_t mode);
+inline constexpr mode_t kDefaultFileMode = 0644;
 
 Payload ToCore(const v1::Payload& payload);
 v1::Payload ToProto(const Payload& payload);

@@ -20,6 +20,40 @@ void FillMap(const Pairs& pairs, ProtoMap* map) {
   for (const auto& [key, value] : pairs) (*map)[key] = value;
 }
 
+ResourceLimits ToLimits(const v1::ResourceLimits& limits) {
+  ResourceLimits out;
+  out.open_files = limits.open_files();
+  out.address_space = limits.address_space();
+  out.cpu_time = ToCore(limits.cpu_time());
+  if (limits.has_core_size()) out.core_size = limits.core_size();
+  out.memory = limits.memory();
+  out.cpu_milli = limits.cpu_milli();
+  out.pids = limits.pids();
+  return out;
+}
+
+void FillLimits(const ResourceLimits& limits, v1::ResourceLimits* out) {
+  out->set_open_files(limits.open_files);
+  out->set_address_space(limits.address_space);
+  if (limits.cpu_time.count() != 0) *out->mutable_cpu_time() = ToProto(limits.cpu_time);
+  if (limits.core_size) out->set_core_size(*limits.core_size);
+  out->set_memory(limits.memory);
+  out->set_cpu_milli(limits.cpu_milli);
+  out->set_pids(limits.pids);
+}
+
+OutputFile ToFile(const v1::OutputFile& file) {
+  return {.path = file.path(),
+          .append = file.append(),
+          .mode = ParseMode(file.mode()).value_or(kDefaultFileMode)};
+}
+
+void FillFile(const OutputFile& file, v1::OutputFile* out) {
+  out->set_path(file.path);
+  out->set_append(file.append);
+  out->set_mode(ModeText(file.mode));
+}
+
 std::shared_ptr<const ProcessSpec> ToProcess(const v1::ProcessSpec& spec) {
   auto process = std::make_shared<ProcessSpec>();
   process->argv.assign(spec.argv().begin(), spec.argv().end());
@@ -28,6 +62,14 @@ std::shared_ptr<const ProcessSpec> ToProcess(const v1::ProcessSpec& spec) {
   process->stdin_bytes = spec.stdin();
   if (!spec.stop_signal().empty()) process->stop_signal = ParseSignal(spec.stop_signal()).value_or(SIGTERM);
   if (spec.has_grace()) process->grace = ToCore(spec.grace());
+  process->limits = ToLimits(spec.limits());
+  process->user = spec.user();
+  process->group = spec.group();
+  if (const auto umask = ParseMode(spec.umask())) process->umask = *umask;
+  process->nice = spec.nice();
+  process->inherit_env = spec.inherit_env();
+  if (spec.has_stdout_file()) process->stdout_file = ToFile(spec.stdout_file());
+  if (spec.has_stderr_file()) process->stderr_file = ToFile(spec.stderr_file());
   return process;
 }
 
@@ -36,6 +78,14 @@ void FillProcess(const ProcessSpec& process, v1::ProcessSpec* out) {
   out->set_working_dir(process.working_dir);
   out->set_stop_signal(SignalName(process.stop_signal));
   *out->mutable_grace() = ToProto(process.grace);
+  if (process.limits != ResourceLimits()) FillLimits(process.limits, out->mutable_limits());
+  out->set_user(process.user);
+  out->set_group(process.group);
+  out->set_umask(ModeText(process.umask));
+  out->set_nice(process.nice);
+  out->set_inherit_env(process.inherit_env);
+  if (!process.stdout_file.path.empty()) FillFile(process.stdout_file, out->mutable_stdout_file());
+  if (!process.stderr_file.path.empty()) FillFile(process.stderr_file, out->mutable_stderr_file());
 }
 
 state::Policy ToPolicy(v1::Policy policy) {

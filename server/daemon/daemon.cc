@@ -145,6 +145,7 @@ class Daemon {
     std::unique_ptr<ProcessSupervisor> supervisor;
     if (Status status =
             ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
+                                       .enable_controllers = true,
                                        .become_subreaper = true,
                                        .token_variable = ProcessExecutor::kTokenVariable,
                                        .open_files = kChildOpenFiles,
@@ -170,6 +171,7 @@ class Daemon {
   Status OpenServer() {
     context_.engine = engine_.get();
     context_.functions = functions_;
+    context_.processes = processes_;
     context_.readers = std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default());
     context_.version = COVEY_VERSION;
     context_.instance_id = instance_;

@@ -25,6 +25,75 @@ Labels Load(Pairs* in) {
   return pairs;
 }
 
+void Store(const ResourceLimits& limits, v1::Limits* out) {
+  out->set_open_files(limits.open_files);
+  out->set_address_space(limits.address_space);
+  out->set_cpu_nanos(limits.cpu_time.count());
+  if (limits.core_size) out->set_core_size(*limits.core_size);
+  out->set_memory(limits.memory);
+  out->set_cpu_milli(limits.cpu_milli);
+  out->set_pids(limits.pids);
+}
+
+ResourceLimits Load(const v1::Limits& in) {
+  ResourceLimits limits;
+  limits.open_files = in.open_files();
+  limits.address_space = in.address_space();
+  limits.cpu_time = std::chrono::nanoseconds(in.cpu_nanos());
+  if (in.has_core_size()) limits.core_size = in.core_size();
+  limits.memory = in.memory();
+  limits.cpu_milli = in.cpu_milli();
+  limits.pids = in.pids();
+  return limits;
+}
+
+void Store(const OutputFile& file, v1::File* out) {
+  out->set_path(file.path);
+  out->set_append(file.append);
+  out->set_mode(file.mode);
+}
+
+OutputFile Load(v1::File* in) {
+  return {.path = std::move(*in->mutable_path()), .append = in->append(), .mode = in->mode()};
+}
+
+void Store(const ProcessSpec& process, v1::Process* out) {
+  for (const std::string& argument : process.argv) out->add_argv(argument);
+  Store(process.env, out->mutable_env());
+  out->set_working_dir(process.working_dir);
+  out->set_stdin(process.stdin_bytes);
+  out->set_stop_signal(process.stop_signal);
+  out->set_grace_nanos(process.grace.count());
+  const ProcessSpec none;
+  if (process.limits != none.limits) Store(process.limits, out->mutable_limits());
+  out->set_user(process.user);
+  out->set_group(process.group);
+  if (process.umask != none.umask) out->set_umask(process.umask);
+  out->set_nice(process.nice);
+  out->set_inherit_env(process.inherit_env);
+  if (!process.stdout_file.path.empty()) Store(process.stdout_file, out->mutable_stdout_file());
+  if (!process.stderr_file.path.empty()) Store(process.stderr_file, out->mutable_stderr_file());
+}
+
+ProcessSpec Load(v1::Process* in) {
+  ProcessSpec process;
+  for (std::string& argument : *in->mutable_argv()) process.argv.push_back(std::move(argument));
+  process.env = Load(in->mutable_env());
+  process.working_dir = std::move(*in->mutable_working_dir());
+  process.stdin_bytes = std::move(*in->mutable_stdin());
+  process.stop_signal = in->stop_signal();
+  process.grace = std::chrono::nanoseconds(in->grace_nanos());
+  if (in->has_limits()) process.limits = Load(in->limits());
+  process.user = std::move(*in->mutable_user());
+  process.group = std::move(*in->mutable_group());
+  if (in->has_umask()) process.umask = in->umask();
+  process.nice = in->nice();
+  process.inherit_env = in->inherit_env();
+  if (in->has_stdout_file()) process.stdout_file = Load(in->mutable_stdout_file());
+  if (in->has_stderr_file()) process.stderr_file = Load(in->mutable_stderr_file());
+  return process;
+}
+
 }  // namespace
 
 void Store(const GroupSpec& spec, v1::GroupSpec* out) {
@@ -61,13 +130,7 @@ void Store(const TaskSpec& spec, v1::TaskSpec* out) {
     out->mutable_function()->set_name(function->name);
     Store(function->payload, out->mutable_function()->mutable_payload());
   } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work)) {
-    v1::Process* stored = out->mutable_process();
-    for (const std::string& argument : process->argv) stored->add_argv(argument);
-    Store(process->env, stored->mutable_env());
-    stored->set_working_dir(process->working_dir);
-    stored->set_stdin(process->stdin_bytes);
-    stored->set_stop_signal(process->stop_signal);
-    stored->set_grace_nanos(process->grace.count());
+    Store(*process, out->mutable_process());
   }
   out->set_timeout_nanos(spec.timeout.count());
   Store(spec.labels, out->mutable_labels());
@@ -82,18 +145,9 @@ TaskSpec Load(v1::TaskSpec* in, std::string* problem) {
       spec.work = FunctionSpec{.name = std::move(*in->mutable_function()->mutable_name()),
                                .payload = Load(in->mutable_function()->mutable_payload())};
       break;
-    case v1::TaskSpec::kProcess: {
-      v1::Process* stored = in->mutable_process();
-      auto process = std::make_shared<ProcessSpec>();
-      for (std::string& argument : *stored->mutable_argv()) process->argv.push_back(std::move(argument));
-      process->env = Load(stored->mutable_env());
-      process->working_dir = std::move(*stored->mutable_working_dir());
-      process->stdin_bytes = std::move(*stored->mutable_stdin());
-      process->stop_signal = stored->stop_signal();
-      process->grace = std::chrono::nanoseconds(stored->grace_nanos());
-      spec.work = std::move(process);
+    case v1::TaskSpec::kProcess:
+      spec.work = std::make_shared<const ProcessSpec>(Load(in->mutable_process()));
       break;
-    }
     case v1::TaskSpec::WORK_NOT_SET:
       *problem = "the kind of work of a task is not known to this version";
       break;

@@ -30,6 +30,9 @@ AdminHandlers::Handled AdminHandlers::GetServerInfo(
   info.mutable_journal()->set_durable(engine_.journal_capabilities().durable);
   info.set_process_control(context_.process_control);
   for (const std::string& name : context_.functions->Names()) info.add_functions(name);
+  if (const auto processes = context_.processes.lock()) {
+    for (const std::string& name : processes->supervisor().controllers()) info.add_cgroup_controllers(name);
+  }
   const Engine::Counts counts = engine_.counts();
   info.set_running_groups(counts.running_groups);
   info.set_queued_tasks(counts.queued_tasks);

@@ -41,7 +41,10 @@ GroupHandlers::Handled GroupHandlers::CreateGroup(
                         .tasks = TasksOf(request.tasks()),
                         .seal = request.seal(),
                         .request = {.id = request.request_id(), .fingerprint = Fingerprint(request)}};
-  if (const auto error = CheckFunctions(context_, create.tasks)) co_return ToGrpc(*error);
+  edge::Task<std::optional<Result<Void>>> checking = CheckTasks(context_, create.tasks);
+  const std::optional<Result<Void>> checked = co_await checking;
+  if (!checked) co_return call.EndStatus();
+  if (!checked->ok()) co_return ToGrpc(checked->error());
   edge::Completion<Result<GroupPtr>> created;
   engine_.CreateGroup(std::move(create), Into(created));
   std::optional<Result<GroupPtr>> group = co_await created;
@@ -56,7 +59,10 @@ GroupHandlers::Handled GroupHandlers::SubmitTasks(
   const v1::SubmitTasksRequest& request = call.request();
   if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
   std::vector<TaskSpec> tasks = TasksOf(request.tasks());
-  if (const auto error = CheckFunctions(context_, tasks)) co_return ToGrpc(*error);
+  edge::Task<std::optional<Result<Void>>> checking = CheckTasks(context_, tasks);
+  const std::optional<Result<Void>> checked = co_await checking;
+  if (!checked) co_return call.EndStatus();
+  if (!checked->ok()) co_return ToGrpc(checked->error());
   edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
   std::optional<Result<GroupPtr>> group = co_await finding;
   if (!group) co_return call.EndStatus();
@@ -104,8 +110,11 @@ GroupHandlers::Handled GroupHandlers::SubmitTaskStream(StreamCall& call) {
       co_return grpc::Status::OK;
     }
     std::vector<TaskSpec> tasks = TasksOf(message->tasks());
-    if (const auto error = CheckFunctions(context_, tasks)) {
-      refuse(*error);
+    edge::Task<std::optional<Result<Void>>> checking = CheckTasks(context_, tasks);
+    const std::optional<Result<Void>> checked = co_await checking;
+    if (!checked) co_return call.EndStatus();
+    if (!checked->ok()) {
+      refuse(checked->error());
       co_return grpc::Status::OK;
     }
     edge::Completion<Result<DurableGroup::SubmitReply>> submitted;

@@ -109,8 +109,13 @@ edge::Task<void> ReadTasks(Scope& scope) {
     }
     std::vector<TaskSpec> tasks = TasksOf(*message);
     if (tasks.empty()) continue;
-    scope.refused = CheckFunctions(scope.context, tasks);
-    if (scope.refused) break;
+    edge::Task<std::optional<Result<Void>>> checking = CheckTasks(scope.context, tasks);
+    const std::optional<Result<Void>> checked = co_await checking;
+    if (!checked) co_return;
+    if (!checked->ok()) {
+      scope.refused = checked->error();
+      break;
+    }
     edge::Completion<Result<DurableGroup::SubmitReply>> submitted;
     RequestMark mark;
     scope.context.engine->Submit(scope.group, std::move(tasks), false, std::move(mark), Into(submitted));
@@ -261,7 +266,10 @@ edge::Task<grpc::Status> RunGroup(const ServiceContext& context, RunCall& call) 
   if (Violations bad = Check(*first, true); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
   Engine::Create create{.spec = ToCore(first->options().spec(), first->options().group_id()),
                         .tasks = TasksOf(*first)};
-  if (const auto error = CheckFunctions(context, create.tasks)) co_return ToGrpc(*error);
+  edge::Task<std::optional<Result<Void>>> checking = CheckTasks(context, create.tasks);
+  const std::optional<Result<Void>> checked = co_await checking;
+  if (!checked) co_return call.EndStatus();
+  if (!checked->ok()) co_return ToGrpc(checked->error());
   create.spec.attached = true;
   if (const auto deadline = call.deadline()) {
     const std::chrono::nanoseconds rest = std::max<std::chrono::nanoseconds>(

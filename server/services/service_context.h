@@ -10,6 +10,7 @@
 
 #include "core/engine/engine.h"
 #include "core/executor/function_registry.h"
+#include "core/executor/process_executor.h"
 #include "core/run/thread_set.h"
 #include "server/convert/convert.h"
 #include "server/edge/edge.h"
@@ -21,6 +22,7 @@ namespace covey {
 struct ServiceContext {
   Engine* engine = nullptr;
   std::shared_ptr<const FunctionRegistry> functions;
+  std::weak_ptr<const ProcessExecutor> processes;
   std::shared_ptr<ThreadSet> readers;  // for reads of files: never on a queue's thread
   std::string version;
   std::string instance_id;
@@ -44,8 +46,11 @@ inline DurableGroup::Reply IntoReply(const edge::Completion<std::optional<Error>
   return [completer = completion.completer()](std::optional<Error> error) { completer(std::move(error)); };
 }
 
-// Fails for a task whose function this daemon does not have. `prefix`: of the field.
-std::optional<Error> CheckFunctions(const ServiceContext& context, const std::vector<TaskSpec>& tasks);
+// Fails for a task that this daemon cannot run: its function is not here, or its process asks for what is
+// unknown (a user) or cannot be given (a user, a limit). Users are looked up on a reader thread. nullopt when
+// the call is over.
+edge::Task<std::optional<Result<Void>>> CheckTasks(const ServiceContext& context,
+                                                   const std::vector<TaskSpec>& tasks);
 
 Error TaskNotFound(const std::string& group, const std::string& task);
 

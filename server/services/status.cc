@@ -18,6 +18,8 @@ grpc::StatusCode CodeOf(ErrorCode code) {
       return grpc::StatusCode::NOT_FOUND;
     case ErrorCode::kAlreadyExists:
       return grpc::StatusCode::ALREADY_EXISTS;
+    case ErrorCode::kPermissionDenied:
+      return grpc::StatusCode::PERMISSION_DENIED;
     case ErrorCode::kFailedPrecondition:
       return grpc::StatusCode::FAILED_PRECONDITION;
     case ErrorCode::kResourceExhausted:

@@ -25,7 +25,7 @@ TEST(ErrorTableTest, EveryCodeHasItsError) {
       {grpc::StatusCode::DEADLINE_EXCEEDED, ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
       {grpc::StatusCode::NOT_FOUND, ErrorCode::kNotFound, "NOT_FOUND"},
       {grpc::StatusCode::ALREADY_EXISTS, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
-      {grpc::StatusCode::PERMISSION_DENIED, ErrorCode::kInternal, "PERMISSION_DENIED"},
+      {grpc::StatusCode::PERMISSION_DENIED, ErrorCode::kPermissionDenied, "PERMISSION_DENIED"},
       {grpc::StatusCode::UNAUTHENTICATED, ErrorCode::kInternal, "UNAUTHENTICATED"},
       {grpc::StatusCode::RESOURCE_EXHAUSTED, ErrorCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
       {grpc::StatusCode::FAILED_PRECONDITION, ErrorCode::kFailedPrecondition, "FAILED_PRECONDITION"},

@@ -82,7 +82,7 @@ class Daemon:
     """One coveyd on a temporary folder: start() and stop() or kill() as often as wanted, remove() at the end."""
 
     def __init__(self, *flags, program="coveyd"):
-        self.program = os.path.join(BIN, program)
+        self.command = [os.path.join(BIN, program)]
         # Short, since a socket's path may have 107 bytes only.
         self.folder = tempfile.mkdtemp(prefix="covey-")
         self.socket = os.path.join(self.folder, "s")
@@ -103,7 +103,7 @@ class Daemon:
         assert self.process is None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
+                [*self.command, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _ready(self):

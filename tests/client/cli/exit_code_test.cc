@@ -67,7 +67,7 @@ TEST(ExitCodeTest, OfErrors) {
   EXPECT_EQ(of(ErrorCode::kUnavailable), 69);
   EXPECT_EQ(of(ErrorCode::kInvalidArgument), 64);
   EXPECT_EQ(of(ErrorCode::kDeadlineExceeded), 124);
-  for (const ErrorCode code : {ErrorCode::kNotFound, ErrorCode::kAlreadyExists,
+  for (const ErrorCode code : {ErrorCode::kNotFound, ErrorCode::kAlreadyExists, ErrorCode::kPermissionDenied,
                                ErrorCode::kFailedPrecondition, ErrorCode::kResourceExhausted,
                                ErrorCode::kCancelled, ErrorCode::kUnimplemented, ErrorCode::kInternal}) {
     EXPECT_EQ(of(code), 1);

@@ -1,8 +1,11 @@
 #include "core/executor/process_executor.h"
 
 #include <gtest/gtest.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "tests/core/executor/recorder.h"
 
@@ -42,6 +45,42 @@ TEST_F(ProcessExecutorTest, ATaskCannotTakeAnothersName) {
   Start("echo $COVEY_TASK", {.env = {{"COVEY_TASK", "other"}}});
   EXPECT_TRUE(recorder_->Exit().ok());
   EXPECT_EQ(recorder_->out(), "t\n");
+}
+
+// A variable of this program while it lives.
+class OwnVariable {
+ public:
+  OwnVariable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~OwnVariable() { ::unsetenv(name_); }
+
+ private:
+  const char* const name_;
+};
+
+TEST_F(ProcessExecutorTest, TheEnvironmentIsCleanUnlessAskedFor) {
+  const OwnVariable own("SECRET_OF_THE_DAEMON", "s");
+  const OwnVariable covey("COVEY_OTHER", "o");
+  constexpr const char* kTell = "echo ${SECRET_OF_THE_DAEMON-none} ${COVEY_OTHER-none} $COVEY_TASK $MINE";
+  Start(kTell);
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), "none none t\n");
+  recorder_ = std::make_shared<Recorder>();
+  Start(kTell, {.env = {{"MINE", "too"}}, .inherit_env = true});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), "s none t too\n");
+}
+
+TEST_F(ProcessExecutorTest, AnotherUserGetsNothingThatTellsOfOurs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may change the user";
+  const OwnVariable mail("MAIL", "/var/mail/root");
+  Start("echo $USER $HOME ${MAIL-none}", {.user = "nobody", .inherit_env = true});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), std::string("nobody ") + ::getpwnam("nobody")->pw_dir + " none\n");
+}
+
+TEST_F(ProcessExecutorTest, ALimitThatWasReachedIsTold) {
+  Start("while :; do :; done", {.limits = {.cpu_time = std::chrono::seconds(1)}});
+  EXPECT_EQ(recorder_->Exit().message(), "ended by SIGXCPU: the limit of CPU time, 1 s, was reached");
 }
 
 TEST_F(ProcessExecutorTest, AnExitCodeIsAFailureWithTheEndOfStderr) {

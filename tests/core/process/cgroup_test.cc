@@ -53,6 +53,14 @@ TEST_F(CgroupTest, OneThatWasKilledIsNotUsedAgain) {
   EXPECT_FALSE(std::filesystem::exists(pool_->path() + "/0"));
 }
 
+TEST_F(CgroupTest, OneThatWasLimitedIsNotUsedAgain) {
+  std::unique_ptr<Cgroup> cgroup = pool_->Acquire();
+  ASSERT_NE(cgroup, nullptr);
+  EXPECT_FALSE(cgroup->Limit({}));
+  pool_->Release(std::move(cgroup));
+  EXPECT_FALSE(std::filesystem::exists(pool_->path() + "/0"));
+}
+
 TEST_F(CgroupTest, NothingIsLeftOfAPool) {
   const std::string path = pool_->path();
   std::unique_ptr<Cgroup> cgroup = pool_->Acquire();

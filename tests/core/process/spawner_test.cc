@@ -60,7 +60,7 @@ TEST_P(SpawnerTest, StartsAProgram) {
     SpawnedChild child;
     auto spec = Shell("cat; echo $EXTRA >&2; ls /proc/self/fd; exit 9");
     spec->stdin_bytes = "in\n";
-    ASSERT_FALSE(spawner.Spawn(*spec, {"EXTRA", "extra"}, nullptr, &child));
+    ASSERT_FALSE(spawner.Spawn(*spec, {"EXTRA", "extra"}, std::nullopt, nullptr, &child));
     EXPECT_EQ(ReadAll(child.stdout_pipe), "in\n0\n1\n2\n3\n");
     EXPECT_EQ(ReadAll(child.stderr_pipe), "extra\n");
     EXPECT_EQ(ExitCode(child), 9);
@@ -72,12 +72,12 @@ TEST_P(SpawnerTest, TellsWhyAProgramCannotBeStarted) {
   ASSERT_TRUE(spawner.Probe(nullptr));
   const size_t before = OpenDescriptors();
   SpawnedChild child;
-  auto error = spawner.Spawn(*Command({"no-such-program"}), {}, nullptr, &child);
+  auto error = spawner.Spawn(*Command({"no-such-program"}), {}, std::nullopt, nullptr, &child);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, 127);
   auto spec = Command({"true"});
   spec->working_dir = "/no/such/directory";
-  error = spawner.Spawn(*spec, {}, nullptr, &child);
+  error = spawner.Spawn(*spec, {}, std::nullopt, nullptr, &child);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, 126);
   EXPECT_EQ(OpenDescriptors(), before);
@@ -94,7 +94,7 @@ TEST_P(SpawnerTest, PutsTheChildInItsCgroup) {
   Spawner spawner(OptionsOfTest());
   ASSERT_TRUE(spawner.Probe(cgroup.get()));
   SpawnedChild child;
-  ASSERT_FALSE(spawner.Spawn(*Command({"cat", "/proc/self/cgroup"}), {}, cgroup.get(), &child));
+  ASSERT_FALSE(spawner.Spawn(*Command({"cat", "/proc/self/cgroup"}), {}, std::nullopt, cgroup.get(), &child));
   const std::string name = pool->path().substr(pool->path().rfind('/'));
   EXPECT_NE(ReadAll(child.stdout_pipe).find("0::" + name + "/0\n"), std::string::npos);
   EXPECT_EQ(ExitCode(child), 0);
@@ -109,7 +109,7 @@ TEST_P(SpawnerTest, AnotherDescriptorOfThisProgramIsNeitherSeenNorDisturbed) {
   ASSERT_EQ(::pipe(fds), 0);
   UniqueFd read(fds[0]), write(fds[1]);
   SpawnedChild child;
-  ASSERT_FALSE(spawner.Spawn(*Command({"ls", "/proc/self/fd"}), {}, nullptr, &child));
+  ASSERT_FALSE(spawner.Spawn(*Command({"ls", "/proc/self/fd"}), {}, std::nullopt, nullptr, &child));
   EXPECT_EQ(ReadAll(child.stdout_pipe), "0\n1\n2\n3\n");
   EXPECT_EQ(ExitCode(child), 0);
   EXPECT_EQ(::write(write.get(), "x", 1), 1);
@@ -121,7 +121,7 @@ TEST_P(SpawnerTest, TheThreadsOfThisProgramGoOnSharingTheirDescriptors) {
   Spawner spawner(OptionsOfTest());
   ASSERT_TRUE(spawner.Probe(nullptr));
   SpawnedChild child;
-  ASSERT_FALSE(spawner.Spawn(*Command({"true"}), {}, nullptr, &child));
+  ASSERT_FALSE(spawner.Spawn(*Command({"true"}), {}, std::nullopt, nullptr, &child));
   EXPECT_EQ(ExitCode(child), 0);
   int fds[2];
   ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);

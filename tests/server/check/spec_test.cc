@@ -330,5 +330,138 @@ TEST_F(SpecTest, LongAndUnprintableValuesAreToldShortAndPrintable) {
   EXPECT_NE(wrong[0].description.find("\\x01"), std::string::npos);
 }
 
+TEST_F(SpecTest, LimitsOfProcesses) {
+  v1::ResourceLimits& limits = *process_->mutable_limits();
+  EXPECT_FINE(request_);
+  for (const uint32_t files : {0u, 3u, 1048576u}) {
+    limits.set_open_files(files);
+    EXPECT_FINE(request_);
+  }
+  limits.set_open_files(2);
+  EXPECT_WRONG("tasks[0].process.limits.open_files", "open_files must be 3..1048576, got 2", request_);
+  limits.set_open_files(1048577);
+  EXPECT_WRONG_FIELD("tasks[0].process.limits.open_files", request_);
+  limits.clear_open_files();
+
+  limits.set_address_space(kMiB);
+  limits.set_memory(UINT64_MAX);
+  EXPECT_FINE(request_);
+  limits.set_address_space(kMiB - 1);
+  EXPECT_WRONG("tasks[0].process.limits.address_space",
+               "address_space must be 0 (none) or at least 1048576 bytes, got 1048575", request_);
+  limits.set_address_space(UINT64_MAX);
+  limits.set_memory(1);
+  EXPECT_WRONG_FIELD("tasks[0].process.limits.memory", request_);
+  limits.clear_memory();
+
+  limits.mutable_cpu_time();  // 0 s: none
+  EXPECT_FINE(request_);
+  limits.mutable_cpu_time()->set_seconds(1);
+  EXPECT_FINE(request_);
+  limits.mutable_cpu_time()->set_seconds(315576000);
+  EXPECT_FINE(request_);
+  limits.mutable_cpu_time()->set_seconds(315576001);
+  EXPECT_WRONG_FIELD("tasks[0].process.limits.cpu_time", request_);
+  limits.mutable_cpu_time()->set_seconds(0);
+  limits.mutable_cpu_time()->set_nanos(999999999);
+  EXPECT_WRONG("tasks[0].process.limits.cpu_time",
+               "cpu_time must be 0 s (none) or at least 1 s, got 999999999 ns", request_);
+  limits.mutable_cpu_time()->set_nanos(-1);
+  EXPECT_WRONG_FIELD("tasks[0].process.limits.cpu_time", request_);
+  limits.clear_cpu_time();
+
+  limits.set_core_size(0);
+  limits.set_cpu_milli(10);
+  limits.set_pids(1);
+  EXPECT_FINE(request_);
+  limits.set_cpu_milli(1024000);
+  limits.set_pids(4194304);
+  EXPECT_FINE(request_);
+  limits.set_cpu_milli(9);
+  EXPECT_WRONG("tasks[0].process.limits.cpu_milli", "cpu_milli must be 10..1024000, got 9", request_);
+  limits.set_cpu_milli(1024001);
+  EXPECT_WRONG_FIELD("tasks[0].process.limits.cpu_milli", request_);
+  limits.clear_cpu_milli();
+  limits.set_pids(4194305);
+  EXPECT_WRONG("tasks[0].process.limits.pids", "pids must be 1..4194304, got 4194305", request_);
+}
+
+TEST_F(SpecTest, UsersAndGroups) {
+  for (const char* name : {"", "root", "0", "4294967295", "DOMAIN\\some.one", "a b"}) {
+    process_->set_user(name);
+    process_->set_group(name);
+    EXPECT_FINE(request_);
+  }
+  for (const std::string& name : {std::string("a:b"), std::string("a\n"), std::string("a\0b", 3)}) {
+    process_->set_user(name);
+    EXPECT_WRONG_FIELD("tasks[0].process.user", request_);
+  }
+  process_->set_user(std::string(255, 'u'));
+  EXPECT_FINE(request_);
+  process_->set_user(std::string(256, 'u'));
+  EXPECT_WRONG("tasks[0].process.user", "user must have at most 255 bytes, got 256", request_);
+  process_->clear_user();
+  process_->set_group("a:b");
+  EXPECT_WRONG("tasks[0].process.group", "group must not contain ':', a line end or NUL, got \"a:b\"",
+               request_);
+}
+
+TEST_F(SpecTest, UmaskAndNiceness) {
+  for (const char* umask : {"", "0", "22", "022", "0777", "777", "0000"}) {
+    process_->set_umask(umask);
+    EXPECT_FINE(request_);
+  }
+  for (const char* umask : {"8", "1000", "00022", "0x1", "-1", " 22", "u=rwx"}) {
+    process_->set_umask(umask);
+    EXPECT_WRONG("tasks[0].process.umask",
+                 "umask must be octal digits, \"0\"..\"0777\", got \"" + std::string(umask) + "\"", request_);
+  }
+  process_->clear_umask();
+  for (const int nice : {-20, 0, 19}) {
+    process_->set_nice(nice);
+    EXPECT_FINE(request_);
+  }
+  process_->set_nice(20);
+  EXPECT_WRONG("tasks[0].process.nice", "nice must be -20..19, got 20", request_);
+  process_->set_nice(-21);
+  EXPECT_WRONG_FIELD("tasks[0].process.nice", request_);
+}
+
+TEST_F(SpecTest, OutputFiles) {
+  v1::OutputFile& out = *process_->mutable_stdout_file();
+  EXPECT_WRONG("tasks[0].process.stdout_file.path", "path must be an absolute path without NUL, got \"\"",
+               request_);
+  out.set_path("relative");
+  EXPECT_WRONG_FIELD("tasks[0].process.stdout_file.path", request_);
+  out.set_path(std::string("/a\0b", 4));
+  EXPECT_WRONG_FIELD("tasks[0].process.stdout_file.path", request_);
+  out.set_path("/" + std::string(4094, 'p'));
+  EXPECT_FINE(request_);
+  out.set_path("/" + std::string(4095, 'p'));
+  EXPECT_WRONG("tasks[0].process.stdout_file.path", "path must have at most 4095 bytes, got 4096", request_);
+  out.set_path("/out");
+  out.set_mode("0640");
+  EXPECT_FINE(request_);
+  out.set_mode("rw");
+  EXPECT_WRONG_FIELD("tasks[0].process.stdout_file.mode", request_);
+  out.set_mode("");
+
+  v1::OutputFile& err = *process_->mutable_stderr_file();
+  err.set_path("/err");
+  err.set_append(true);
+  EXPECT_FINE(request_);
+  err.set_path("/out");
+  EXPECT_WRONG("tasks[0].process.stderr_file",
+               "stderr_file must have the append and the mode of stdout_file, since it is the same file, "
+               "\"/out\"",
+               request_);
+  err.set_append(false);
+  EXPECT_FINE(request_);
+  err.set_mode("644");
+  EXPECT_FINE(request_);
+  err.set_mode("600");
+  EXPECT_WRONG_FIELD("tasks[0].process.stderr_file", request_);
+}
+
 }  // namespace
 }  // namespace covey

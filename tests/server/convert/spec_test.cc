@@ -21,6 +21,23 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   process.set_stdin("input");
   process.set_stop_signal("INT");
   process.mutable_grace()->set_seconds(3);
+  process.mutable_limits()->set_open_files(64);
+  process.mutable_limits()->set_address_space(uint64_t{1} << 40);
+  process.mutable_limits()->mutable_cpu_time()->set_nanos(500'000'000);
+  process.mutable_limits()->mutable_cpu_time()->set_seconds(1);
+  process.mutable_limits()->set_core_size(0);
+  process.mutable_limits()->set_memory(uint64_t{1} << 33);
+  process.mutable_limits()->set_cpu_milli(1500);
+  process.mutable_limits()->set_pids(9);
+  process.set_user("nobody");
+  process.set_group("7");
+  process.set_umask("77");
+  process.set_nice(-5);
+  process.set_inherit_env(true);
+  process.mutable_stdout_file()->set_path("/out");
+  process.mutable_stdout_file()->set_append(true);
+  process.mutable_stderr_file()->set_path("/err");
+  process.mutable_stderr_file()->set_mode("600");
   message.mutable_timeout()->set_nanos(5);
   (*message.mutable_labels())["z"] = "1";
   (*message.mutable_labels())["a"] = "2";
@@ -35,6 +52,20 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   EXPECT_EQ(core.stdin_bytes, "input");
   EXPECT_EQ(core.stop_signal, SIGINT);
   EXPECT_EQ(core.grace, seconds(3));
+  EXPECT_EQ(core.limits, (ResourceLimits{.open_files = 64,
+                                         .address_space = uint64_t{1} << 40,
+                                         .cpu_time = std::chrono::milliseconds(1500),
+                                         .core_size = 0,
+                                         .memory = uint64_t{1} << 33,
+                                         .cpu_milli = 1500,
+                                         .pids = 9}));
+  EXPECT_EQ(core.user, "nobody");
+  EXPECT_EQ(core.group, "7");
+  EXPECT_EQ(core.umask, 077u);
+  EXPECT_EQ(core.nice, -5);
+  EXPECT_TRUE(core.inherit_env);
+  EXPECT_EQ(core.stdout_file, (OutputFile{.path = "/out", .append = true, .mode = 0644}));
+  EXPECT_EQ(core.stderr_file, (OutputFile{.path = "/err", .append = false, .mode = 0600}));
   EXPECT_EQ(spec.timeout, std::chrono::nanoseconds(5));
   EXPECT_EQ(spec.labels, (Labels{{"a", "2"}, {"z", "1"}}));
   EXPECT_TRUE(spec.rerun_on_restart);
@@ -43,9 +74,24 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   expected.mutable_process()->clear_env();
   expected.mutable_process()->clear_stdin();
   expected.mutable_process()->set_stop_signal("SIGINT");
+  expected.mutable_process()->set_umask("077");
+  expected.mutable_process()->mutable_stdout_file()->set_mode("0644");
+  expected.mutable_process()->mutable_stderr_file()->set_mode("0600");
   EXPECT_EQ(ToProto(spec).SerializeAsString().size(), expected.SerializeAsString().size());
   EXPECT_EQ(ToProto(spec).ShortDebugString(), expected.ShortDebugString());
   EXPECT_EQ(ToProto(spec).DebugString().find("secret"), std::string::npos);
+}
+
+TEST(Spec, ModesAreOctal) {
+  EXPECT_EQ(ParseMode("0"), mode_t{0});
+  EXPECT_EQ(ParseMode("022"), mode_t{022});
+  EXPECT_EQ(ParseMode("640"), mode_t{0640});
+  EXPECT_EQ(ParseMode("0777"), mode_t{0777});
+  for (const char* text : {"", "8", "1000", "00000", "+1", "0o7", "7 "})
+    EXPECT_EQ(ParseMode(text), std::nullopt);
+  EXPECT_EQ(ModeText(0), "0");
+  EXPECT_EQ(ModeText(022), "022");
+  EXPECT_EQ(ModeText(0777), "0777");
 }
 
 TEST(Spec, DefaultsAreFilledIn) {
@@ -55,6 +101,13 @@ TEST(Spec, DefaultsAreFilledIn) {
   const ProcessSpec& process = *std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
   EXPECT_EQ(process.stop_signal, SIGTERM);
   EXPECT_EQ(process.grace, seconds(10));
+  EXPECT_EQ(process.limits, ResourceLimits());
+  EXPECT_FALSE(process.limits.NeedsCgroup());
+  EXPECT_EQ(process.umask, 022u);
+  EXPECT_EQ(process.stdout_file.path, "");
+  EXPECT_EQ(ToProto(spec).process().umask(), "022");
+  EXPECT_FALSE(ToProto(spec).process().has_limits());
+  EXPECT_FALSE(ToProto(spec).process().has_stdout_file());
   EXPECT_EQ(spec.timeout.count(), 0);
   EXPECT_FALSE(ToProto(spec).has_timeout());
   message.mutable_process()->mutable_grace();  // 0 s, and said so

@@ -52,6 +52,33 @@ GroupSpec AnyGroup(std::mt19937_64& random) {
           .attached = random() % 2 == 0};
 }
 
+OutputFile AnyFile(std::mt19937_64& random) {
+  // Without a path there is no file.
+  if (random() % 2 == 0) return {};
+  return {
+      .path = "/" + Bytes(random), .append = random() % 2 == 0, .mode = static_cast<mode_t>(random() % 512)};
+}
+
+void SetAnything(std::mt19937_64& random, ProcessSpec* process) {
+  const auto number = [&random] { return static_cast<uint32_t>(random()); };
+  if (random() % 2 == 0) {
+    process->limits = {.open_files = number(),
+                       .address_space = random(),
+                       .cpu_time = std::chrono::nanoseconds(static_cast<int64_t>(random())),
+                       .memory = random(),
+                       .cpu_milli = number(),
+                       .pids = number()};
+    if (random() % 2 == 0) process->limits.core_size = random() % 3;
+  }
+  process->user = Bytes(random);
+  process->group = Bytes(random);
+  process->umask = static_cast<mode_t>(random() % 512);
+  process->nice = static_cast<int>(random() % 40) - 20;
+  process->inherit_env = random() % 2 == 0;
+  process->stdout_file = AnyFile(random);
+  process->stderr_file = AnyFile(random);
+}
+
 TaskSpec AnyTask(std::mt19937_64& random) {
   TaskSpec task{.name = Bytes(random),
                 .timeout = std::chrono::nanoseconds(static_cast<int64_t>(random())),
@@ -68,6 +95,7 @@ TaskSpec AnyTask(std::mt19937_64& random) {
                       .grace = std::chrono::nanoseconds(static_cast<int64_t>(random()))};
   process.argv.resize(random() % 4 + 1);
   for (std::string& argument : process.argv) argument = Bytes(random);
+  SetAnything(random, &process);
   task.work = std::make_shared<const ProcessSpec>(std::move(process));
   return task;
 }
@@ -142,6 +170,14 @@ void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
   EXPECT_EQ(p.stdin_bytes, q.stdin_bytes);
   EXPECT_EQ(p.stop_signal, q.stop_signal);
   EXPECT_EQ(p.grace, q.grace);
+  EXPECT_EQ(p.limits, q.limits);
+  EXPECT_EQ(p.user, q.user);
+  EXPECT_EQ(p.group, q.group);
+  EXPECT_EQ(p.umask, q.umask);
+  EXPECT_EQ(p.nice, q.nice);
+  EXPECT_EQ(p.inherit_env, q.inherit_env);
+  EXPECT_EQ(p.stdout_file, q.stdout_file);
+  EXPECT_EQ(p.stderr_file, q.stderr_file);
 }
 
 void ExpectSame(const RequestMark& a, const RequestMark& b) {
@@ -178,6 +214,41 @@ TEST(Storage, AnyRecordComesBackWhole) {
       ExpectSame(decoded[i].request, records[i].request);
     }
   }
+}
+
+TEST(Storage, AProcessOfSchema1HasTheDefaultsOfWhatCameLater) {
+  // A batch as version 0.1 wrote it: one record, kind 2, task 1, a spec `{1: "t", 3: {1: "true", 5: 15,
+  // 6: 10^10}}`.
+  constexpr std::string_view kOld(
+      "\x12\x19\x08\x02\x28\x01\x62\x13\x0a\x01\x74\x1a\x0e\x0a\x04\x74\x72\x75\x65\x28\x0f\x30\x80\xc8\xaf"
+      "\xa0\x25",
+      27);
+  std::vector<Record> records;
+  const Result<Void> result = storage::DecodeRecords(kOld, 1, &records);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  ASSERT_EQ(records.size(), 1u);
+  const ProcessSpec& process = *std::get<1>(records[0].task->work);
+  EXPECT_EQ(process.argv, std::vector<std::string>{"true"});
+  EXPECT_EQ(process.grace, std::chrono::seconds(10));
+  EXPECT_EQ(process.limits, ResourceLimits());
+  EXPECT_EQ(process.user + process.group, "");
+  EXPECT_EQ(process.umask, 022u);
+  EXPECT_EQ(process.nice, 0);
+  EXPECT_FALSE(process.inherit_env);
+  EXPECT_EQ(process.stdout_file, OutputFile());
+  EXPECT_EQ(process.stderr_file, OutputFile());
+}
+
+TEST(Storage, AUmaskOfZeroIsNotTheDefault) {
+  ProcessSpec process{.argv = {"true"}, .umask = 0};
+  TaskSpec task{.work = std::make_shared<const ProcessSpec>(std::move(process))};
+  Record record{.event = {.kind = state::EventKind::kTaskSubmitted},
+                .task = std::make_shared<const TaskSpec>(std::move(task))};
+  std::string bytes;
+  storage::EncodeRecords(std::vector<Record>{record}, &bytes);
+  std::vector<Record> records;
+  ASSERT_TRUE(storage::DecodeRecords(bytes, 1, &records).ok());
+  EXPECT_EQ(std::get<1>(records.at(0).task->work)->umask, 0u);
 }
 
 TEST(Storage, AnySummaryComesBackWhole) {
