@@ -78,7 +78,8 @@ void FillProcess(const ProcessSpec& process, v1::ProcessSpec* out) {
   out->set_working_dir(process.working_dir);
   out->set_stop_signal(SignalName(process.stop_signal));
   *out->mutable_grace() = ToProto(process.grace);
-  if (process.limits != ResourceLimits()) FillLimits(process.limits, out->mutable_limits());
+  static const ResourceLimits kNone;
+  if (process.limits != kNone) FillLimits(process.limits, out->mutable_limits());
   out->set_user(process.user);
   out->set_group(process.group);
   out->set_umask(ModeText(process.umask));

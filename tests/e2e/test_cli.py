@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from daemon import (COVEY, DaemonTest, function_task, lines, odd_seconds, process_task, run, sleepers,
+from daemon import (COVEY, DaemonTest, LIMIT, function_task, lines, odd_seconds, process_task, run, sleepers,
                     wait_until)
 
 
@@ -165,6 +165,21 @@ class InterruptTest(DaemonTest):
             self.assertTrue(line, "the task is asked to stop")
         client.send_signal(signal.SIGINT)
         client.communicate(timeout=2)
+        self.assertEqual(130, client.returncode)
+
+    def test_output_from_before_the_subscription_arrives(self):
+        """The race: a task writes before the call that made its group listens, and then falls silent."""
+        seconds = odd_seconds()
+        count = 30
+        client = self.daemon.covey_start("run", "--grace", "0s", "-f", "-", stdin=subprocess.PIPE)
+        self.addCleanup(client.kill)
+        client.stdin.write(lines(*[process_task("sh", "-c", f"echo ready; exec sleep {seconds}")] * count))
+        client.stdin.close()
+        client.stdin = None
+        for _ in range(count):
+            self.assertIn("ready", client.stdout.readline())
+        client.send_signal(signal.SIGINT)
+        client.communicate(timeout=LIMIT)
         self.assertEqual(130, client.returncode)
 
     def test_kill_9_of_the_client_leaves_no_process(self):
