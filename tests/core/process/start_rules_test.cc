@@ -30,6 +30,15 @@ void AsNobody(const std::function<int()>& check) {
   EXPECT_EQ(WEXITSTATUS(status), 0) << "the number of the check that failed";
 }
 
+// What the kernel says to a niceness of -20: root in a container has not the capability for it.
+bool KernelLetsUsBeNice() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(::setpriority(PRIO_PROCESS, 0, -20) == 0 ? 0 : 1);
+  int status = 0;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 TEST(StartRulesTest, WhoAsksForNothingGetsIt) {
   const ProcessSpec spec = *Command({"true"});
   EXPECT_FALSE(StartRules::MayBlock(spec));
@@ -70,8 +79,16 @@ TEST(StartRulesTest, RootMayBecomeAnybody) {
   spec.user = "no-such-user";
   EXPECT_EQ(Check(spec)->code, ErrorCode::kInvalidArgument);
   spec.user.clear();
+}
+
+TEST(StartRulesTest, ANicenessIsRefusedWhereTheKernelWouldRefuseIt) {
+  ProcessSpec spec;
   spec.nice = -20;
-  EXPECT_FALSE(Check(spec));
+  const auto problem = Check(spec);
+  EXPECT_EQ(!problem, KernelLetsUsBeNice());
+  if (problem) {
+    EXPECT_EQ(problem->reason, "NICE_NOT_ALLOWED");
+  }
 }
 
 TEST(StartRulesTest, OthersAreWhoTheyAre) {
