@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "core/run/runner.h"
 
 #ifdef COVEY_HAVE_LIBBACKTRACE
@@ -34,10 +35,13 @@ void AddSymbol(void* lines, uintptr_t, const char* symbol, uintptr_t, uintptr_t)
   if (symbol != nullptr) static_cast<std::vector<Line>*>(lines)->push_back({Demangle(symbol), ""});
 }
 
-// Several when calls were inlined.
+// Several when calls were inlined. One thread at a time: a stack is a matter of failures, and the library's
+// tables, which are read on demand, need no synchronisation of their own then.
 std::vector<Line> Lines(uintptr_t address) {
-  static backtrace_state* const kState = backtrace_create_state(nullptr, 1, Ignore, nullptr);
+  static Mutex mutex;
+  static backtrace_state* const kState = backtrace_create_state(nullptr, /*threaded=*/0, Ignore, nullptr);
   std::vector<Line> lines;
+  MutexLock lock(mutex);
   backtrace_pcinfo(kState, address, AddLine, Ignore, &lines);
   if (lines.empty()) backtrace_syminfo(kState, address, AddSymbol, Ignore, &lines);
   return lines;
