@@ -11,15 +11,11 @@ namespace covey::cli {
 namespace {
 
 int Drain(Session& session, const Arguments& arguments) {
-  client::CallOptions call;
-  if (const auto timeout = arguments.Get("timeout")) {
-    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
-    if (!parsed.ok()) return session.Fail(UsageError("--timeout: " + parsed.error().message));
-    call.timeout = parsed.value();
-  }
+  const Result<client::CallOptions> call = ReadTimeout(arguments);
+  if (!call.ok()) return session.Fail(call.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
-  const Result<Void> drained = client.value().Drain(call);
+  const Result<Void> drained = client.value().Drain(call.value());
   if (!drained.ok()) {
     Error error = drained.error();
     if (error.code == ErrorCode::kDeadlineExceeded)
@@ -77,7 +73,7 @@ Command DrainCommand() {
           "64   bad usage\n"
           "69   the daemon is out of reach or was lost\n"
           "124  --timeout passed",
-      .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
+      .options = {TimeoutOption()},
       .run = Drain,
   };
 }
@@ -88,9 +84,8 @@ Command ReloadCommand() {
       .synopsis = "",
       .summary = "lets the daemon read its configuration again",
       .details =
-          "Lets the daemon read its configuration file again, as SIGHUP does, and prints what is\n"
-          "different: what is in force now, and what will be after a restart. A file with errors\n"
-          "changes nothing.",
+          "Lets the daemon read its configuration file again and prints what is different: what is in\n"
+          "force now, and what will be after a restart. A file with errors changes nothing.",
       .examples = "covey reload\ncovey --output json reload | jq .needsRestart",
       .exits =
           "0   read\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "client/cli/duration.h"
 #include "client/cli/suggest.h"
 #include "client/cli/text.h"
 
@@ -79,6 +80,20 @@ Result<Arguments> ParseCommand(const Command& command, std::span<const std::stri
   }
   const std::string what = wanted.most == 0 ? "no argument" : std::string(wanted.what) + " and no more";
   return UsageError(program + " takes " + what + ", got " + Printable(words[wanted.most]));
+}
+
+Option TimeoutOption() {
+  return {.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"};
+}
+
+Result<client::CallOptions> ReadTimeout(const Arguments& arguments) {
+  client::CallOptions call;
+  if (const auto timeout = arguments.Get("timeout")) {
+    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
+    if (!parsed.ok()) return UsageError("--timeout: " + parsed.error().message);
+    call.timeout = parsed.value();
+  }
+  return call;
 }
 
 }  // namespace covey::cli

@@ -63,6 +63,10 @@ std::vector<Option> AllOptions(const Command& command);
 // Parses what was typed behind the name of `command`, and counts its words unless --help is among them.
 Result<Arguments> ParseCommand(const Command& command, std::span<const std::string> typed);
 
+// --timeout D of the commands that wait: the option, and the call that it bounds.
+Option TimeoutOption();
+Result<client::CallOptions> ReadTimeout(const Arguments& arguments);
+
 // What each does is told in its file.
 Command RunCommand();
 Command CreateCommand();

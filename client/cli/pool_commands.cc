@@ -74,15 +74,11 @@ int Create(Session& session, const Arguments& arguments) {
 
 int Close(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.words()[0];
-  client::CallOptions call;
-  if (const auto timeout = arguments.Get("timeout")) {
-    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
-    if (!parsed.ok()) return session.Fail(UsageError("--timeout: " + parsed.error().message));
-    call.timeout = parsed.value();
-  }
+  const Result<client::CallOptions> call = ReadTimeout(arguments);
+  if (!call.ok()) return session.Fail(call.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
-  const Result<Void> closed = client.value().ClosePool(name, call);
+  const Result<Void> closed = client.value().ClosePool(name, call.value());
   if (!closed.ok()) {
     Error error = closed.error();
     if (error.code == ErrorCode::kDeadlineExceeded)
@@ -165,7 +161,7 @@ Command PoolsCloseCommand() {
       .examples = "covey pools close batch",
       .exits = kExits,
       .words = kOnePool,
-      .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
+      .options = {TimeoutOption()},
       .run = Close,
   };
 }

@@ -84,21 +84,17 @@ int Run(Session& session, const Arguments& arguments) {
     if (!target.ok()) return session.Fail(target.error());
     targets.push_back(target.value());
   }
-  client::CallOptions call;
-  if (const auto timeout = arguments.Get("timeout")) {
-    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
-    if (!parsed.ok()) return session.Fail(UsageError("--timeout: " + parsed.error().message));
-    call.timeout = parsed.value();
-  }
+  const Result<client::CallOptions> call = ReadTimeout(arguments);
+  if (!call.ok()) return session.Fail(call.error());
   const Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
 
   std::vector<Outcome> outcomes(targets.size());
   std::vector<std::thread> waits;
   for (size_t i = 1; i < targets.size(); ++i) {
-    waits.emplace_back([&, i] { Wait(session, client.value(), targets[i], call, &outcomes[i]); });
+    waits.emplace_back([&, i] { Wait(session, client.value(), targets[i], call.value(), &outcomes[i]); });
   }
-  Wait(session, client.value(), targets[0], call, &outcomes[0]);
+  Wait(session, client.value(), targets[0], call.value(), &outcomes[0]);
   for (std::thread& wait : waits) wait.join();
   for (const Outcome& outcome : outcomes) {
     if (outcome.code != 0) return session.ExitWith(outcome.code);
@@ -117,7 +113,7 @@ Command WaitCommand() {
       .examples = kExamples,
       .exits = kExits,
       .words = {.names = Names::kRunningTarget, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
-      .options = {{.name = "timeout", .value = "D", .help = "wait no longer than this, as in 10s or 1.5h"}},
+      .options = {TimeoutOption()},
       .run = Run,
   };
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
@@ -103,6 +104,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);
   // Up to `limit` tasks from `first` on.
   std::vector<TaskView> ViewTasks(uint32_t first, size_t limit) const COVEY_EXCLUDES(mutex_);
+  // Task and number of each attempt that holds a slot.
+  std::vector<std::pair<uint32_t, uint32_t>> Attempts() const COVEY_EXCLUDES(mutex_);
   // Why the group, or one task of it, is where it is.
   Explanation Explain(std::optional<uint32_t> task) const COVEY_EXCLUDES(mutex_);
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);

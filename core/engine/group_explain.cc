@@ -66,8 +66,8 @@ void DurableGroup::AddSlotWaitsLocked(std::optional<uint32_t> task, std::vector<
   const auto running = static_cast<uint32_t>(lane_->running());
   if (spec_->limit > 0 && running >= spec_->limit) {
     waits->push_back({.reason = WaitReason::kLimit,
-                      .message = "the group runs " + std::to_string(running) +
-                                 " tasks at once, its limit is " + std::to_string(spec_->limit) + before,
+                      .message = "the group runs " + Plural(running, "task") + " at once, its limit is " +
+                                 std::to_string(spec_->limit) + before,
                       .max = spec_->limit,
                       .running = running,
                       .ahead = ahead});

@@ -114,6 +114,13 @@ std::vector<TaskView> DurableGroup::ViewTasks(uint32_t first, size_t limit) cons
   return views;
 }
 
+std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::Attempts() const {
+  MutexLock lock(mutex_);
+  std::vector<std::pair<uint32_t, uint32_t>> attempts;
+  for (const auto& [task, attempt] : attempts_) attempts.emplace_back(task, attempt.number);
+  return attempts;
+}
+
 uint32_t DurableGroup::task_count() const {
   MutexLock lock(mutex_);
   return committed_.submitted;

@@ -66,7 +66,7 @@ PoolTable::Entries::iterator PoolTable::FindLocked(const std::string& name) {
 size_t PoolTable::waiting() const {
   size_t waiting = 0;
   MutexLock lock(mutex_);
-  for (const auto& [name, entry] : entries_) waiting += entry.pool->stats().waiting;
+  for (const auto& [name, entry] : entries_) waiting += entry.pool->waiting();
   return waiting;
 }
 

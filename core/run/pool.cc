@@ -93,6 +93,11 @@ Pool::Stats Pool::stats() const {
           .closed = closed_};
 }
 
+size_t Pool::waiting() const {
+  MutexLock lock(mutex_);
+  return waiting_;
+}
+
 Status Pool::Close() {
   std::vector<Answer> refusals;
   {

@@ -86,6 +86,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void SetMax(uint32_t max) COVEY_EXCLUDES(mutex_);
   void SetIdleTime(std::chrono::nanoseconds idle_time);
   Stats stats() const COVEY_EXCLUDES(mutex_);
+  // stats().waiting alone.
+  size_t waiting() const COVEY_EXCLUDES(mutex_);
 
   // Refuses what waits and what comes, and returns when the last slot is free. ErrClosed the second time. Not
   // from a task of this pool, nor from within a LaneOwner's call: it would wait for itself.

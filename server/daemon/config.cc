@@ -17,7 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint32_t kDefaultSlots = 64;
 constexpr size_t kMaxUnixPath = 107;  // sun_path less its end
 
 // What is wrong, or "".
@@ -144,7 +143,8 @@ const std::vector<Flag>& Flags() {
          return problem;
        }},
       {"--pool", "NAME=MAX",
-       "a pool and how many tasks run in it at once, 1..65536; may be repeated. Default: default=64",
+       "a pool and how many tasks run in it at once, 1..65536; may be repeated. The pool default has 64, "
+       "or what it was set to, without it",
        AddPool},
       {"--max-queued", "N", "tasks that may wait for a slot, 1..100000000. Default: 1000000",
        [](std::string_view text, Config* config) {
@@ -236,10 +236,6 @@ Problem SetDefaults(Config* config) {
     } else {
       return "--data-dir is needed: neither XDG_STATE_HOME nor HOME is set";
     }
-  }
-  const auto is_default = [](const PoolConfig& pool) { return pool.name == "default"; };
-  if (std::none_of(config->pools.begin(), config->pools.end(), is_default)) {
-    config->pools.push_back({"default", kDefaultSlots});
   }
   for (const std::string& address : config->listen) {
     if (!address.starts_with("unix:") && !config->insecure_listen) {

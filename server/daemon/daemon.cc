@@ -47,15 +47,16 @@ constexpr rlim_t kChildOpenFiles = 1024;  // what programs expect; the daemon it
 
 WallTime Now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
 
-// The signals that end the daemon: blocked before the first thread starts, so that each waits for them here.
+// The signals that the daemon waits for: blocked before the first thread starts, so that none takes them.
 sigset_t BlockSignals() {
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  sigaddset(&awaited, SIGTERM);
+  sigaddset(&awaited, SIGINT);
+  sigaddset(&awaited, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &awaited, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  return ending;
+  return awaited;
 }
 
 // gRPC's listener dies for good when files run out (CVE-2023-4785): take all that is allowed.
@@ -221,7 +222,9 @@ class Daemon {
                config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
                process_control_, engine_->counts().running_groups);
     int signal_number = 0;
-    sigwait(&signals_, &signal_number);
+    while (sigwait(&signals_, &signal_number) == 0 && signal_number == SIGHUP) {
+      log_->info("SIGHUP: configured by flags alone, there is nothing to read again");
+    }
     log_->info("{}: draining for at most {} ms", strsignal(signal_number), config_.drain_timeout.count());
     engine_->BeginDrain();
     server_->SetServing(false);
@@ -256,7 +259,7 @@ class Daemon {
       constexpr std::chrono::nanoseconds kLook = milliseconds(20);
       const timespec look{.tv_sec = 0, .tv_nsec = std::min(rest, kLook).count()};
       const int signal_number = sigtimedwait(&signals_, nullptr, &look);
-      if (signal_number > 0 && hurry) {
+      if (signal_number > 0 && signal_number != SIGHUP && hurry) {
         log_->info("{} again: cancelling now", strsignal(signal_number));
         return false;
       }

@@ -306,12 +306,11 @@ edge::Task<grpc::Status> RunGroup(const ServiceContext& context, RunCall& call) 
                                                   dirty->Mark({task, attempt, stream});
                                                   notify();
                                                 });
-    // What was written before the subscription was told to nobody. A task that has written is seen to have
-    // started.
-    for (const TaskView& task : scope.group->ViewTasks(0, scope.group->task_count())) {
-      if (task.state.attempt == 0) continue;
-      scope.dirty->Mark({task.index, task.state.attempt, OutputStream::kStdout});
-      scope.dirty->Mark({task.index, task.state.attempt, OutputStream::kStderr});
+    // What was written before the subscription was told to nobody. An attempt that has ended since is told of
+    // by its exit.
+    for (const auto& [task, attempt] : scope.group->Attempts()) {
+      scope.dirty->Mark({task, attempt, OutputStream::kStdout});
+      scope.dirty->Mark({task, attempt, OutputStream::kStderr});
     }
   }
   edge::Task<grpc::Status> following = Follow(scope);

@@ -84,12 +84,13 @@ class ContractTest(unittest.TestCase):
         wait_until(lambda: self.one(TASK + "GetTask", {"groupId": group, "task": "2"})["task"]["state"]
                    == "TASK_STATE_SUCCEEDED", "the larger pool runs the third task")
         self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
+        self.one(POOL + "UpdatePool", {"name": "default", "max": 32})
         self.daemon.kill()
         called = self.grpcurl.called
         self.start()
         self.grpcurl.called |= called
         pools = {pool["name"]: pool["max"] for pool in self.one(POOL + "ListPools", {})["pools"]}
-        self.assertEqual({"batch": 5, "default": 64}, pools)
+        self.assertEqual({"batch": 5, "default": 32}, pools)
 
     def closing(self):
         self.assertEqual("POOL_DEFAULT", self.reason(POOL + "ClosePool", {"name": "default"}))

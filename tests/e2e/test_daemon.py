@@ -130,6 +130,13 @@ class EndTest(DaemonCase):
         self.assertEqual(0, daemon.stop())
         client.communicate(timeout=30)
 
+    def test_hangup_does_not_end_it(self):
+        daemon = self.daemon().start()
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: "SIGHUP: " in daemon.log(), "it tells of the signal")
+        self.assertEqual(0, daemon.covey("info").code)
+        self.assertEqual(0, daemon.stop())
+
     def test_interrupt_ends_it_too(self):
         daemon = self.daemon().start()
         daemon.signal(signal.SIGINT)

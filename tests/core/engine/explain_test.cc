@@ -54,7 +54,7 @@ TEST(ExplainTest, AQueuedTaskNamesTheLimitOfItsGroup) {
   const Explanation queued = group->Explain(1);
   ASSERT_EQ(Reasons(queued), Waits{WaitReason::kLimit});
   EXPECT_EQ(queued.waits[0].message,
-            "the group runs 1 tasks at once, its limit is 1, 0 tasks of its group are before it");
+            "the group runs 1 task at once, its limit is 1, 0 tasks of its group are before it");
   world.executor->ExitAll();
 }
 

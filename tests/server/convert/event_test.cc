@@ -37,6 +37,13 @@ TEST(Event, EnumsCountAlike) {
   EXPECT_EQ(static_cast<int>(EventKind::kGroupSealed), v1::EVENT_KIND_GROUP_SEALED);
   EXPECT_EQ(static_cast<int>(EventKind::kGroupDecided), v1::EVENT_KIND_GROUP_DECIDED);
   EXPECT_EQ(static_cast<int>(EventKind::kGroupCompleted), v1::EVENT_KIND_GROUP_COMPLETED);
+  EXPECT_EQ(static_cast<int>(WaitReason::kPool), v1::WAIT_REASON_POOL);
+  EXPECT_EQ(static_cast<int>(WaitReason::kLimit), v1::WAIT_REASON_LIMIT);
+  EXPECT_EQ(static_cast<int>(WaitReason::kTasks), v1::WAIT_REASON_TASKS);
+  EXPECT_EQ(static_cast<int>(WaitReason::kSeal), v1::WAIT_REASON_SEAL);
+  EXPECT_EQ(static_cast<int>(WaitReason::kStop), v1::WAIT_REASON_STOP);
+  EXPECT_EQ(static_cast<int>(WaitReason::kJournal), v1::WAIT_REASON_JOURNAL);
+  EXPECT_EQ(static_cast<int>(WaitReason::kJournal), static_cast<int>(v1::WaitReason_MAX));
   EXPECT_EQ(static_cast<int>(FailureKind::kError), v1::FAILURE_KIND_ERROR);
   EXPECT_EQ(static_cast<int>(FailureKind::kPanic), v1::FAILURE_KIND_PANIC);
   EXPECT_EQ(static_cast<int>(FailureKind::kExit), v1::FAILURE_KIND_EXIT);
