@@ -3,9 +3,9 @@
 #include <string>
 
 #include "client/cli/command.h"
-#include "client/cli/duration.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

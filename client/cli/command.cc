@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "client/cli/duration.h"
-#include "client/cli/suggest.h"
 #include "client/cli/text.h"
+#include "core/base/duration.h"
+#include "core/base/nearest.h"
 
 namespace covey::cli {
 

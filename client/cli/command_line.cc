@@ -4,8 +4,8 @@
 #include <charconv>
 #include <utility>
 
-#include "client/cli/suggest.h"
 #include "client/cli/text.h"
+#include "core/base/nearest.h"
 
 namespace covey::cli {
 namespace {

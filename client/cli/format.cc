@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <map>
 
-#include "client/cli/duration.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <string>
 
-#include "client/cli/duration.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

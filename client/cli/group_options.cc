@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "client/cli/duration.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 

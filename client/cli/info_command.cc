@@ -1,10 +1,10 @@
 #include <string>
 
 #include "client/cli/command.h"
-#include "client/cli/duration.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "client/cli/duration.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 

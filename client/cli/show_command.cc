@@ -2,13 +2,13 @@
 #include <string>
 
 #include "client/cli/command.h"
-#include "client/cli/duration.h"
 #include "client/cli/format.h"
 #include "client/cli/table.h"
 #include "client/cli/target.h"
 #include "client/cli/task_text.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

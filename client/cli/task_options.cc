@@ -9,10 +9,10 @@
 #include <string>
 #include <utility>
 
-#include "client/cli/duration.h"
 #include "client/cli/process_options.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

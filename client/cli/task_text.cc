@@ -2,10 +2,10 @@
 
 #include <chrono>
 
-#include "client/cli/duration.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -3,11 +3,11 @@
 #include <string>
 
 #include "client/cli/command.h"
-#include "client/cli/duration.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/live_screen.h"
 #include "client/cli/text.h"
 #include "client/cli/top_view.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "client/cli/duration.h"
 #include "client/cli/format.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
 #include "client/task.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "client/cli/command.h"
-#include "client/cli/duration.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
+#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {

@@ -38,7 +38,10 @@ Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
 }
 
 Engine::Engine(Options options)
-    : options_(std::move(options)), journal_(options_.journal), capabilities_(journal_->capabilities()) {
+    : options_(std::move(options)),
+      journal_(options_.journal),
+      capabilities_(journal_->capabilities()),
+      max_queued_(options_.max_queued) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -200,11 +203,21 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
   });
 }
 
+std::optional<Error> Engine::RefuseQueueing(size_t more) const {
+  const size_t max = max_queued_;
+  if (queued() + more <= max) return std::nullopt;
+  const std::string bound = "at most " + std::to_string(max) + " tasks may wait for a slot";
+  if (more > max) {  // waiting would not help
+    return Error{.code = ErrorCode::kResourceExhausted,
+                 .reason = "QUEUE_TOO_SMALL",
+                 .message = bound + ", got " + std::to_string(more) + " at once"};
+  }
+  return Error{.code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL", .message = bound};
+}
+
 void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
-  if (queued() + create.tasks.size() > options_.max_queued) {
-    done(Error{.code = ErrorCode::kResourceExhausted,
-               .reason = "QUEUE_FULL",
-               .message = "at most " + std::to_string(options_.max_queued) + " tasks may wait for a slot"});
+  if (std::optional<Error> full = RefuseQueueing(create.tasks.size())) {
+    done(*std::move(full));
     return;
   }
   const WallTime now = options_.wall_clock();
@@ -321,10 +334,8 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
 
 void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
                     DurableGroup::SubmitDone done) {
-  if (queued() + tasks.size() > options_.max_queued && !group->Knows(request.id)) {
-    done(Error{.code = ErrorCode::kResourceExhausted,
-               .reason = "QUEUE_FULL",
-               .message = "at most " + std::to_string(options_.max_queued) + " tasks may wait for a slot"});
+  if (std::optional<Error> full = RefuseQueueing(tasks.size()); full && !group->Knows(request.id)) {
+    done(*std::move(full));
     return;
   }
   group->Submit(std::move(tasks), seal, std::move(request), std::move(done));

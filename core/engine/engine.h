@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <map>
@@ -94,6 +95,9 @@ class Engine {
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
 
+  // Tasks that may wait for a slot, from now on; those that wait already stay.
+  void SetMaxQueued(size_t max) { max_queued_ = max; }
+
   PoolTable& pools() { return *pools_; }
   OutputStore& output() { return *environment_->output; }
   const JournalCapabilities& journal_capabilities() const { return capabilities_; }
@@ -112,6 +116,8 @@ class Engine {
   void OnEvents() COVEY_EXCLUDES(mutex_);
   std::vector<GroupPtr> EvictLocked() COVEY_REQUIRES(mutex_);
   size_t queued() const;
+  // The refusal of `more` tasks, when too many would wait.
+  std::optional<Error> RefuseQueueing(size_t more) const;
 
   // Constant after construction.
   const Options options_;
@@ -120,6 +126,7 @@ class Engine {
   std::shared_ptr<GroupEnvironment> environment_;
   std::unique_ptr<PoolTable> pools_;
 
+  std::atomic<size_t> max_queued_;
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
   std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);

@@ -55,7 +55,7 @@ class FileOutputStore::Subscription {
 };
 
 FileOutputStore::FileOutputStore(Options options)
-    : options_(std::move(options)), fds_(options_.max_open_files) {}
+    : options_(std::move(options)), fds_(options_.max_open_files), bounds_(options_.bounds) {}
 
 Result<std::unique_ptr<FileOutputStore>> FileOutputStore::Open(Options options) {
   std::unique_ptr<FileOutputStore> store(new FileOutputStore(std::move(options)));
@@ -99,6 +99,16 @@ std::string FileOutputStore::PathOf(const OutputKey& key) const {
          std::to_string(key.attempt) + (key.stream == OutputStream::kStderr ? ".err" : ".out");
 }
 
+void FileOutputStore::SetBounds(OutputLog::Bounds bounds) {
+  MutexLock lock(bounds_mutex_);
+  bounds_ = bounds;
+}
+
+OutputLog::Bounds FileOutputStore::BoundsNow() const {
+  MutexLock lock(bounds_mutex_);
+  return bounds_;
+}
+
 void FileOutputStore::Begin(const std::string& group, uint32_t task, uint32_t attempt) {
   Shard& shard = ShardOf(group);
   MutexLock lock(shard.mutex);
@@ -114,7 +124,7 @@ void FileOutputStore::Write(const OutputKey& key, std::string_view bytes) {
     Group& group = shard.groups[key.group];
     std::shared_ptr<OutputLog>& slot =
         group.attempts[AttemptKey(key.task, key.attempt)].logs[StreamIndex(key.stream)];
-    if (slot == nullptr) slot = std::make_shared<OutputLog>(PathOf(key), options_.bounds, &fds_);
+    if (slot == nullptr) slot = std::make_shared<OutputLog>(PathOf(key), BoundsNow(), &fds_);
     log = slot;
     subscribers = group.subscribers;
   }
@@ -167,7 +177,7 @@ std::shared_ptr<OutputLog> FileOutputStore::FindLog(const OutputKey& key, bool* 
     }
   }
   lock.Unlock();
-  return std::make_shared<OutputLog>(PathOf(key), options_.bounds, nullptr);
+  return std::make_shared<OutputLog>(PathOf(key), BoundsNow(), nullptr);
 }
 
 OutputPiece FileOutputStore::Read(const OutputKey& key, uint64_t offset, size_t limit) {

@@ -30,7 +30,8 @@ namespace covey {
 // Thread safety: every method from any thread; the store outlives its subscriptions. Writes of different
 // streams do not wait for each other's files, and no write waits for a read of a file.
 //
-// Lock order: Shard::mutex, then OutputLog, then FdCache. Subscribers are called with none held.
+// Lock order: Shard::mutex, then bounds_mutex_ or OutputLog, then FdCache. Subscribers are called with none
+// held.
 class FileOutputStore final : public OutputStore {
  public:
   struct Options {
@@ -50,6 +51,9 @@ class FileOutputStore final : public OutputStore {
   void Begin(const std::string& group, uint32_t task, uint32_t attempt) override;
   // The group is gone at once; its files are deleted on a thread of the store, or at the next Open.
   void Purge(const std::string& group) override;
+
+  // For streams whose first byte is still to come.
+  void SetBounds(OutputLog::Bounds bounds) COVEY_EXCLUDES(bounds_mutex_);
 
   // Descriptors that are kept open, for tests.
   size_t open_files() const { return fds_.size(); }
@@ -75,6 +79,7 @@ class FileOutputStore final : public OutputStore {
 
   Shard& ShardOf(const std::string& group);
   std::string PathOf(const OutputKey& key) const;
+  OutputLog::Bounds BoundsNow() const COVEY_EXCLUDES(bounds_mutex_);
   // The log of a stream that runs and has written; else one loaded from the files, and `finished` as it is.
   std::shared_ptr<OutputLog> FindLog(const OutputKey& key, bool* finished);
   void Unsubscribe(const std::string& group, const std::shared_ptr<Subscriber>& subscriber);
@@ -88,6 +93,9 @@ class FileOutputStore final : public OutputStore {
   FdCache fds_;
   std::array<Shard, 16> shards_;
   std::atomic<bool> closing_ = false;
+
+  mutable Mutex bounds_mutex_;  // a leaf
+  OutputLog::Bounds bounds_ COVEY_GUARDED_BY(bounds_mutex_);
 
   Mutex trash_mutex_;  // a leaf
   CondVar trash_changed_;

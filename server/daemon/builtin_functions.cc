@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "server/daemon/config.h"
+#include "core/base/duration.h"
 
 namespace covey {
 
@@ -16,9 +16,8 @@ void RegisterBuiltinFunctions(FunctionRegistry* registry) {
   registry->Register("covey.sleep", [](const Context& context, FunctionCall& call) -> Status {
     const std::string& text = call.payload.bytes;
     const auto duration = ParseDuration(text.empty() ? "1s" : text);
-    if (!duration)
-      return Status::Error("covey.sleep: payload must be a duration such as 1.5s or 250ms, got " + text);
-    return context.WaitFor(*duration) ? context.cause() : Status::Ok();
+    if (!duration.ok()) return Status::Error("covey.sleep: payload " + duration.error().message);
+    return context.WaitFor(duration.value()) ? context.cause() : Status::Ok();
   });
   registry->Register("covey.fail", [](const Context&, FunctionCall& call) {
     return Status::Error(call.payload.bytes.empty() ? "asked to fail" : call.payload.bytes);

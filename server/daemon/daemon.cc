@@ -18,8 +18,9 @@
 #include "core/executor/process_executor.h"
 #include "core/output/file_output_store.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
-#include "server/daemon/config.h"
+#include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
 #include "server/daemon/unix_socket.h"
 #include "server/journal/memory_journal.h"
@@ -42,6 +43,7 @@ using std::chrono::steady_clock;
 
 constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
+constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
 constexpr rlim_t kChildOpenFiles = 1024;  // what programs expect; the daemon itself takes all it may
 
@@ -81,8 +83,9 @@ std::string DirectoryId(const std::string& data_dir) {
 // One run of the daemon, taken down in the opposite order.
 class Daemon {
  public:
-  Daemon(Config config, FunctionRegistry functions, sigset_t signals)
+  Daemon(const CommandLine& command_line, Config config, FunctionRegistry functions, sigset_t signals)
       : config_(std::move(config)),
+        live_(command_line, config_),
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
         log_(MakeLog(config_.log_level, config_.log_json)) {}
@@ -93,8 +96,7 @@ class Daemon {
       log_->error("{}", status.message());
       return kExitCannotCreate;
     }
-    const int exit_code = Serve();
-    return exit_code;
+    return Serve();
   }
 
  private:
@@ -178,10 +180,16 @@ class Daemon {
     context_.instance_id = instance_;
     context_.process_control = process_control_.starts_with("cgroup") ? "cgroup" : "subreaper";
     context_.listen = config_.listen;
+    context_.config_file = live_.file();
+    context_.reload = [this] { return live_.Reload(); };
     context_.start_time = std::chrono::system_clock::now();
     context_.start_instant = steady_clock::now();
     // Linked in, so that reflection can describe the health service that gRPC brings along.
     COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
+    live_.SetParts({.engine = engine_.get(),
+                    .output = output_.get(),
+                    .log = log_,
+                    .permit = [this](const Config& config) { return Permit(config); }});
     groups_ = std::make_unique<GroupHandlers>(context_);
     tasks_ = std::make_unique<TaskHandlers>(context_);
     events_ = std::make_unique<EventHandlers>(context_);
@@ -209,9 +217,12 @@ class Daemon {
       if (!address.starts_with("unix:"))
         address = address.substr(0, address.rfind(':') + 1) + std::to_string(server_->ports()[i]);
     }
+    return Permit(config_);
+  }
+
+  Status Permit(const Config& config) {
     for (const auto& claim : claims_) {
-      if (Status status = claim->Permit(config_.socket_mode, config_.socket_group); !status.ok())
-        return status;
+      if (Status status = claim->Permit(config.socket_mode, config.socket_group); !status.ok()) return status;
     }
     return Status::Ok();
   }
@@ -223,21 +234,24 @@ class Daemon {
                process_control_, engine_->counts().running_groups);
     int signal_number = 0;
     while (sigwait(&signals_, &signal_number) == 0 && signal_number == SIGHUP) {
-      log_->info("SIGHUP: configured by flags alone, there is nothing to read again");
+      log_->info("{}: reading the configuration again", strsignal(signal_number));
+      (void)live_.Reload();  // the log has been told
     }
-    log_->info("{}: draining for at most {} ms", strsignal(signal_number), config_.drain_timeout.count());
+    const Config config = live_.current();
+    log_->info("{}: draining for at most {} ms", strsignal(signal_number), config.drain_timeout.count());
     engine_->BeginDrain();
     server_->SetServing(false);
-    if (!AwaitIdle(config_.drain_timeout, /*hurry=*/true)) {
+    if (!AwaitIdle(config.drain_timeout, /*hurry=*/true)) {
       const auto busy = engine_->Busy();
       log_->info("cancelling {} groups that still run", busy.size());
       for (const GroupPtr& group : busy) {
         group->Cancel({.kind = FailureKind::kCancelled, .message = "the daemon is stopping"}, nullptr);
       }
-      if (!AwaitIdle(config_.stop_timeout, /*hurry=*/false)) return GiveUp();
+      if (!AwaitIdle(config.stop_timeout, /*hurry=*/false)) return GiveUp(config.stop_timeout);
     }
     server_->Shutdown(kStreamGrace);
     server_.reset();
+    context_.readers->Stop();  // of calls that were cancelled: they use what goes next
     processes_.reset();
     journal_->Close();
     engine_.reset();
@@ -267,14 +281,13 @@ class Daemon {
   }
 
   // Something ignores its cancel: its thread cannot be ended, so the process is.
-  int GiveUp() {
+  int GiveUp(milliseconds stop_timeout) {
     for (const GroupPtr& group : engine_->Busy()) {
       for (const TaskView& task : group->ViewTasks(0, group->task_count())) {
         if (task.state.phase != state::TaskState::Phase::kRunning) continue;
         const auto* function = std::get_if<FunctionSpec>(&task.spec->work);
         log_->error("task {} of group {} ({}) has ignored its cancel for {} ms", task.name, group->id(),
-                    function == nullptr ? "a process" : "function " + function->name,
-                    config_.stop_timeout.count());
+                    function == nullptr ? "a process" : "function " + function->name, stop_timeout.count());
       }
     }
     server_->Shutdown(kStreamGrace);
@@ -285,7 +298,8 @@ class Daemon {
 
   static constexpr milliseconds kStreamGrace{2000};
 
-  const Config config_;
+  const Config config_;  // of the start
+  LiveConfig live_;
   const std::shared_ptr<const FunctionRegistry> functions_;
   sigset_t signals_;
   const std::shared_ptr<spdlog::logger> log_;
@@ -295,7 +309,7 @@ class Daemon {
   std::string process_control_;
   std::vector<std::unique_ptr<UnixSocketClaim>> claims_;
   std::shared_ptr<Journal> journal_;
-  std::shared_ptr<OutputStore> output_;
+  std::shared_ptr<FileOutputStore> output_;
   std::shared_ptr<ProcessExecutor> processes_;
   std::unique_ptr<Engine> engine_;
   ServiceContext context_;
@@ -315,19 +329,32 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     std::fprintf(stderr, "coveyd: %s\n", parsed.error.c_str());
     return kExitUsage;
   }
-  switch (parsed.command_line->action) {
-    case CommandLine::Action::kHelp:
-      std::fputs(HelpText().c_str(), stdout);
-      return 0;
-    case CommandLine::Action::kVersion:
-      std::puts("coveyd " COVEY_VERSION);
-      return 0;
-    case CommandLine::Action::kRun:
-      break;
+  const CommandLine& command_line = *parsed.command_line;
+  if (command_line.action == CommandLine::Action::kHelp) {
+    std::fputs(HelpText().c_str(), stdout);
+    return 0;
+  }
+  if (command_line.action == CommandLine::Action::kVersion) {
+    std::puts("coveyd " COVEY_VERSION);
+    return 0;
+  }
+  const ConfigResult configured = LoadConfig(command_line);
+  if (!configured.loaded) {
+    for (const ConfigProblem& problem : configured.problems)
+      std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());
+    return command_line.config_file.empty() ? kExitUsage : kExitConfig;
+  }
+  if (command_line.action == CommandLine::Action::kCheckConfig) {
+    std::puts(command_line.config_file.empty() ? "the flags are good" : "flags and file are good");
+    return 0;
+  }
+  if (command_line.action == CommandLine::Action::kPrintConfig) {
+    std::fputs(PrintConfig(*configured.loaded).c_str(), stdout);
+    return 0;
   }
   const sigset_t signals = BlockSignals();
   RegisterBuiltinFunctions(&functions);
-  return Daemon(parsed.command_line->config, std::move(functions), signals).Run();
+  return Daemon(command_line, configured.loaded->config, std::move(functions), signals).Run();
 }
 
 }  // namespace covey

@@ -32,15 +32,18 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-std::shared_ptr<spdlog::logger> MakeLog(const std::string& level, bool json) {
-  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+void SetLog(spdlog::logger& log, const std::string& level, bool json) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<JsonMessage>('*');
   formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%*"})"
                               : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v");
-  sink->set_formatter(std::move(formatter));
-  auto log = std::make_shared<spdlog::logger>("coveyd", std::move(sink));
-  log->set_level(spdlog::level::from_str(level));
+  log.set_formatter(std::move(formatter));
+  log.set_level(spdlog::level::from_str(level));
+}
+
+std::shared_ptr<spdlog::logger> MakeLog(const std::string& level, bool json) {
+  auto log = std::make_shared<spdlog::logger>("coveyd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  SetLog(*log, level, json);
   log->flush_on(spdlog::level::trace);
   return log;
 }

@@ -13,4 +13,7 @@ namespace covey {
 // --log-level.
 std::shared_ptr<spdlog::logger> MakeLog(const std::string& level, bool json);
 
+// The same for a log that is in use.
+void SetLog(spdlog::logger& log, const std::string& level, bool json);
+
 }  // namespace covey

@@ -1,7 +1,6 @@
 #include "server/daemon/unix_socket.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+
+#include "core/process/account.h"
 
 namespace covey {
 namespace {
@@ -51,13 +52,23 @@ Status UnixSocketClaim::Claim() {
 }
 
 Status UnixSocketClaim::Permit(uint32_t mode, const std::string& group) {
+  struct stat info {};
+  if (stat(path_.c_str(), &info) != 0) return SystemError("cannot look at " + path_);
+  if (!made_group_) made_group_ = info.st_gid;
+  gid_t wanted = *made_group_;
   if (!group.empty()) {
-    errno = 0;
-    const struct group* entry = getgrnam(group.c_str());
-    if (entry == nullptr) return Status::Error("--socket-group must be the name of a group, got " + group);
-    if (chown(path_.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
-      return SystemError("cannot give " + path_ + " to group " + group);
+    Account account;
+    if (FindAccount("", group, &account)) {
+      return Status::Error("socket_group must be a group of this system, got " + group);
     }
+    wanted = account.group;
+  }
+  // Closed to all but the owner in between: nobody gets what only the old group, or the new one, may have.
+  if (wanted != info.st_gid &&
+      (chmod(path_.c_str(), mode & 0700) != 0 || chown(path_.c_str(), static_cast<uid_t>(-1), wanted) != 0)) {
+    const Status status = SystemError("cannot give " + path_ + " to group " + group);
+    chmod(path_.c_str(), info.st_mode & 07777);
+    return status;
   }
   if (chmod(path_.c_str(), mode) != 0) return SystemError("cannot set the mode of " + path_);
   return Status::Ok();

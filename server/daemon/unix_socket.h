@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/base/status.h"
@@ -19,12 +22,14 @@ class UnixSocketClaim {
   // Makes the directory (0755) when it is not there, takes the lock and removes a socket that a dead daemon
   // left.
   Status Claim();
-  // After the socket was made: its mode, and its group unless that is empty.
+  // After the socket was made, and whenever it is to change: its mode and its group, a name or a number;
+  // empty: as it was made.
   Status Permit(uint32_t mode, const std::string& group);
 
  private:
   const std::string path_;
   int lock_ = -1;
+  std::optional<gid_t> made_group_;  // of the socket, before the first Permit
 };
 
 }  // namespace covey

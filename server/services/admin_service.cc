@@ -6,6 +6,15 @@
 #include "server/services/status.h"
 
 namespace covey {
+namespace {
+
+void ToProto(const Reloaded::Change& change, v1::ConfigChange* out) {
+  out->set_key(change.key);
+  out->set_before(change.before);
+  out->set_after(change.after);
+}
+
+}  // namespace
 
 void AdminHandlers::Register(edge::Server& server) {
   using Service = v1::AdminService::AsyncService;
@@ -33,6 +42,7 @@ AdminHandlers::Handled AdminHandlers::GetServerInfo(
   if (const auto processes = context_.processes.lock()) {
     for (const std::string& name : processes->supervisor().controllers()) info.add_cgroup_controllers(name);
   }
+  info.set_config_file(context_.config_file);
   const Engine::Counts counts = engine_.counts();
   info.set_running_groups(counts.running_groups);
   info.set_queued_tasks(counts.queued_tasks);
@@ -51,11 +61,18 @@ AdminHandlers::Handled AdminHandlers::Drain(edge::Unary<v1::DrainRequest, v1::Dr
   co_return grpc::Status::OK;
 }
 
-AdminHandlers::Handled AdminHandlers::Reload(edge::Unary<v1::ReloadRequest, v1::ReloadResponse>&) {
-  co_return ToGrpc(
-      {.code = ErrorCode::kFailedPrecondition,
-       .reason = "NO_CONFIG_FILE",
-       .message = "this daemon is configured by its flags alone: there is no file to read again"});
+AdminHandlers::Handled AdminHandlers::Reload(edge::Unary<v1::ReloadRequest, v1::ReloadResponse>& call) {
+  edge::Completion<Result<Reloaded>> done;
+  context_.readers->Run([&reload = context_.reload, completer = done.completer()] { completer(reload()); },
+                        /*at_once=*/1);
+  const std::optional<Result<Reloaded>> reloaded = co_await done;
+  if (!reloaded) co_return call.EndStatus();
+  if (!reloaded->ok()) co_return ToGrpc(reloaded->error());
+  for (const Reloaded::Change& change : reloaded->value().changed)
+    ToProto(change, call.response().add_changed());
+  for (const Reloaded::Change& change : reloaded->value().needs_restart)
+    ToProto(change, call.response().add_needs_restart());
+  co_return grpc::Status::OK;
 }
 
 AdminHandlers::Handled AdminHandlers::Explain(edge::Unary<v1::ExplainRequest, v1::ExplainResponse>& call) {

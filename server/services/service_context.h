@@ -17,6 +17,17 @@
 
 namespace covey {
 
+// What a reload of the configuration did, or would do at the next start.
+struct Reloaded {
+  struct Change {
+    std::string key;  // "drain_timeout", "pools.batch"
+    std::string before;
+    std::string after;
+  };
+  std::vector<Change> changed;
+  std::vector<Change> needs_restart;
+};
+
 // What the services of one daemon share. Constant while the server runs; each part has its own
 // synchronisation.
 struct ServiceContext {
@@ -30,7 +41,9 @@ struct ServiceContext {
   std::vector<std::string> listen;
   std::chrono::system_clock::time_point start_time;
   std::chrono::steady_clock::time_point start_instant;
-  std::function<void()> on_drain;  // told when Drain was called
+  std::string config_file;                   // absolute; empty: none
+  std::function<void()> on_drain;            // told when Drain was called
+  std::function<Result<Reloaded>()> reload;  // blocks; from any thread
 };
 
 using GroupPtr = Engine::GroupPtr;

@@ -51,6 +51,8 @@ text a.md "see $(printf '/%s' work main)"
 expect failed words "a machine's path"
 text a.cc '// TODO: all'
 expect failed words 'work that is not done'
+text a.md "$(printf '<%.0s' 1 2 3 4 5 6 7) ours"
+expect failed words 'a merge that is not done'
 
 text a.md $'# One two\n[a](a.md) [b](#one-two) [c](https://example.org) `[d](nowhere.md)`'
 expect passed links 'good links'

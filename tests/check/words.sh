@@ -19,5 +19,6 @@ refuse() {
 
 refuse "a path of somebody's machine" '(^|[^A-Za-z0-9_.}])/(work|root|farm|tmp/notes|tmp/b-)(/|\b)' -true
 refuse 'work that is not done' '\b(TODO|FIXME|XXX)\b' -name '*.cc' -o -name '*.h' -o -name '*.proto' -o -name '*.sh' -o -name '*.py'
+refuse 'a merge that is not done' '^(<<<<<<<|>>>>>>>)( |$)' -true
 ((bad == 0)) || fail "some words do not belong here"
 printf 'the tree speaks of itself alone\n'

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from daemon import (COVEY, DaemonTest, function_task, lines, odd_seconds, process_task, sleepers, wait_until)
@@ -297,6 +299,34 @@ class PoolTest(CommandTest):
         self.refused(1, "explain", "no-such-group", says=["no-such-group"])
         self.refused(64, "reload", "x", says=["no argument"])
         self.refused(64, "drain", "--timeout", "soon", says=["soon"])
+
+
+class ReloadTest(CommandTest):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.mkdtemp(prefix="covey-")
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.config = os.path.join(folder, "coveyd.toml")
+        cls.flags = ("--config", cls.config)
+        cls.write("[pools]\nbatch = 4\n")
+        super().setUpClass()
+
+    @classmethod
+    def write(cls, text):
+        with open(cls.config, "w") as file:
+            file.write(text)
+
+    def test_reload(self):
+        self.write("queues = 2\n[pools]\nbatch = 4\n")
+        rows = [line.split(maxsplit=3) for line in self.text("reload").splitlines()]
+        self.assertEqual([["KEY", "BEFORE", "AFTER", "IN FORCE"], ["queues", "1", "2", "after a restart"]], rows)
+        self.write('[pools]\nbatch = 8\nnarrow = 1\n')
+        answer, = self.json("reload")
+        self.assertEqual({"changed": [{"key": "pools.batch", "before": "4", "after": "8"},
+                                      {"key": "pools.narrow", "after": "1"}]}, answer)
+        self.assertEqual("nothing has changed\n", self.text("reload"))
+        self.write("queues = many\n")
+        self.refused(64, "reload", says=[self.config + ":1: is no TOML"])
 
 
 class DrainTest(CommandTest):

@@ -1,5 +1,6 @@
 """Every RPC of the contract, called by grpcurl, its answer checked. What reflection lists and no step calls is a failure."""
 
+import os
 import unittest
 
 from daemon import Daemon, odd_seconds, sleepers, wait_until
@@ -34,6 +35,9 @@ class ContractTest(unittest.TestCase):
     def setUp(self):
         self.daemon = Daemon()
         self.addCleanup(self.daemon.remove)
+        self.config = os.path.join(self.daemon.folder, "coveyd.toml")
+        with open(self.config, "w"):
+            self.daemon.flags += ["--config", self.config]
         self.start()
 
     def start(self):
@@ -194,9 +198,15 @@ class ContractTest(unittest.TestCase):
         info = self.one(ADMIN + "GetServerInfo", {})
         self.assertEqual(self.daemon.pid, info["pid"])
         self.assertIn("covey.noop", info["functions"])
+        self.assertEqual(self.config, info["configFile"])
 
     def reloaded(self):
-        self.assertEqual("NO_CONFIG_FILE", self.reason(ADMIN + "Reload", {}))
+        self.assertEqual({}, self.one(ADMIN + "Reload", {}))  # nothing has changed
+        with open(self.config, "w") as file:
+            file.write('queues = 2\n[pools]\nreloaded = 3\n')
+        self.assertEqual({"changed": [{"key": "pools.reloaded", "after": "3"}],
+                          "needsRestart": [{"key": "queues", "before": "1", "after": "2"}]}, self.one(ADMIN + "Reload", {}))
+        self.assertEqual(3, self.one(POOL + "GetPool", {"name": "reloaded"})["pool"]["max"])
 
     def drained(self):
         self.assertEqual({}, self.one(ADMIN + "Drain", {}))

@@ -26,7 +26,7 @@ class FlagsTest(DaemonCase):
     def test_help(self):
         result = run([COVEYD, "--help"])
         self.assertEqual(0, result.code, result)
-        for flag in ("--listen", "--data-dir", "--insecure-listen", "--drain-timeout", "--journal", "--log-format"):
+        for flag in ("--listen", "--data-dir", "--[no-]insecure-listen", "--drain-timeout", "--journal", "--log-format"):
             self.assertIn(flag, result.out)
 
     def test_bad_values_are_named(self):
@@ -133,7 +133,7 @@ class EndTest(DaemonCase):
     def test_hangup_does_not_end_it(self):
         daemon = self.daemon().start()
         daemon.signal(signal.SIGHUP)
-        wait_until(lambda: "SIGHUP: " in daemon.log(), "it tells of the signal")
+        wait_until(lambda: "Hangup: " in daemon.log(), "it tells of the signal")
         self.assertEqual(0, daemon.covey("info").code)
         self.assertEqual(0, daemon.stop())
 

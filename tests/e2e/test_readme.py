@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import grpcurl
-from daemon import BIN, COVEY, Daemon, ROOT, run
+from daemon import BIN, COVEY, COVEYD, Daemon, ROOT, run
 
 SANITIZED = bool(os.environ.get("COVEY_SANITIZE"))
 
@@ -45,7 +45,7 @@ class ShellTest(unittest.TestCase):
 @unittest.skipIf(grpcurl.GRPCURL is None, grpcurl.WHY_NOT)
 class AdministrationTest(unittest.TestCase):
     def test_page(self):
-        """server/ADMINISTRATION.md: every line works, and every RPC but Reload, which needs a configuration file, is there."""
+        """server/ADMINISTRATION.md: every line works, and every RPC is there."""
         script = "".join(blocks("sh", "server/ADMINISTRATION.md"))
         with tempfile.TemporaryDirectory(prefix="covey-") as folder:
             os.symlink(grpcurl.GRPCURL, os.path.join(folder, "grpcurl"))
@@ -55,14 +55,36 @@ class AdministrationTest(unittest.TestCase):
             done = subprocess.run(["bash", "-c", "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script + listing],
                                   cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        for words in ("it takes too long", "max must be 1..65536, got 70000", "refused:"):
+        for words in ("it takes too long", "max must be 1..65536, got 70000", "refused:", '"key": "pools.nightly"'):
             self.assertIn(words, done.stdout + done.stderr)
         self.assertRegex(done.stdout, '"last_?[nN]umber": "2"')
         rpcs = re.findall(r"^covey\.v1\.(\w+)\.(\w+)$", done.stdout, re.MULTILINE)
         self.assertGreater(len(rpcs), 20)
         for service, method in rpcs:
-            if method != "Reload":
-                self.assertIn(f"covey.v1.{service}/{method}", script)
+            self.assertIn(f"covey.v1.{service}/{method}", script)
+
+
+class SettingsTest(unittest.TestCase):
+    def test_reference(self):
+        """The table of settings has each key with its flag and its default, and says which are live."""
+        with open(os.path.join(ROOT, "README.md")) as file:
+            table = re.search(r"^\| key \| flag .*\n\| ---.*\n((?:\|.*\n)+)", file.read(), re.MULTILINE)[1]
+        rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
+        help_text = run([COVEYD, "--help"]).out
+        flags = re.findall(r"^  --(?:\[no-\])?([a-z-]+)", help_text.split("--config FILE")[0], re.MULTILINE)
+        self.assertEqual(flags, [row[1].strip("`").split()[0][2:] for row in rows])
+        with tempfile.TemporaryDirectory(prefix="covey-") as folder:
+            path = os.path.join(folder, "coveyd.toml")
+            for key, flag, _, default, live in rows:
+                key, plain = key.strip("`"), key.strip("`").replace("_", "-")
+                self.assertIn(flag.strip("`").split()[0][2:], (plain, plain[:-1]))
+                self.assertIn(live.split(",")[0], ("yes", ""))
+                if re.fullmatch("`[^`]+`", default):
+                    with open(path, "w") as file:
+                        file.write(f"{key} = {default.strip('`')}\n")
+                    said, unsaid = (run([COVEYD, "--print-config", *config]).out for config in (["--config", path], []))
+                    self.assertIn(f"{key} = {default.strip('`')}  # {path}:1\n", said)
+                    self.assertIn(f"{key} = {default.strip('`')}  # default\n", unsaid)
 
 
 @unittest.skipIf(SANITIZED, "the README's programs are built without sanitizers")

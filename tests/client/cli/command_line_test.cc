@@ -7,7 +7,6 @@
 
 #include "client/cli/command.h"
 #include "client/cli/help.h"
-#include "client/cli/suggest.h"
 
 namespace covey::cli {
 namespace {
@@ -88,19 +87,6 @@ TEST(CommandLineTest, PairsAreSplitAtTheFirstEquals) {
   EXPECT_FALSE(ParsePairs("env", {"=1"}).ok());
   EXPECT_FALSE(ParsePairs("env", {"A=1", "A=2"}).ok());
   EXPECT_FALSE(ParsePairs("env", {"A=\xff"}).ok());
-}
-
-TEST(SuggestTest, TheNearestNameIsFound) {
-  const std::vector<std::string_view> names = {"run",    "wait", "cancel", "ps",  "show",
-                                               "events", "logs", "info",   "help"};
-  EXPECT_EQ(Nearest("rnu", names), "run");
-  EXPECT_EQ(Nearest("cancle", names), "cancel");
-  EXPECT_EQ(Nearest("event", names), "events");
-  EXPECT_EQ(Nearest("log", names), "logs");
-  EXPECT_EQ(Nearest("canc", names), "cancel");
-  EXPECT_EQ(Nearest("xyzzy", names), "");
-  EXPECT_EQ(Nearest("", names), "");
-  EXPECT_EQ(Nearest(std::string(10'000, 'x'), names), "");
 }
 
 TEST(CommandTest, EveryCommandExplainsItself) {

@@ -1,11 +1,11 @@
-#include "client/cli/duration.h"
+#include "core/base/duration.h"
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
 
-namespace covey::cli {
+namespace covey {
 namespace {
 
 struct Unit {
@@ -21,7 +21,7 @@ constexpr Unit kUnits[] = {
 
 Error Bad(std::string_view text, std::string_view why) {
   return {.code = ErrorCode::kInvalidArgument,
-          .reason = "USAGE",
+          .reason = "BAD_DURATION",
           .message =
               "\"" + std::string(text) + "\" is no duration such as 10s, 1.5h or 250ms: " + std::string(why),
           .fields = {}};
@@ -105,4 +105,4 @@ std::string DurationText(std::chrono::nanoseconds duration) {
   return print("%lldd%02lldh", static_cast<Long>(seconds / 86'400), static_cast<Long>(seconds / 3600 % 24));
 }
 
-}  // namespace covey::cli
+}  // namespace covey

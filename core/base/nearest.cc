@@ -1,9 +1,9 @@
-#include "client/cli/suggest.h"
+#include "core/base/nearest.h"
 
 #include <algorithm>
 #include <cstddef>
 
-namespace covey::cli {
+namespace covey {
 namespace {
 
 // Optimal string alignment distance (https://en.wikipedia.org/wiki/Damerau-Levenshtein_distance), O(|a| |b|).
@@ -44,4 +44,4 @@ std::string_view Nearest(std::string_view typed, const std::vector<std::string_v
   return {};
 }
 
-}  // namespace covey::cli
+}  // namespace covey

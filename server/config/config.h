@@ -1,16 +1,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/engine/engine.h"
+#include "core/engine/pool_table.h"
 
 namespace covey {
 
-// How the daemon runs. Defaults depend on who runs it: root gets the system's directories, others their own.
+// How the daemon runs. settings.h has the key, the flag and the range of each member.
 struct Config {
   std::vector<std::string> listen;  // "unix:/path" or "HOST:PORT"
   bool insecure_listen = false;     // allow TCP, where everybody who reaches it runs commands
@@ -21,33 +21,15 @@ struct Config {
   bool durable = true;
   std::chrono::milliseconds drain_timeout{10'000};
   std::chrono::milliseconds stop_timeout{30'000};
-  std::vector<PoolConfig> pools;
+  std::vector<PoolConfig> pools;  // each name once
   size_t max_queued = 1'000'000;
   size_t output_limit = size_t{1} << 20;  // bytes kept of the head, and of the tail, of each stream
   int queues = 1;
   bool use_cgroups = true;
   std::string log_level = "info";
   bool log_json = false;
+
+  bool operator==(const Config&) const = default;
 };
-
-// What the command line asks for.
-struct CommandLine {
-  enum class Action { kRun, kHelp, kVersion };
-  Action action = Action::kRun;
-  Config config;
-};
-
-// Parses and checks. An error is one line that names the flag, the value and what would be right.
-struct ParsedCommandLine {
-  std::optional<CommandLine> command_line;
-  std::string error;
-};
-ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments);
-
-// The text of --help.
-std::string HelpText();
-
-// "1.5s", "250ms", "10m", "2h"; nullopt for anything else.
-std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
 }  // namespace covey

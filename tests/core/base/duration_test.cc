@@ -1,11 +1,11 @@
-#include "client/cli/duration.h"
+#include "core/base/duration.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 
-namespace covey::cli {
+namespace covey {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -64,4 +64,4 @@ TEST(DurationTest, PeopleReadThem) {
 }
 
 }  // namespace
-}  // namespace covey::cli
+}  // namespace covey

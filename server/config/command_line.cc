@@ -1,0 +1,176 @@
+#include "server/config/command_line.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "core/base/nearest.h"
+
+namespace covey {
+namespace {
+
+using Action = CommandLine::Action;
+
+// Flags that are no settings.
+struct Command {
+  std::string_view flag;
+  std::string_view placeholder;
+  std::string_view help;
+};
+constexpr Command kCommands[] = {
+    {"--config", "FILE", "read settings from a TOML file; flags win over it. SIGHUP reads it again"},
+    {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
+    {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
+    {"--version", "", "print the version"},
+    {"--help", "", "print this"},
+};
+
+std::string UnknownFlag(const std::string& name) {
+  std::vector<std::string> flags;
+  for (const Setting& setting : Settings()) {
+    flags.push_back(FlagOf(setting));
+    if (setting.kind == Setting::Kind::kSwitch) flags.push_back("--no-" + flags.back().substr(2));
+  }
+  for (const Command& command : kCommands) flags.emplace_back(command.flag);
+  const std::string_view near = Nearest(name, {flags.begin(), flags.end()});
+  return "unknown flag " + Shown(name) +
+         (near.empty() ? "; --help lists all"
+                       : "; the nearest is " + std::string(near) + ", and --help lists all");
+}
+
+// A flag's setting, and whether it was written as --no-….
+std::pair<const Setting*, bool> FindFlag(const std::string& name) {
+  for (const Setting& setting : Settings()) {
+    const std::string flag = FlagOf(setting);
+    if (flag == name) return {&setting, false};
+    if (setting.kind == Setting::Kind::kSwitch && name == "--no-" + flag.substr(2)) return {&setting, true};
+  }
+  return {nullptr, false};
+}
+
+// Walks over the arguments once.
+class Parser {
+ public:
+  explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+
+  ParsedCommandLine Parse() {
+    while (next_ < arguments_.size()) {
+      if (std::string problem = Take(); !problem.empty()) {
+        return {.command_line = std::nullopt, .error = std::move(problem)};
+      }
+      if (result_.action == Action::kHelp || result_.action == Action::kVersion) break;
+    }
+    return {.command_line = std::move(result_), .error = {}};
+  }
+
+ private:
+  std::string Take() {
+    std::string name = arguments_[next_++];
+    if (name == "-h") name = "--help";
+    if (!name.starts_with("-")) return "unexpected argument " + Shown(name) + ": coveyd takes flags alone";
+    std::optional<std::string> value;
+    if (const size_t equals = name.find('='); equals != std::string::npos) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    }
+    if (name == "--config") return TakeConfig(std::move(value));
+    for (const Command& command : kCommands) {
+      if (command.flag == name) return TakeAction(name, value);
+    }
+    const auto [setting, negated] = FindFlag(name);
+    if (setting == nullptr) return UnknownFlag(name);
+    if (setting->kind == Setting::Kind::kSwitch) {
+      if (negated && value) return name + " takes no value, got " + Shown(*value);
+      if (!value) value = negated ? "false" : "true";
+    } else if (!value) {
+      if (next_ == arguments_.size()) return name + " needs a value: " + std::string(setting->help);
+      value = arguments_[next_++];
+    }
+    Config scratch;
+    if (Problem problem = setting->set(*value, &scratch); !problem.empty()) {
+      return name + " " + problem + ", got " + Shown(*value);
+    }
+    result_.flags.push_back({setting, *std::move(value)});
+    return {};
+  }
+
+  std::string TakeConfig(std::optional<std::string> value) {
+    if (!value) {
+      if (next_ == arguments_.size()) return "--config needs a value: the path of a TOML file";
+      value = arguments_[next_++];
+    }
+    const bool plain = std::none_of(value->begin(), value->end(),
+                                    [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; });
+    if (value->empty() || !plain) return "--config must be the path of a TOML file, got " + Shown(*value);
+    // Absolute: the file is read again later, and told to people who are elsewhere.
+    std::error_code error;
+    result_.config_file = std::filesystem::absolute(*value, error).lexically_normal().string();
+    return error ? "--config " + Shown(*value) + ": " + error.message() : std::string();
+  }
+
+  std::string TakeAction(const std::string& name, const std::optional<std::string>& value) {
+    if (value) return name + " takes no value, got " + Shown(*value);
+    if (name == "--help") {
+      result_.action = Action::kHelp;
+    } else if (name == "--version") {
+      result_.action = Action::kVersion;
+    } else {
+      result_.action = name == "--check-config" ? Action::kCheckConfig : Action::kPrintConfig;
+    }
+    return {};
+  }
+
+  const std::vector<std::string>& arguments_;
+  size_t next_ = 0;
+  CommandLine result_;
+};
+
+std::string HelpLine(std::string left, std::string_view help) {
+  left = "  " + left;
+  left.resize(std::max<size_t>(left.size() + 2, 28), ' ');
+  return left + std::string(help) + "\n";
+}
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
+  return Parser(arguments).Parse();
+}
+
+std::string HelpText() {
+  std::string text =
+      "coveyd: runs groups of tasks for clients: together started, together failed, together cancelled.\n\n"
+      "usage: coveyd [FLAG…]\n\n";
+  for (const Setting& setting : Settings()) {
+    std::string left = FlagOf(setting);
+    if (setting.kind == Setting::Kind::kSwitch) left = "--[no-]" + left.substr(2);
+    if (!setting.placeholder.empty()) left += " " + std::string(setting.placeholder);
+    std::string help(setting.help);
+    if (setting.kind == Setting::Kind::kList || setting.kind == Setting::Kind::kPools)
+      help += "; may be repeated";
+    text += HelpLine(std::move(left), help);
+  }
+  text += "\n";
+  for (const Command& command : kCommands) {
+    std::string left(command.flag);
+    if (!command.placeholder.empty()) left += " " + std::string(command.placeholder);
+    text += HelpLine(std::move(left), command.help);
+  }
+  text +=
+      "\n"
+      "In the file a key has the name of its flag, with underscores: drain_timeout = \"30s\"; pools are a "
+      "table.\n"
+      "Root listens on /run/covey/coveyd.sock and keeps data in /var/lib/covey; others listen on\n"
+      "$XDG_RUNTIME_DIR/covey/coveyd.sock and keep data in $XDG_STATE_HOME/covey (else "
+      "~/.local/state/covey).\n"
+      "SIGTERM and SIGINT drain and exit: 0 when everything ended, 1 when something ignored its cancel. A "
+      "second one\n"
+      "cancels at once. SIGHUP reads the file again. Exit codes: 64 for bad flags, 78 for a bad file, 73 "
+      "when an "
+      "address,\n"
+      "the data directory or the journal cannot be had.\n";
+  return text;
+}
+
+}  // namespace covey
