@@ -14,8 +14,8 @@ std::span<const Command> Commands() {
       RunCommand(),      CreateCommand(),      SubmitCommand(),     SealCommand(), WaitCommand(),
       CancelCommand(),   DeleteCommand(),      PsCommand(),         ShowCommand(), TasksCommand(),
       ExplainCommand(),  EventsCommand(),      LogsCommand(),       TopCommand(),  PoolsCommand(),
-      PoolsSetCommand(), PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(), DrainCommand(),
-      ReloadCommand(),   CompletionCommand(),  HelpCommand()};
+      PoolsSetCommand(), PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(), HealthCommand(),
+      DrainCommand(),    ReloadCommand(),      CompletionCommand(), HelpCommand()};
   return commands;
 }
 

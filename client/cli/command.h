@@ -87,6 +87,7 @@ Command PoolsSetCommand();
 Command PoolsCreateCommand();
 Command PoolsCloseCommand();
 Command InfoCommand();
+Command HealthCommand();
 Command DrainCommand();
 Command ReloadCommand();
 Command CompletionCommand();

@@ -5,36 +5,10 @@
 
 #include "client/cli/command.h"
 #include "client/cli/help.h"
+#include "core/base/roff.h"
 
 namespace covey::cli {
 namespace {
-
-// `text` so that roff prints just that: no escapes, no hyphens made of minus signs, no requests at the
-// beginning of a line.
-std::string Roff(std::string_view text) {
-  std::string out;
-  bool line_begins = true;
-  for (const char c : text) {
-    if (line_begins && (c == '.' || c == '\'')) out += "\\&";
-    line_begins = c == '\n';
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else if (c == '\'') {
-      out += "\\(aq";
-    } else if (c == '`') {
-      out += "\\(ga";
-    } else if (c == '^') {
-      out += "\\(ha";
-    } else if (c == '~') {
-      out += "\\(ti";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 std::string_view TakeLine(std::string_view* text) {
   const size_t end = std::min(text->find('\n'), text->size());
@@ -55,7 +29,7 @@ std::string Paragraphs(std::string_view text) {
     if (line.empty()) {
       out += ".PP\n";
     } else {
-      out += Roff(indented ? line.substr(2) : line) + "\n";
+      out += RoffText(indented ? line.substr(2) : line) + "\n";
     }
   }
   if (literal) out += ".fi\n.RE\n";
@@ -63,7 +37,7 @@ std::string Paragraphs(std::string_view text) {
 }
 
 std::string Literal(std::string_view text) {
-  std::string out = ".RS\n.nf\n" + Roff(text);
+  std::string out = ".RS\n.nf\n" + RoffText(text);
   if (!out.ends_with('\n')) out += '\n';
   return out + ".fi\n.RE\n";
 }
@@ -73,17 +47,17 @@ std::string OptionsPart(std::span<const Option> options) {
   for (const Option& option : options) {
     out += ".TP\n";
     if (option.letter != 0) out += "\\fB\\-" + std::string(1, option.letter) + "\\fR, ";
-    out += "\\fB\\-\\-" + Roff(option.name) + "\\fR";
-    if (!option.value.empty()) out += " \\fI" + Roff(option.value) + "\\fR";
-    out += "\n" + Roff(option.help) + "\n";
+    out += "\\fB\\-\\-" + RoffText(option.name) + "\\fR";
+    if (!option.value.empty()) out += " \\fI" + RoffText(option.value) + "\\fR";
+    out += "\n" + RoffText(option.help) + "\n";
   }
   return out;
 }
 
 std::string CommandPart(const Command& command) {
-  std::string out = ".SS covey " + Roff(command.name);
-  out += "\n.PP\n\\fBcovey " + Roff(command.name) + "\\fR";
-  if (!command.synopsis.empty()) out += " " + Roff(command.synopsis);
+  std::string out = ".SS covey " + RoffText(command.name);
+  out += "\n.PP\n\\fBcovey " + RoffText(command.name) + "\\fR";
+  if (!command.synopsis.empty()) out += " " + RoffText(command.synopsis);
   out += "\n" + Paragraphs(command.details) + OptionsPart(command.options);
   out += ".PP\nExamples:\n" + Literal(command.examples);
   return out + ".PP\nExit codes:\n" + Literal(command.exits);

@@ -65,6 +65,8 @@ using Environment = std::map<std::string, std::string>;
 Environment Inherited(const ProcessSpec& spec) {
   constexpr std::array<std::string_view, 5> kOfUser = {"HOME", "USER", "LOGNAME", "SHELL", "MAIL"};
   constexpr std::array<std::string_view, 4> kAlways = {"PATH", "HOME", "LANG", "TZ"};
+  // What a service manager has told the daemon about itself (sd_notify(3)).
+  constexpr std::array<std::string_view, 3> kOfDaemon = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"};
   const auto contains = [](const auto& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -73,7 +75,9 @@ Environment Inherited(const ProcessSpec& spec) {
     const std::string_view text(*entry);
     const size_t equals = text.find('=');
     const std::string_view name = text.substr(0, equals);
-    if (equals == std::string_view::npos || name.empty() || name.starts_with("COVEY_")) continue;
+    if (equals == std::string_view::npos || name.empty() || name.starts_with("COVEY_") ||
+        contains(kOfDaemon, name))
+      continue;
     if (!spec.inherit_env && !contains(kAlways, name)) continue;
     if (!spec.user.empty() && contains(kOfUser, name)) continue;
     env.emplace(name, text.substr(equals + 1));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/nearest.h"
+#include "core/base/roff.h"
 
 namespace covey {
 namespace {
@@ -23,6 +24,7 @@ constexpr Command kCommands[] = {
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
     {"--version", "", "print the version"},
+    {"--man", "", "print the manual page coveyd(8)"},
     {"--help", "", "print this"},
 };
 
@@ -59,7 +61,8 @@ class Parser {
       if (std::string problem = Take(); !problem.empty()) {
         return {.command_line = std::nullopt, .error = std::move(problem)};
       }
-      if (result_.action == Action::kHelp || result_.action == Action::kVersion) break;
+      const Action action = result_.action;
+      if (action == Action::kHelp || action == Action::kManual || action == Action::kVersion) break;
     }
     return {.command_line = std::move(result_), .error = {}};
   }
@@ -113,6 +116,8 @@ class Parser {
     if (value) return name + " takes no value, got " + Shown(*value);
     if (name == "--help") {
       result_.action = Action::kHelp;
+    } else if (name == "--man") {
+      result_.action = Action::kManual;
     } else if (name == "--version") {
       result_.action = Action::kVersion;
     } else {
@@ -132,6 +137,41 @@ std::string HelpLine(std::string left, std::string_view help) {
   return left + std::string(help) + "\n";
 }
 
+// "--listen ADDRESS", "--[no-]cgroups".
+std::string Usage(const Setting& setting) {
+  std::string usage = FlagOf(setting);
+  if (setting.kind == Setting::Kind::kSwitch) usage = "--[no-]" + usage.substr(2);
+  if (!setting.placeholder.empty()) usage += " " + std::string(setting.placeholder);
+  return usage;
+}
+
+std::string Usage(const Command& command) {
+  std::string usage(command.flag);
+  if (!command.placeholder.empty()) usage += " " + std::string(command.placeholder);
+  return usage;
+}
+
+std::string HelpOf(const Setting& setting) {
+  const bool many = setting.kind == Setting::Kind::kList || setting.kind == Setting::Kind::kPools;
+  return std::string(setting.help) + (many ? "; may be repeated" : "");
+}
+
+constexpr std::string_view kAbout =
+    "coveyd runs groups of tasks for clients: together started, together failed, together cancelled.\n";
+constexpr std::string_view kFile =
+    "In the file a key has the name of its flag, with underscores: drain_timeout = \"30s\"; pools are a "
+    "table.\n";
+constexpr std::string_view kPlaces =
+    "Root listens on /run/covey/coveyd.sock and keeps data in /var/lib/covey; others listen on\n"
+    "$XDG_RUNTIME_DIR/covey/coveyd.sock and keep data in $XDG_STATE_HOME/covey (else ~/.local/state/covey).\n"
+    "Under systemd $RUNTIME_DIRECTORY and $STATE_DIRECTORY come first.\n";
+constexpr std::string_view kSignals =
+    "SIGTERM and SIGINT drain and exit; a second one cancels at once. SIGHUP reads the file again.\n";
+constexpr std::string_view kExits =
+    "0 when everything ended, 1 when something ignored its cancel, 64 for bad flags, 78 for a bad file, 73 "
+    "when\n"
+    "an address, the data directory or the journal cannot be had.\n";
+
 }  // namespace
 
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
@@ -139,38 +179,30 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
 }
 
 std::string HelpText() {
-  std::string text =
-      "coveyd: runs groups of tasks for clients: together started, together failed, together cancelled.\n\n"
-      "usage: coveyd [FLAG…]\n\n";
-  for (const Setting& setting : Settings()) {
-    std::string left = FlagOf(setting);
-    if (setting.kind == Setting::Kind::kSwitch) left = "--[no-]" + left.substr(2);
-    if (!setting.placeholder.empty()) left += " " + std::string(setting.placeholder);
-    std::string help(setting.help);
-    if (setting.kind == Setting::Kind::kList || setting.kind == Setting::Kind::kPools)
-      help += "; may be repeated";
-    text += HelpLine(std::move(left), help);
-  }
+  std::string text = std::string(kAbout) + "\nusage: coveyd [FLAG…]\n\n";
+  for (const Setting& setting : Settings()) text += HelpLine(Usage(setting), HelpOf(setting));
   text += "\n";
-  for (const Command& command : kCommands) {
-    std::string left(command.flag);
-    if (!command.placeholder.empty()) left += " " + std::string(command.placeholder);
-    text += HelpLine(std::move(left), command.help);
+  for (const Command& command : kCommands) text += HelpLine(Usage(command), command.help);
+  return text + "\n" + std::string(kFile) + std::string(kPlaces) + std::string(kSignals) +
+         "Exit codes: " + std::string(kExits);
+}
+
+std::string ManPage(std::string_view version) {
+  const auto entry = [](const std::string& usage, std::string_view help) {
+    return ".TP\n\\fB" + RoffText(usage) + "\\fR\n" + RoffText(help) + "\n";
+  };
+  std::string page = ".TH COVEYD 8 \"\" \"covey " + RoffText(version) + "\" \"System Administration\"\n";
+  page += ".SH NAME\ncoveyd \\- run groups of tasks for clients\n";
+  page += ".SH SYNOPSIS\n\\fBcoveyd\\fR [\\fB\\-\\-config\\fR \\fIFILE\\fR] [\\fIFLAG\\fR ...]\n";
+  page += ".SH DESCRIPTION\n" + RoffText(kAbout) + RoffText(kPlaces) + ".PP\n" + RoffText(kSignals);
+  page += ".SH SETTINGS\nAs flags, or in the configuration file. " + RoffText(kFile);
+  for (const Setting& setting : Settings()) {
+    page += entry(Usage(setting), HelpOf(setting) + (setting.live ? ". A reload changes it" : ""));
   }
-  text +=
-      "\n"
-      "In the file a key has the name of its flag, with underscores: drain_timeout = \"30s\"; pools are a "
-      "table.\n"
-      "Root listens on /run/covey/coveyd.sock and keeps data in /var/lib/covey; others listen on\n"
-      "$XDG_RUNTIME_DIR/covey/coveyd.sock and keep data in $XDG_STATE_HOME/covey (else "
-      "~/.local/state/covey).\n"
-      "SIGTERM and SIGINT drain and exit: 0 when everything ended, 1 when something ignored its cancel. A "
-      "second one\n"
-      "cancels at once. SIGHUP reads the file again. Exit codes: 64 for bad flags, 78 for a bad file, 73 "
-      "when an "
-      "address,\n"
-      "the data directory or the journal cannot be had.\n";
-  return text;
+  page += ".SH OTHER FLAGS\n";
+  for (const Command& command : kCommands) page += entry(Usage(command), command.help);
+  page += ".SH EXIT STATUS\n" + RoffText(kExits);
+  return page + ".SH SEE ALSO\n.BR covey (1)\n";
 }
 
 }  // namespace covey

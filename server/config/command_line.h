@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/config/config_file.h"
@@ -11,7 +12,7 @@ namespace covey {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kRun, kHelp, kVersion, kCheckConfig, kPrintConfig };
+  enum class Action { kRun, kHelp, kManual, kVersion, kCheckConfig, kPrintConfig };
 
   struct Flag {
     const Setting* setting;
@@ -32,6 +33,9 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments);
 
 // The text of --help.
 std::string HelpText();
+
+// coveyd(8), in the language of manual pages (groff_man(7)).
+std::string ManPage(std::string_view version);
 
 // The configuration in force.
 struct LoadedConfig {

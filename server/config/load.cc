@@ -78,29 +78,40 @@ class Finisher {
   }
 
   void ListenByDefault(bool root) {
-    const char* runtime = root ? "/run" : Environment("XDG_RUNTIME_DIR");
-    if (runtime == nullptr) {
+    std::string directory;
+    if (const char* given = Environment("RUNTIME_DIRECTORY")) {
+      directory = First(given);
+    } else if (root) {
+      directory = "/run/covey";
+    } else if (const char* runtime = Environment("XDG_RUNTIME_DIR")) {
+      directory = std::string(runtime) + "/covey";
+    } else {
       Refuse("listen", "(--listen) is needed: XDG_RUNTIME_DIR is not set, so there is no default socket");
       return;
     }
-    const std::string address = "unix:" + std::string(runtime) + "/covey/coveyd.sock";
+    const std::string address = "unix:" + directory + "/coveyd.sock";
     if (Problem problem = FindSetting("listen")->set(address, &config_); !problem.empty()) {
       Refuse("listen", "(--listen) is needed: the default socket " + address + " " + problem);
     }
   }
 
   void KeepByDefault(bool root) {
-    const char* state = Environment("XDG_STATE_HOME");
-    const char* home = Environment("HOME");
-    if (root) {
+    if (const char* given = Environment("STATE_DIRECTORY")) {
+      config_.data_dir = First(given);
+    } else if (root) {
       config_.data_dir = "/var/lib/covey";
-    } else if (state != nullptr) {
+    } else if (const char* state = Environment("XDG_STATE_HOME")) {
       config_.data_dir = std::string(state) + "/covey";
-    } else if (home != nullptr) {
+    } else if (const char* home = Environment("HOME")) {
       config_.data_dir = std::string(home) + "/.local/state/covey";
     } else {
       Refuse("data_dir", "(--data-dir) is needed: neither XDG_STATE_HOME nor HOME is set");
     }
+  }
+
+  // Of the directories that systemd made (systemd.exec(5)).
+  static std::string First(std::string_view directories) {
+    return std::string(directories.substr(0, directories.find(':')));
   }
 
   const LoadedConfig& loaded_;

@@ -20,8 +20,10 @@
 #include "grpc/health/v1/health.pb.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
+#include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
+#include "server/daemon/service_manager.h"
 #include "server/daemon/unix_socket.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
@@ -232,23 +234,33 @@ class Daemon {
     log_->info("coveyd {} is ready: journal {}{}, process control {}, {} groups to go on with", COVEY_VERSION,
                config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
                process_control_, engine_->counts().running_groups);
+    const std::string ready = "serving on " + context_.listen.front();
+    ServiceManager::Ready(ready);
+    // Four looks in the time that the watchdog allows: one late answer is no end.
+    heartbeat_ = std::make_unique<Heartbeat>(ServiceManager::WatchdogTimeout() / 4, Parts(),
+                                             [] { ServiceManager::Alive(); });
     int signal_number = 0;
     while (sigwait(&signals_, &signal_number) == 0 && signal_number == SIGHUP) {
       log_->info("{}: reading the configuration again", strsignal(signal_number));
-      (void)live_.Reload();  // the log has been told
+      ServiceManager::Reloading();
+      const bool read = live_.Reload().ok();  // the log has been told the rest
+      ServiceManager::Ready(read ? ready : ready + "; the configuration file was refused, see the log");
     }
     const Config config = live_.current();
     log_->info("{}: draining for at most {} ms", strsignal(signal_number), config.drain_timeout.count());
+    ServiceManager::Stopping("draining", config.drain_timeout + config.stop_timeout + kStreamGrace * 2);
     engine_->BeginDrain();
     server_->SetServing(false);
     if (!AwaitIdle(config.drain_timeout, /*hurry=*/true)) {
       const auto busy = engine_->Busy();
       log_->info("cancelling {} groups that still run", busy.size());
+      ServiceManager::Stopping("cancelling", config.stop_timeout + kStreamGrace * 2);
       for (const GroupPtr& group : busy) {
         group->Cancel({.kind = FailureKind::kCancelled, .message = "the daemon is stopping"}, nullptr);
       }
       if (!AwaitIdle(config.stop_timeout, /*hurry=*/false)) return GiveUp(config.stop_timeout);
     }
+    heartbeat_.reset();
     server_->Shutdown(kStreamGrace);
     server_.reset();
     context_.readers->Stop();  // of calls that were cancelled: they use what goes next
@@ -261,6 +273,21 @@ class Daemon {
     }
     log_->info("stopped");
     return 0;
+  }
+
+  // What must work for the daemon to be alive: each queue's thread, and the engine behind it. Not the
+  // journal: a disk that hangs for a while is no reason to lose what runs.
+  std::vector<Heartbeat::Probe> Parts() {
+    std::vector<Heartbeat::Probe> parts;
+    for (size_t i = 0; i < server_->queues(); ++i) {
+      parts.push_back([this, mailbox = server_->mailbox(i)](std::function<void()> answer) {
+        mailbox->Post([this, answer = std::move(answer)] {
+          (void)engine_->counts();
+          answer();
+        });
+      });
+    }
+    return parts;
   }
 
   // True when nothing runs any more; false when the time is up, or, with `hurry`, at another signal.
@@ -319,6 +346,7 @@ class Daemon {
   std::unique_ptr<AdminHandlers> admin_;
   std::unique_ptr<PoolHandlers> pools_;
   std::unique_ptr<edge::Server> server_;
+  std::unique_ptr<Heartbeat> heartbeat_;
 };
 
 }  // namespace
@@ -332,6 +360,10 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
   const CommandLine& command_line = *parsed.command_line;
   if (command_line.action == CommandLine::Action::kHelp) {
     std::fputs(HelpText().c_str(), stdout);
+    return 0;
+  }
+  if (command_line.action == CommandLine::Action::kManual) {
+    std::fputs(ManPage(COVEY_VERSION).c_str(), stdout);
     return 0;
   }
   if (command_line.action == CommandLine::Action::kVersion) {

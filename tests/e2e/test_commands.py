@@ -329,6 +329,21 @@ class ReloadTest(CommandTest):
         self.refused(64, "reload", says=[self.config + ":1: is no TOML"])
 
 
+class HealthTest(CommandTest):
+    def test_health(self):
+        self.assertEqual("serving\n", self.text("health"))
+        self.assertEqual([{"status": "SERVING"}], self.json("health"))
+        self.assertEqual("serving\n", self.text("health", "--wait", "1h"))
+        self.refused(64, "health", "--wait", "soon", says=["--wait", "soon"])
+        self.refused(64, "health", "now", says=["no argument"])
+        nobody = ("--address", self.daemon.address + "x", "health")
+        self.refused(69, *nobody, says=[self.daemon.address + "x"])
+        self.refused(69, *nobody, "--wait", "100ms")
+        self.text("drain")
+        self.assertEqual("draining: it takes no new groups\n", self.text("health", code=1))
+        self.assertEqual([{"status": "NOT_SERVING"}], self.json("health", "--wait", "100ms", code=1))
+
+
 class DrainTest(CommandTest):
     def test_drain(self):
         group = self.detach(SLEEPERS)

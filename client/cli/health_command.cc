@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "client/cli/command.h"
+#include "client/cli/exit_code.h"
+#include "core/base/duration.h"
+#include "grpc/health/v1/health.pb.h"
+
+namespace covey::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using grpc::health::v1::HealthCheckResponse;
+
+constexpr std::chrono::seconds kPatience{5};  // for one answer
+constexpr std::chrono::milliseconds kPause{50};
+
+// One call through the queues and the engine: a daemon that hangs there is not healthy, whatever else
+// answers.
+Result<bool> Serving(const Session& session) {
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return client.error();
+  const Result<v1::GetServerInfoResponse> info = client.value().GetServerInfo({.timeout = kPatience});
+  if (info.ok()) return !info.value().draining();
+  Error error = info.error();
+  if (error.code == ErrorCode::kDeadlineExceeded) {
+    error.code = ErrorCode::kUnavailable;
+    error.message = "the daemon has not answered for " + DurationText(kPatience);
+  }
+  return error;
+}
+
+int Run(Session& session, const Arguments& arguments) {
+  Clock::time_point give_up = Clock::now();
+  if (const std::optional<std::string> wait = arguments.Get("wait")) {
+    const Result<std::chrono::nanoseconds> time = ParseDuration(*wait);
+    if (!time.ok()) return session.Fail(UsageError("--wait: " + time.error().message));
+    give_up += std::min<std::chrono::nanoseconds>(time.value(), std::chrono::hours(24 * 365));
+  }
+  Result<bool> serving = Serving(session);
+  while (!(serving.ok() && serving.value()) && Clock::now() < give_up) {
+    std::this_thread::sleep_for(kPause);
+    serving = Serving(session);
+  }
+  if (!serving.ok()) return session.Fail(serving.error());
+  if (session.json()) {
+    HealthCheckResponse answer;
+    answer.set_status(serving.value() ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+    session.PrintJson(answer);
+  } else {
+    session.Print(serving.value() ? "serving\n" : "draining: it takes no new groups\n");
+  }
+  return session.ExitWith(serving.value() ? 0 : kExitFailure);
+}
+
+}  // namespace
+
+Command HealthCommand() {
+  return {
+      .name = "health",
+      .synopsis = "[--wait D]",
+      .summary = "tells whether the daemon serves",
+      .details =
+          "Calls the daemon and exits as it is: for probes of containers, and for scripts that have to\n"
+          "wait until it is up. An answer that takes longer than 5 s counts as none.",
+      .examples = "covey health\ncovey health --wait 30s && covey run -- make",
+      .exits =
+          "0   it serves\n"
+          "1   it drains: it takes no new groups\n"
+          "64  bad usage\n"
+          "69  it is out of reach, or does not answer",
+      .options = {{.name = "wait", .value = "D", .help = "try again until it serves, for that long"}},
+      .run = Run,
+  };
+}
+
+}  // namespace covey::cli
