@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# buf lint finds nothing in the contract. buf comes from PyPI once, pinned and checked against its hash.
+# buf.sh [--record VERSION]: buf lint finds nothing in the contract, and it breaks nobody who was built with that of the
+# last release: each release records its contract here, when it is tagged, as contract/VERSION.binpb (so that a tree without
+# tags has it as well). buf comes from PyPI once, pinned and checked against its hash. $TREE: another tree to look at.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 requirements=tests/support/buf-requirements.txt
 tools=build/tools/buf-$(cksum <"$requirements" | cut -d' ' -f1)
@@ -14,6 +16,16 @@ if [[ ! -x $tools/bin/buf ]]; then
     skip "buf could not be fetched: $(grep -v '^$' "$log" | tail -n 1)"
   fi
 fi
-cd proto
-"$ROOT/$tools/bin/buf" lint
-printf 'buf %s lint is clean\n' "$("$ROOT/$tools/bin/buf" --version)"
+buf=$ROOT/$tools/bin/buf
+cd "${TREE:-$ROOT}/proto"
+if [[ ${1:-} == --record ]]; then
+  [[ ${2:-} =~ ^v[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "a version is v1.2.3, got ${2:-nothing}"
+  "$buf" build --exclude-source-info -o "$ROOT/tests/check/contract/$2.binpb"
+  printf 'the contract of %s is recorded\n' "$2"
+  exit 0
+fi
+"$buf" lint
+last=$(find "$ROOT/tests/check/contract" -name 'v*.binpb' | sort -V | tail -n 1)
+[[ -n $last ]] || fail "no contract is recorded"
+"$buf" breaking --against "$last"
+printf 'buf %s: lint is clean, and nothing breaks since %s\n' "$("$buf" --version)" "$(basename "$last" .binpb)"

@@ -60,4 +60,32 @@ text a.md '[a](nowhere.md)'
 expect failed links 'a link to nowhere'
 text a.md $'# One\n[a](a.md#two)'
 expect failed links 'an anchor to nowhere'
+# contract SED-SCRIPT FILE: the contract, changed.
+contract() {
+  rm -rf "${tree:?}"/*
+  cp -r proto "$tree/proto"
+  [[ -z $1 ]] || sed -i -E "$1" "$tree/proto/covey/v1/$2"
+  [[ -z $1 ]] || ! diff -q "proto/covey/v1/$2" "$tree/proto/covey/v1/$2" >/dev/null || fail "nothing was changed by $1"
+}
+status=0
+tests/check/buf.sh >/dev/null 2>&1 || status=$?
+if ((status == 77)); then
+  printf 'without buf it is not tried on broken contracts\n'
+else
+  contract '' ''
+  expect passed buf 'the contract as it is'
+  contract '/string name = 1;/d' pool_service.proto
+  expect failed buf 'a field that is gone'
+  contract 's/uint32 max = 2;/uint32 max = 9;/' pool_service.proto
+  expect failed buf 'a field with another number'
+  contract 's/string version = 1;/string release = 1;/' admin_service.proto
+  expect failed buf 'a field with another name'
+  contract 's/uint64 queued_tasks/string queued_tasks/' admin_service.proto
+  expect failed buf 'a field with another type'
+  contract '/rpc Drain\(/d' admin_service.proto
+  expect failed buf 'an RPC that is gone'
+  contract 's/WAIT_REASON_SEAL = 4;/WAIT_REASON_SEAL = 40;/' admin_service.proto
+  expect failed buf 'a value of an enum with another number'
+fi
+
 printf 'the checks find what they are there for\n'

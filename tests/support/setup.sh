@@ -4,7 +4,9 @@
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libtomlplusplus-dev libsystemd-dev libgtest-dev"
 TEST_PACKAGES="python3 ca-certificates tmux python3-grpcio python3-protobuf"
-CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv"
+CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv dpkg-dev file"
+# For the image; where they cannot be had its check is skipped.
+IMAGE_PACKAGES="docker.io iptables iproute2 mmdebstrap docker-compose"
 
 # Pinned: another version may print other words.
 GRPCURL_VERSION=v1.8.7
@@ -38,6 +40,17 @@ need_packages() {
   say "installing $missing"
   # shellcheck disable=SC2086 # a list of words
   apt_install $missing || die "apt-get could not install: $missing"
+}
+
+# want_packages "PACKAGE…": the same for what can be done without; who needs it is skipped and says so.
+want_packages() {
+  local missing
+  # shellcheck disable=SC2086 # a list of words
+  missing=$(missing_packages $1)
+  [[ -n $missing && $EUID -eq 0 ]] || return 0
+  say "installing $missing"
+  # shellcheck disable=SC2086 # a list of words
+  apt_install $missing || printf 'dev: apt-get could not install: %s\n' "$missing" >&2
 }
 
 # A mirror that hiccups once must not fail the whole run.
