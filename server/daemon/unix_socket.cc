@@ -37,7 +37,7 @@ Status UnixSocketClaim::Claim() {
   if (lock_ < 0) return SystemError("cannot open " + lock_path);
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     const bool taken = errno == EWOULDBLOCK;
-    const Status status =
+    Status status =
         taken ? Status::Error("another daemon serves " + path_) : SystemError("cannot lock " + lock_path);
     close(lock_);
     lock_ = -1;
@@ -66,7 +66,7 @@ Status UnixSocketClaim::Permit(uint32_t mode, const std::string& group) {
   // Closed to all but the owner in between: nobody gets what only the old group, or the new one, may have.
   if (wanted != info.st_gid &&
       (chmod(path_.c_str(), mode & 0700) != 0 || chown(path_.c_str(), static_cast<uid_t>(-1), wanted) != 0)) {
-    const Status status = SystemError("cannot give " + path_ + " to group " + group);
+    Status status = SystemError("cannot give " + path_ + " to group " + group);
     chmod(path_.c_str(), info.st_mode & 07777);
     return status;
   }

@@ -4,15 +4,12 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Name and most seconds of each.
-CHECKS="format:60 shell:60 buf:300 layering:60 words:60 links:60 selftest:60 tsa:600 package:300 crash:900 fuzz:900
+CHECKS="format:60 shell:60 buf:300 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1500 package:300 crash:900 fuzz:900
   tsan:1200 asan:1800 image:1500"
-
-# Run by name alone: tidy until the whole tree is clean.
-BY_NAME="tidy:1200"
 
 limit_of() {
   local check
-  for check in $CHECKS $BY_NAME; do
+  for check in $CHECKS; do
     [[ ${check%%:*} == "$1" ]] && printf '%s' "${check##*:}" && return 0
   done
   printf 'check: there is no %s; there are: %s\n' "$1" "$(sed -E 's/:[0-9]+//g; s/\s+/ /g' <<<"$CHECKS")" >&2

@@ -53,5 +53,7 @@ if ! /usr/bin/docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
 fi
 DOCKER_BUILDKIT=1 /usr/bin/docker build --progress=plain --network=host -f deploy/Dockerfile -t covey:test . 2>&1
 COVEY_IMAGE=covey:test COVEY_BIN_DIR=$ROOT/build/dev/bin tests/support/run_unittest.py "$ROOT/tests/image/test_image.py"
+# What later runs need stays, and no more.
 /usr/bin/docker image prune --force >/dev/null
+/usr/bin/docker builder prune --force --keep-storage 3GB >/dev/null
 printf 'the image is built and does what deploy/Dockerfile says\n'
