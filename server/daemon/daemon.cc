@@ -244,7 +244,7 @@ class Daemon {
       log_->info("{}: reading the configuration again", strsignal(signal_number));
       ServiceManager::Reloading();
       const bool read = live_.Reload().ok();  // the log has been told the rest
-      ServiceManager::Ready(read ? ready : ready + "; the configuration file was refused, see the log");
+      ServiceManager::Ready(read ? ready : ready + "; a reload was refused, see the log");
     }
     const Config config = live_.current();
     log_->info("{}: draining for at most {} ms", strsignal(signal_number), config.drain_timeout.count());
