@@ -84,20 +84,21 @@ std::optional<Stat> ReadStat(pid_t pid) {
   stat.name = text.substr(open + 1, close - open - 1);
   int parent = 0, group = 0, session = 0, threads = 0;
   unsigned flags = 0;
-  unsigned long long start = 0, environment_end = 0;
+  unsigned long long start = 0, environment_begin = 0, environment_end = 0;
   // Fields 3 to 51 of proc(5).
-  const int fields =
-      std::sscanf(text.c_str() + close + 1,
-                  " %c %d %d %d %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d %*s %llu %*s %*s %*s "
-                  "%*s %*s %*s %*s %*s "
-                  "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                  &stat.state, &parent, &group, &session, &flags, &threads, &start, &environment_end);
-  if (fields != 8 || (flags & kKernelThread) != 0) return std::nullopt;
+  const int fields = std::sscanf(
+      text.c_str() + close + 1,
+      " %c %d %d %d %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d %*s %llu %*s %*s %*s "
+      "%*s %*s %*s %*s %*s "
+      "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu",
+      &stat.state, &parent, &group, &session, &flags, &threads, &start, &environment_begin, &environment_end);
+  if (fields != 9 || (flags & kKernelThread) != 0) return std::nullopt;
   stat.parent = parent;
   stat.session = session;
   stat.threads = threads;
   stat.start_ticks = start;
   stat.has_memory = environment_end != 0;
+  stat.environment_size = environment_end - environment_begin;
   return stat;
 }
 
@@ -143,13 +144,21 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 std::optional<std::string> ReadEnvironment(pid_t pid) {
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(pid));
-  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return "";
-  std::string environment = ReadRest(fd);
-  if (!environment.empty()) return environment;
-  const std::optional<Stat> stat = ReadStat(pid);
-  if (stat && !stat->dead() && !stat->has_memory) return std::nullopt;
-  return "";
+  // The file is that of the program at the moment of open. When the process executes another one before all
+  // was read, the rest of the file is empty: what came is compared with what the process has by now.
+  constexpr int kMostTries = 20;
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!fd) return "";
+    std::string environment = ReadRest(fd);
+    const std::optional<Stat> stat = ReadStat(pid);
+    if (!stat || stat->dead()) return environment;
+    if (!stat->has_memory) return std::nullopt;
+    // The new environment grows from nothing, at which the process runs or waits for a page of it.
+    const bool may_grow = stat->environment_size == 0 && (stat->state == 'R' || stat->state == 'D');
+    if (environment.size() >= stat->environment_size && !may_grow) return environment;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name) {

@@ -18,9 +18,10 @@ struct Stat {
   pid_t session = 0;
   char state = '?';
   int threads = 0;
-  uint64_t start_ticks = 0;  // clock ticks from boot to its start
-  bool has_memory = false;   // false while it ends, while it executes a program, and for who may not know
-  std::string name;          // at most 15 bytes
+  uint64_t start_ticks = 0;       // clock ticks from boot to its start
+  uint64_t environment_size = 0;  // bytes; 0 when has_memory is false
+  bool has_memory = false;  // false while it ends, while it executes a program, and for who may not know
+  std::string name;         // at most 15 bytes
 
   // No program runs in it any more. (A process whose first thread alone has ended is shown as a zombie too.)
   bool dead() const { return (state == 'Z' || state == 'X') && threads <= 1; }

@@ -5,6 +5,7 @@
 //   rpc_bench [rounds]
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/impl/client_unary_call.h>
 #include <grpcpp/security/credentials.h>
 #include <signal.h>
 #include <spawn.h>
@@ -177,9 +178,11 @@ class Bench {
     grpc::ClientContext context;
     grpc::health::v1::HealthCheckRequest request;
     grpc::health::v1::HealthCheckResponse response;
-    const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::health::v1::HealthCheckRequest,
-                                                                  grpc::health::v1::HealthCheckResponse>(
-        channel_.get(), *kCheck, &context, request, &response);
+    const grpc::Status status =
+        grpc::internal::BlockingUnaryCall<grpc::health::v1::HealthCheckRequest,
+                                          grpc::health::v1::HealthCheckResponse, grpc::protobuf::MessageLite,
+                                          grpc::protobuf::MessageLite>(channel_.get(), *kCheck, &context,
+                                                                       request, &response);
     COVEY_CHECK(status.ok());
   }
   void Info() {

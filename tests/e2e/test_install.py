@@ -71,7 +71,7 @@ endforeach()
 
 
 @unittest.skipIf(os.environ.get("COVEY_SANITIZE"), "programs outside are built without sanitizers")
-@unittest.skipUnless(shutil.which("cmake") and shutil.which("c++"), "cmake or c++ is not installed")
+@unittest.skipUnless(all(map(shutil.which, ("cmake", "ninja", "c++"))), "cmake, ninja or c++ is not installed")
 class InstallTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -100,7 +100,7 @@ class InstallTest(unittest.TestCase):
             self.write(f"{name}/{component}.cc", text)
         folder = os.path.join(self.folder, name)
         build = os.path.join(folder, "build")
-        return build, run(["cmake", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}"], limit=LIMIT)
+        return build, run(["cmake", "-G", "Ninja", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}"], limit=LIMIT)
 
     def test_cmake(self):
         build, configured = self.configure("all", "0.1", "core client server")

@@ -1,10 +1,18 @@
 #include "core/process/proc_fs.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "tests/core/base/gate.h"
 
 namespace covey::procfs {
 namespace {
@@ -57,6 +65,38 @@ TEST(ProcFsTest, DoesNotKillAnotherThanTheOneMeant) {
   ASSERT_TRUE(self);
   // Were the start not compared, this test would end here.
   EXPECT_FALSE(KillExactly(self->pid, self->start_ticks + 1));
+}
+
+// The race: environ is opened, the process executes another program, environ is read. What was opened has no
+// environment any more, and the process seems to have none: a member of a tree would not be told as one.
+TEST(ProcFsTest, AnEnvironmentIsSeenWhileProgramsAreExecuted) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // One program after the other, until it is killed.
+    const char* const script = "exec sh -c \"$SCRIPT\"";
+    ::setenv("SCRIPT", script, 1);
+    ::setenv("COVEY_TEST_TOKEN", std::string(10'000, 't').c_str(), 1);
+    ::execl("/bin/sh", "sh", "-c", script, nullptr);
+    ::_exit(127);
+  }
+  ASSERT_GT(child, 0);
+  // From its first exec on it has the variable.
+  const auto until = std::chrono::steady_clock::now() + kTestPatience;
+  const auto seen = [&] {
+    const std::optional<std::string> environment = ReadEnvironment(child);
+    return environment && FindVariable(*environment, "COVEY_TEST_TOKEN");
+  };
+  while (!seen() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  int missed = 0;
+  for (int i = 0; i < 20'000 / kFewer; ++i) {
+    const std::optional<std::string> environment = ReadEnvironment(child);
+    if (environment && FindVariable(*environment, "COVEY_TEST_TOKEN").value_or("").size() != 10'000) ++missed;
+  }
+  EXPECT_EQ(missed, 0);
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
 }
 
 }  // namespace
