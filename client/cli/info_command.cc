@@ -27,6 +27,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   line("process", std::to_string(info.pid()));
   line("instance", Printable(info.instance_id()));
   line("listens", Joined(info.listen()));
+  line("config", info.config_file().empty() ? "flags alone" : Printable(info.config_file()));
   line("journal",
        Printable(info.journal().backend()) + (info.journal().durable() ? ", durable" : ", not durable"));
   line("control", Printable(info.process_control()));

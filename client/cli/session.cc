@@ -25,6 +25,12 @@ int Session::Fail(const Error& error) {
     return code;
   }
   console_.Note(Printable(error.message));
+  // Of one bad field the message mostly says all there is to say.
+  const auto said = [&error](const std::string& text) {
+    return error.message.find(text) != std::string::npos;
+  };
+  if (error.fields.size() == 1 && said(error.fields[0].field) && said(error.fields[0].description))
+    return code;
   for (const FieldViolation& violation : error.fields) {
     console_.Err("  " + Printable(violation.field) + ": " + Printable(violation.description) + "\n");
   }

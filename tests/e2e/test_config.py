@@ -45,6 +45,7 @@ class FileTest(ConfigCase):
         pools = {pool["name"]: pool for pool in map(json.loads, daemon.covey("--output", "json", "pools").out.splitlines())}
         self.assertEqual((3, 2), (pools["batch"]["max"], pools["narrow"]["max"]))
         self.assertEqual(self.path, daemon.covey_json("info")["configFile"])
+        self.assertRegex(daemon.covey("info").out, rf"(?m)^config +{re.escape(self.path)}$")
         self.assertEqual(0, daemon.stop())
         for line in daemon.log().splitlines():
             json.loads(line)
@@ -174,7 +175,7 @@ class ReloadTest(ConfigCase):
         self.write('[pools]\nbatch = 0\nother = 4\n')
         result = daemon.covey("reload")
         self.assertEqual(64, result.code, result)
-        self.assertIn("pools.batch must be 1..65536", result.err)
+        self.assertEqual(f"covey: {self.path}:2: pools.batch must be 1..65536, got the number 0\n", result.err)
         daemon.signal(signal.SIGHUP)
         wait_until(lambda: daemon.log().count("the configuration stays as it is") == 2, "it tells of both")
         self.assertEqual(3, self.pools(daemon)["batch"])

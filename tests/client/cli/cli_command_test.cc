@@ -323,5 +323,15 @@ TEST_F(CliCommandTest, ErrorsOfTheDaemonShowTheirFields) {
             "\"fields\":[{\"field\":\"page_size\",\"description\":\"must be 1..1000\"}]},\"exitCode\":64}\n");
 }
 
+TEST_F(CliCommandTest, WhatTheMessageSaysIsNotSaidAgain) {
+  daemon_.list_groups = [](const auto&, auto*) {
+    return DetailedStatus(grpc::StatusCode::INVALID_ARGUMENT, "page_size: must be 1..1000", "BAD",
+                          {{"page_size", "must be 1..1000"}});
+  };
+  Program text(daemon_.address(), {"ps"});
+  EXPECT_EQ(text.Wait(), 64);
+  EXPECT_EQ(text.err(), "covey: page_size: must be 1..1000\n");
+}
+
 }  // namespace
 }  // namespace covey::cli
