@@ -23,6 +23,21 @@ std::string Found(const toml::node& node) {
   return "a date or a time";
 }
 
+// The parser's words, and what it found, may have any bytes of the file in them, and many.
+std::string OneLine(std::string text) {
+  constexpr size_t kLongest = 1000;
+  if (text.size() > kLongest) {
+    size_t end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end;  // not within a character
+    text.resize(end);
+    text += "…";
+  }
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, '?');
+  return text;
+}
+
 // What a setting takes; nullopt for a value of another type than its own.
 std::optional<std::string> TextOf(Setting::Kind kind, const toml::node& node) {
   if (kind == Setting::Kind::kNumber) {
@@ -65,7 +80,7 @@ class Reader {
   }
 
   void Refuse(const toml::source_region& region, std::string key, std::string description) {
-    problems_.push_back({Place(region), std::move(key), std::move(description)});
+    problems_.push_back({Place(region), std::move(key), OneLine(std::move(description))});
   }
 
   void ReadEntry(const toml::key& key, const toml::node& node) {

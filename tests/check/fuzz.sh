@@ -15,6 +15,7 @@ for fuzzer in build/fuzz/fuzz/*; do
   [[ -d tests/fuzz/corpus/$name ]] && seeds=("tests/fuzz/corpus/$name")
   printf '%s for %d s\n' "$name" "$seconds"
   "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+    -error_exitcode=1 -timeout_exitcode=1 \
     -artifact_prefix="build/fuzz/crashes/$name-" "$corpus" ${seeds[@]+"${seeds[@]}"}
 done
 ((found > 0)) || fail "no fuzzer was built"

@@ -249,6 +249,10 @@ TEST(ConfigTest, ProblemsNamePlaceKeyValueAndRange) {
       {"socket_mode = 660", {"octal", "as a string, got the number 660"}},
       {"socket_group = \"no-such-group\"", {"/etc/c.toml:1: socket_group must be", "got no-such-group"}},
       {"\xff = 1", {"no TOML"}},
+      {"cgroups = fals\x0f\x0f"
+       "e",
+       {"no TOML", "saw 'fals?"}},
+      {"queues = \"" + std::string(5000, 'q') + "\"", {"queues must be 1..64, got the string", "qqq…"}},
   };
   for (const auto& [text, parts] : cases) {
     const std::vector<std::string> problems = ProblemsOf(text);
