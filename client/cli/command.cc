@@ -87,13 +87,18 @@ Option TimeoutOption() {
 }
 
 Result<client::CallOptions> ReadTimeout(const Arguments& arguments) {
-  client::CallOptions call;
-  if (const auto timeout = arguments.Get("timeout")) {
-    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*timeout);
-    if (!parsed.ok()) return UsageError("--timeout: " + parsed.error().message);
-    call.timeout = parsed.value();
-  }
-  return call;
+  const Result<std::optional<std::chrono::nanoseconds>> timeout = ReadDuration(arguments, "timeout");
+  if (!timeout.ok()) return timeout.error();
+  return client::CallOptions{.timeout = timeout.value()};
+}
+
+Result<std::optional<std::chrono::nanoseconds>> ReadDuration(const Arguments& arguments,
+                                                             std::string_view option) {
+  const std::optional<std::string> text = arguments.Get(option);
+  if (!text) return std::optional<std::chrono::nanoseconds>();
+  const Result<std::chrono::nanoseconds> parsed = ParseDuration(*text);
+  if (!parsed.ok()) return UsageError("--" + std::string(option) + ": " + parsed.error().message);
+  return std::optional(parsed.value());
 }
 
 }  // namespace covey::cli

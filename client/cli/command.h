@@ -66,6 +66,9 @@ Result<Arguments> ParseCommand(const Command& command, std::span<const std::stri
 // --timeout D of the commands that wait: the option, and the call that it bounds.
 Option TimeoutOption();
 Result<client::CallOptions> ReadTimeout(const Arguments& arguments);
+// The value of an option that is a duration; nullopt when it was not given.
+Result<std::optional<std::chrono::nanoseconds>> ReadDuration(const Arguments& arguments,
+                                                             std::string_view option);
 
 // What each does is told in its file.
 Command RunCommand();

@@ -34,12 +34,11 @@ Result<bool> Serving(const Session& session) {
 }
 
 int Run(Session& session, const Arguments& arguments) {
-  Clock::time_point give_up = Clock::now();
-  if (const std::optional<std::string> wait = arguments.Get("wait")) {
-    const Result<std::chrono::nanoseconds> time = ParseDuration(*wait);
-    if (!time.ok()) return session.Fail(UsageError("--wait: " + time.error().message));
-    give_up += std::min<std::chrono::nanoseconds>(time.value(), std::chrono::hours(24 * 365));
-  }
+  const Result<std::optional<std::chrono::nanoseconds>> wait = ReadDuration(arguments, "wait");
+  if (!wait.ok()) return session.Fail(wait.error());
+  constexpr std::chrono::nanoseconds kYear = std::chrono::hours(24 * 365);
+  const Clock::time_point give_up =
+      Clock::now() + std::min(wait.value().value_or(std::chrono::nanoseconds(0)), kYear);
   Result<bool> serving = Serving(session);
   while (!(serving.ok() && serving.value()) && Clock::now() < give_up) {
     std::this_thread::sleep_for(kPause);

@@ -184,7 +184,7 @@ class AdoptingTracker : public TreeTracker {
       known->owner = by_root->second;
       return;
     }
-    const std::optional<std::string> environment = procfs::ReadEnvironment(orphan.pid);
+    const std::optional<std::string> environment = procfs::ReadEnvironment(orphan);
     known->unclear = !environment;
     if (!environment) return;
     const std::optional<std::string_view> token = procfs::FindVariable(*environment, token_variable_);

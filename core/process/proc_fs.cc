@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/auxvec.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "core/process/unique_fd.h"
@@ -64,6 +66,25 @@ std::string ReadRest(const UniqueFd& fd) {
   return text;
 }
 
+// An environment that is empty, and not about to be filled in by execve: what the kernel puts behind it on
+// the stack, the path of the program (AT_EXECFN of getauxval(3)), begins where the environment does.
+bool WasGivenNone(const Stat& process) {
+  struct AuxEntry {
+    uint64_t type;
+    uint64_t value;
+  };
+  char path[40];
+  std::snprintf(path, sizeof path, "/proc/%d/auxv", static_cast<int>(process.pid));
+  const std::string text = ReadFile(path);
+  for (size_t at = 0; at + sizeof(AuxEntry) <= text.size(); at += sizeof(AuxEntry)) {
+    AuxEntry entry{};
+    std::memcpy(&entry, text.data() + at, sizeof entry);
+    if (entry.type == AT_EXECFN) return entry.value == process.environment_end;
+  }
+  // Of another word size: filling in is work, or a wait for a page.
+  return process.state != 'R' && process.state != 'D';
+}
+
 }  // namespace
 
 std::string ReadFile(const char* path) {
@@ -98,7 +119,8 @@ std::optional<Stat> ReadStat(pid_t pid) {
   stat.threads = threads;
   stat.start_ticks = start;
   stat.has_memory = environment_end != 0;
-  stat.environment_size = environment_end - environment_begin;
+  if (stat.has_memory) stat.environment_size = environment_end - environment_begin;
+  stat.environment_end = environment_end;
   return stat;
 }
 
@@ -141,22 +163,22 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
   return children;
 }
 
-std::optional<std::string> ReadEnvironment(pid_t pid) {
+std::optional<std::string> ReadEnvironment(const Stat& process) {
   char path[40];
-  std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(pid));
+  std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(process.pid));
   // The file is that of the program at the moment of open. When the process executes another one before all
-  // was read, the rest of the file is empty: what came is compared with what the process has by now.
+  // was read, the rest of the file is empty: so it is complete when it is as long as the process says.
+  std::optional<Stat> stat = process;
   constexpr int kMostTries = 20;
   for (int tries = 0; tries < kMostTries; ++tries) {
     const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
     if (!fd) return "";
     std::string environment = ReadRest(fd);
-    const std::optional<Stat> stat = ReadStat(pid);
+    if (!environment.empty() && environment.size() == stat->environment_size) return environment;
+    stat = ReadStat(process.pid);
     if (!stat || stat->dead()) return environment;
     if (!stat->has_memory) return std::nullopt;
-    // The new environment grows from nothing, at which the process runs or waits for a page of it.
-    const bool may_grow = stat->environment_size == 0 && (stat->state == 'R' || stat->state == 'D');
-    if (environment.size() >= stat->environment_size && !may_grow) return environment;
+    if (stat->environment_size == 0 && environment.empty() && WasGivenNone(*stat)) return environment;
   }
   return std::nullopt;
 }

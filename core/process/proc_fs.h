@@ -20,6 +20,7 @@ struct Stat {
   int threads = 0;
   uint64_t start_ticks = 0;       // clock ticks from boot to its start
   uint64_t environment_size = 0;  // bytes; 0 when has_memory is false
+  uint64_t environment_end = 0;   // address
   bool has_memory = false;  // false while it ends, while it executes a program, and for who may not know
   std::string name;         // at most 15 bytes
 
@@ -38,10 +39,10 @@ void ForEachPid(const std::function<void(pid_t)>& each);
 // The children of all threads of `pid`, zombies included.
 std::vector<pid_t> ChildrenOf(pid_t pid);
 
-// The environment that `pid` was started with, entries ended by NUL; empty for zombies, and when it may not
-// be read. Nothing while the process executes a program or ends: it has none then, and soon will have one or
-// be dead.
-std::optional<std::string> ReadEnvironment(pid_t pid);
+// The environment that a process was started with, entries ended by NUL; empty for zombies, and when it may
+// not be read. Nothing while the process executes a program or ends: it has none then, and soon will have one
+// or be dead.
+std::optional<std::string> ReadEnvironment(const Stat& process);
 
 // The value of `name` in such an environment.
 std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name);

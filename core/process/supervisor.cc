@@ -379,15 +379,16 @@ size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_v
   size_t killed = 0;
   std::set<std::pair<pid_t, uint64_t>> seen;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  for (bool found = true; found && std::chrono::steady_clock::now() < deadline;) {
+  int rounds = 0;
+  for (bool found = true; found && std::chrono::steady_clock::now() < deadline; ++rounds) {
     found = false;
     procfs::ForEachPid([&](pid_t pid) {
       if (pid == ::getpid()) return;
       const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
       if (!stat || stat->dead()) return;
-      const std::optional<std::string> environment = procfs::ReadEnvironment(pid);
+      const std::optional<std::string> environment = procfs::ReadEnvironment(*stat);
       if (!environment) {
-        found = true;
+        if (rounds < kMostDoubts) found = true;
         return;
       }
       const auto token = procfs::FindVariable(*environment, token_variable);

@@ -23,7 +23,7 @@ class Snapshot {
       by_pid_.emplace(pid, index);
       by_parent_.emplace(stat->parent, index);
       by_session_.emplace(stat->session, index);
-      const std::optional<std::string> environment = procfs::ReadEnvironment(pid);
+      const std::optional<std::string> environment = procfs::ReadEnvironment(*stat);
       if (!environment) {
         unclear_.push_back(index);
       } else if (const auto token = procfs::FindVariable(*environment, token_variable)) {

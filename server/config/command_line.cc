@@ -153,7 +153,10 @@ std::string Usage(const Command& command) {
 
 std::string HelpOf(const Setting& setting) {
   const bool many = setting.kind == Setting::Kind::kList || setting.kind == Setting::Kind::kPools;
-  return std::string(setting.help) + (many ? "; may be repeated" : "");
+  std::string help(setting.help);
+  if (many) help += "; may be repeated";
+  if (const std::string value = setting.get(Config{}); !value.empty()) help += ". Default: " + value;
+  return help;
 }
 
 constexpr std::string_view kAbout =

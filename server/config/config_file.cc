@@ -26,13 +26,7 @@ std::string Found(const toml::node& node) {
 // The parser's words, and what it found, may have any bytes of the file in them, and many.
 std::string OneLine(std::string text) {
   constexpr size_t kLongest = 1000;
-  if (text.size() > kLongest) {
-    size_t end = kLongest;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-      --end;  // not within a character
-    text.resize(end);
-    text += "…";
-  }
+  text = Shorten(std::move(text), kLongest);
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, '?');
   return text;

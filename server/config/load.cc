@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/process/account.h"
+#include "core/process/unique_fd.h"
 #include "server/config/command_line.h"
 
 namespace covey {
@@ -20,32 +21,22 @@ const char* Environment(const char* name) {
   return value != nullptr && *value == '/' ? value : nullptr;
 }
 
+// Why not, or "".
 std::string ReadFile(const std::string& path, std::string* text) {
   const auto failed = [] { return std::string("cannot be read: ") + std::strerror(errno); };
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not block
-  if (fd < 0) return failed();
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not block
   struct stat info {};
-  std::string problem;
-  if (fstat(fd, &info) != 0) {
-    problem = failed();
-  } else if (!S_ISREG(info.st_mode)) {
-    problem = "must be a regular file: it is read again at each reload";
-  } else {
-    text->resize(kMaxFile + 1);
-    size_t size = 0;
-    for (ssize_t got = 1; got != 0 && size < text->size();) {
-      got = read(fd, text->data() + size, text->size() - size);
-      if (got > 0) size += static_cast<size_t>(got);
-      if (got < 0 && errno != EINTR) {
-        problem = failed();
-        break;
-      }
-    }
-    text->resize(size);
-    if (size > kMaxFile) problem = "must be a file of at most " + std::to_string(kMaxFile) + " bytes";
+  if (!fd || fstat(fd.get(), &info) != 0) return failed();
+  if (!S_ISREG(info.st_mode)) return "must be a regular file: it is read again at each reload";
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed();
+    if (got == 0) return "";
+    text->append(buffer, static_cast<size_t>(got));
+    if (text->size() > kMaxFile) return "must be a file of at most " + std::to_string(kMaxFile) + " bytes";
   }
-  close(fd);
-  return problem;
 }
 
 // Fills in what was not said, and looks at what must fit together.

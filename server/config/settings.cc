@@ -133,17 +133,17 @@ std::vector<Setting> MakeSettings() {
   using Kind = Setting::Kind;
   return {
       {"listen", Kind::kList, false, "ADDRESS",
-       "where to listen: unix:PATH or HOST:PORT (usual port 7425). Default: the socket below", "", AddListen,
+       "where to listen: unix:PATH or HOST:PORT (usual port 7425). Default: the socket below", AddListen,
        ListenValue},
       {"insecure_listen", Kind::kSwitch, false, "",
-       "allow HOST:PORT: whoever reaches it can run commands as this user. Default: false", "false",
+       "allow HOST:PORT: whoever reaches it can run commands as this user",
        [](std::string_view text, Config* config) { return SetSwitch(text, &config->insecure_listen); },
        [](const Config& config) { return SwitchValue(config.insecure_listen); }},
-      {"socket_mode", Kind::kText, true, "MODE", "permissions of unix sockets, octal. Default: 0600",
-       R"("0600")", [](std::string_view text, Config* config) { return SetMode(text, &config->socket_mode); },
+      {"socket_mode", Kind::kText, true, "MODE", "permissions of unix sockets, octal",
+       [](std::string_view text, Config* config) { return SetMode(text, &config->socket_mode); },
        [](const Config& config) { return ModeValue(config.socket_mode); }},
       {"socket_group", Kind::kText, true, "GROUP",
-       "group that unix sockets belong to, by name or number. Default: that of the process", "",
+       "group that unix sockets belong to, by name or number. Default: that of the process",
        [](std::string_view text, Config* config) {
          if (text.empty()) return Problem("must be a group of this system");
          config->socket_group = text;
@@ -151,66 +151,57 @@ std::vector<Setting> MakeSettings() {
        },
        [](const Config& config) { return TextValue(config.socket_group); }},
       {"data_dir", Kind::kText, false, "DIR", "where the journal and the output are kept. Default: see below",
-       "",
        [](std::string_view text, Config* config) {
          if (text.empty()) return Problem("must be a directory");
          config->data_dir = text;
          return Problem();
        },
        [](const Config& config) { return TextValue(config.data_dir); }},
-      {"journal", Kind::kText, false, "KIND", "sqlite or memory (nothing survives). Default: sqlite",
-       R"("sqlite")",
+      {"journal", Kind::kText, false, "KIND", "sqlite or memory (nothing survives)",
        [](std::string_view text, Config* config) {
          return SetChoice(text, {"sqlite", "memory"}, &config->journal);
        },
        [](const Config& config) { return TomlString(config.journal); }},
-      {"durability", Kind::kText, false, "KIND",
-       "full (acknowledged survives a power cut) or none. Default: full", R"("full")",
+      {"durability", Kind::kText, false, "KIND", "full (acknowledged survives a power cut) or none",
        [](std::string_view text, Config* config) {
          return SetChoice(text, "none", "full", &config->durable);
        },
        [](const Config& config) { return TomlString(config.durable ? "full" : "none"); }},
       {"pools", Kind::kPools, true, "NAME=MAX",
        "a pool and how many tasks run in it at once, 1..65536. The pool default has 64, or what it was set "
-       "to, "
-       "without it",
-       "", AddPool, [](const Config&) { return std::string(); }},
-      {"max_queued", Kind::kNumber, true, "N",
-       "tasks that may wait for a slot, 1..100000000. Default: 1000000", "1000000",
+       "to, without it",
+       AddPool, [](const Config&) { return std::string(); }},
+      {"max_queued", Kind::kNumber, true, "N", "tasks that may wait for a slot, 1..100000000",
        [](std::string_view text, Config* config) {
          return SetNumber<size_t>(text, 1, 100'000'000, &config->max_queued);
        },
        [](const Config& config) { return std::to_string(config.max_queued); }},
       {"output_limit", Kind::kNumber, true, "BYTES",
-       "bytes kept of the beginning and of the end of each stream of a task, 4096..1073741824. Default: "
-       "1048576",
-       "1048576",
+       "bytes kept of the beginning and of the end of each stream of a task, 4096..1073741824",
        [](std::string_view text, Config* config) {
          return SetNumber<size_t>(text, 4096, size_t{1} << 30, &config->output_limit);
        },
        [](const Config& config) { return std::to_string(config.output_limit); }},
       {"drain_timeout", Kind::kText, true, "DURATION",
-       "on SIGTERM: time for running groups to end by themselves, 0s..24h. Default: 10s", R"("10s")",
+       "on SIGTERM: time for running groups to end by themselves, 0s..24h",
        [](std::string_view text, Config* config) { return SetDuration(text, &config->drain_timeout); },
        [](const Config& config) { return DurationValue(config.drain_timeout); }},
       {"stop_timeout", Kind::kText, true, "DURATION",
-       "after that: time for cancelled groups to be gone, 0s..24h. Default: 30s", R"("30s")",
+       "after that: time for cancelled groups to be gone, 0s..24h",
        [](std::string_view text, Config* config) { return SetDuration(text, &config->stop_timeout); },
        [](const Config& config) { return DurationValue(config.stop_timeout); }},
-      {"queues", Kind::kNumber, false, "N",
-       "completion queues of the API, one thread each, 1..64. Default: 1", "1",
+      {"queues", Kind::kNumber, false, "N", "completion queues of the API, one thread each, 1..64",
        [](std::string_view text, Config* config) { return SetNumber<int>(text, 1, 64, &config->queues); },
        [](const Config& config) { return std::to_string(config.queues); }},
-      {"cgroups", Kind::kSwitch, false, "",
-       "use cgroups to tell process trees apart, where they can be had. Default: true", "true",
+      {"cgroups", Kind::kSwitch, false, "", "use cgroups to tell process trees apart, where they can be had",
        [](std::string_view text, Config* config) { return SetSwitch(text, &config->use_cgroups); },
        [](const Config& config) { return SwitchValue(config.use_cgroups); }},
-      {"log_format", Kind::kText, true, "FORMAT", "text or json. Default: text", R"("text")",
+      {"log_format", Kind::kText, true, "FORMAT", "text or json",
        [](std::string_view text, Config* config) {
          return SetChoice(text, "text", "json", &config->log_json);
        },
        [](const Config& config) { return TomlString(config.log_json ? "json" : "text"); }},
-      {"log_level", Kind::kText, true, "LEVEL", "debug, info, warning or error. Default: info", R"("info")",
+      {"log_level", Kind::kText, true, "LEVEL", "debug, info, warning or error",
        [](std::string_view text, Config* config) {
          return SetChoice(text, {"debug", "info", "warning", "error"}, &config->log_level);
        },
@@ -299,13 +290,14 @@ std::string Shown(std::string_view text) {
   constexpr size_t kLongest = 200;
   if (text.empty()) return "nothing";
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
-  std::string shown = plain ? std::string(text) : TomlString(text);
-  if (shown.size() > kLongest) {
-    size_t end = kLongest;
-    while ((static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;  // not within a character
-    shown = shown.substr(0, end) + "…";
-  }
-  return shown;
+  return Shorten(plain ? std::string(text) : TomlString(text), kLongest);
+}
+
+std::string Shorten(std::string text, size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  text.resize(limit);
+  return text + "…";
 }
 
 }  // namespace covey

@@ -26,13 +26,12 @@ struct Setting {
 
   std::string_view key;  // "drain_timeout"
   Kind kind = Kind::kText;
-  bool live = false;              // can change while the daemon runs
-  std::string_view placeholder;   // what the flag takes, as in "DURATION"
-  std::string_view help;          // what it is for, with its range and its default
-  std::string_view default_text;  // empty: depends on who runs it, or nothing
+  bool live = false;             // can change while the daemon runs
+  std::string_view placeholder;  // what the flag takes, as in "DURATION"
+  std::string_view help;         // what it is for, with its range
   // One value; a list gets one more.
   std::function<Problem(std::string_view text, Config* config)> set;
-  // As TOML; empty: nothing to say.
+  // As TOML; empty: nothing to say. That of Config{} is the default.
   std::function<std::string(const Config& config)> get;
 };
 
@@ -66,5 +65,8 @@ std::string TomlString(std::string_view text);
 
 // A bad value as a message tells it: short, on one line.
 std::string Shown(std::string_view text);
+
+// At most `limit` bytes of UTF-8, cut between characters.
+std::string Shorten(std::string text, size_t limit);
 
 }  // namespace covey

@@ -14,18 +14,18 @@ library=$(echo "$out"/libcovey-dev_*.deb)
 for needed in passwd 'libgrpc\+\+1' libsqlite3-0 libsystemd0 libtomlplusplus3; do
   dpkg-deb -f "$daemon" Depends | grep -qE "(^|[ ,])$needed" || fail "covey does not depend on $needed"
 done
-dpkg-deb -x "$daemon" "$out/root"
+dpkg-deb -x "$daemon" "$out/tree"
 dpkg-deb -e "$daemon" "$out/control"
 [[ $(cat "$out/control/conffiles") == /etc/covey/coveyd.toml ]] || fail "conffiles"
 for script in "$out"/control/{postinst,prerm,postrm}; do sh -n "$script"; done
 for file in etc/covey/coveyd.toml usr/bin/covey usr/bin/coveyd usr/lib/systemd/system/coveyd.service \
   usr/share/man/man1/covey.1 usr/share/man/man8/coveyd.8 usr/share/bash-completion/completions/covey \
   usr/share/zsh/vendor-completions/_covey usr/share/doc/covey/copyright; do
-  [[ -f $out/root/$file ]] || fail "covey has no /$file"
+  [[ -f $out/tree/$file ]] || fail "covey has no /$file"
 done
-[[ -z $(find "$out/root" -type f \( -name '*.a' -o -name '*.h' \)) ]] || fail "covey has files for development"
-"$out/root/usr/bin/covey" --version
-"$out/root/usr/bin/coveyd" --config "$out/root/etc/covey/coveyd.toml" --check-config
+[[ -z $(find "$out/tree" -type f \( -name '*.a' -o -name '*.h' \)) ]] || fail "covey has files for development"
+"$out/tree/usr/bin/covey" --version
+"$out/tree/usr/bin/coveyd" --config "$out/tree/etc/covey/coveyd.toml" --check-config
 dpkg-deb -c "$library" >"$out/files"
 for file in include/covey/core/run/run.h include/covey/client/client.h lib/libcovey_core.a lib/pkgconfig/covey-client.pc \
   lib/cmake/covey/covey-config.cmake; do
@@ -38,8 +38,8 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 # The program is not installed here; all else is as it will be.
 unit=$out/coveyd.service
-sed "s|^ExecStart=coveyd|ExecStart=$out/root/usr/bin/coveyd|" "$out/root/usr/lib/systemd/system/coveyd.service" >"$unit"
-grep -q "^ExecStart=$out/root/usr/bin/coveyd --config" "$unit" || fail "the unit's ExecStart"
+sed "s|^ExecStart=coveyd|ExecStart=$out/tree/usr/bin/coveyd|" "$out/tree/usr/lib/systemd/system/coveyd.service" >"$unit"
+grep -q "^ExecStart=$out/tree/usr/bin/coveyd --config" "$unit" || fail "the unit's ExecStart"
 systemd-analyze verify --man=no --recursive-errors=yes "$unit" || fail "systemd-analyze verify"
 # Of 100, less is better: an unhardened service has 96. Tasks are arbitrary programs, so much has to stay.
 systemd-analyze security --offline=true --threshold=40 "$unit" >"$out/security" || { cat "$out/security" && fail "exposure"; }

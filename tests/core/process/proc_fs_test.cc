@@ -67,6 +67,28 @@ TEST(ProcFsTest, DoesNotKillAnotherThanTheOneMeant) {
   EXPECT_FALSE(KillExactly(self->pid, self->start_ticks + 1));
 }
 
+std::optional<std::string> EnvironmentOf(pid_t pid) {
+  const std::optional<Stat> stat = ReadStat(pid);
+  return stat ? ReadEnvironment(*stat) : std::nullopt;
+}
+
+// Also when it never rests: nobody waits until it does.
+TEST(ProcFsTest, NoEnvironmentIsToldFromOneThatIsBeingMade) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const char* const argv[] = {"sh", "-c", "while :; do :; done", nullptr};
+    const char* const envp[] = {nullptr};
+    ::execve("/bin/sh", const_cast<char**>(argv), const_cast<char**>(envp));
+    ::_exit(127);
+  }
+  ASSERT_GT(child, 0);
+  const auto until = std::chrono::steady_clock::now() + kTestPatience;
+  while (EnvironmentOf(child) != "" && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  for (int i = 0; i < 1'000; ++i) ASSERT_EQ(EnvironmentOf(child), "");
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
 // The race: environ is opened, the process executes another program, environ is read. What was opened has no
 // environment any more, and the process seems to have none: a member of a tree would not be told as one.
 TEST(ProcFsTest, AnEnvironmentIsSeenWhileProgramsAreExecuted) {
@@ -83,13 +105,13 @@ TEST(ProcFsTest, AnEnvironmentIsSeenWhileProgramsAreExecuted) {
   // From its first exec on it has the variable.
   const auto until = std::chrono::steady_clock::now() + kTestPatience;
   const auto seen = [&] {
-    const std::optional<std::string> environment = ReadEnvironment(child);
+    const std::optional<std::string> environment = EnvironmentOf(child);
     return environment && FindVariable(*environment, "COVEY_TEST_TOKEN");
   };
   while (!seen() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
   int missed = 0;
   for (int i = 0; i < 20'000 / kFewer; ++i) {
-    const std::optional<std::string> environment = ReadEnvironment(child);
+    const std::optional<std::string> environment = EnvironmentOf(child);
     if (environment && FindVariable(*environment, "COVEY_TEST_TOKEN").value_or("").size() != 10'000) ++missed;
   }
   EXPECT_EQ(missed, 0);
