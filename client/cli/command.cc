@@ -5,7 +5,7 @@
 
 #include "client/cli/text.h"
 #include "core/base/duration.h"
-#include "core/base/nearest.h"
+#include "core/text/nearest.h"
 
 namespace covey::cli {
 

@@ -5,7 +5,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/help.h"
-#include "core/base/roff.h"
+#include "core/text/roff.h"
 
 namespace covey::cli {
 namespace {

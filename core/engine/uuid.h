@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/journal/spec.h"
+#include "core/spec/wall_time.h"
 
 namespace covey {
 

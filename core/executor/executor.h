@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "core/base/status.h"
-#include "core/journal/spec.h"
+#include "core/spec/task_spec.h"
 #include "core/output/output_store.h"
 
 namespace covey {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/journal/spec.h"
+#include "core/spec/task_spec.h"
 #include "core/output/output_store.h"
 #include "core/run/context.h"
 

@@ -9,7 +9,8 @@
 
 #include "core/base/error.h"
 #include "core/base/status.h"
-#include "core/journal/spec.h"
+#include "core/spec/group_spec.h"
+#include "core/spec/task_spec.h"
 #include "core/state/event.h"
 #include "core/state/group_state.h"
 

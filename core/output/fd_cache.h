@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/base/mutex.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

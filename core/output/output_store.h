@@ -7,10 +7,9 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/spec/output_stream.h"
 
 namespace covey {
-
-enum class OutputStream : uint8_t { kStdout = 1, kStderr = 2 };
 
 // Whose output.
 struct OutputKey {

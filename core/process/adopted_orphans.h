@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/process/proc_fs.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

@@ -11,7 +11,7 @@
 #include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "core/process/process.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "core/process/errno_text.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey::cgroup_limits {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <sys/types.h>
 
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

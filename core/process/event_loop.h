@@ -13,7 +13,7 @@
 #include "core/base/status.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <memory>
 
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey::procfs {
 namespace {

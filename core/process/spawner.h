@@ -12,7 +12,7 @@
 #include "core/process/cgroup.h"
 #include "core/process/clone.h"
 #include "core/process/process.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

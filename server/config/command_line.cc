@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
-#include "core/base/nearest.h"
-#include "core/base/roff.h"
+#include "core/text/nearest.h"
+#include "core/text/roff.h"
 
 namespace covey {
 namespace {

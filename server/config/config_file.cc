@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/base/nearest.h"
+#include "core/text/nearest.h"
 #include "server/config/settings.h"
 
 namespace covey {

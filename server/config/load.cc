@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/process/account.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "server/config/command_line.h"
 
 namespace covey {

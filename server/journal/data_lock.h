@@ -3,7 +3,7 @@
 #include <string>
 
 #include "core/base/error.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 

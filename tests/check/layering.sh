@@ -10,6 +10,21 @@ CORE='"core/|<(sys|linux|netinet|arpa)/[a-z_]+\.h>|<[a-z_0-9]+(\.h)?>'
 # Without a folder, but libraries all the same.
 LIBRARIES='<(sqlite3|uv|event|zlib|curl|libpq-fe)\.h>'
 
+# What each room of core may use of the others.
+ROOMS='base:
+text:
+state:base
+spec:base state
+time:base
+run:base state time
+throw_trace:base run
+process:base spec
+journal:base spec state
+output:base spec
+executor:base spec time run process output
+engine:base spec state time run journal output executor
+examples:base run'
+
 bad=0
 includes() {
   [[ -d $1 ]] || fail "there is no folder $1"
@@ -31,7 +46,14 @@ judge 'core uses the standard library, POSIX and itself alone' < <(
 )
 judge 'server does not use client' < <(includes server | grep -F '"client/')
 judge 'client does not use server' < <(includes client | grep -F '"server/')
-judge "client uses core's plain values (core/base) alone" < <(includes client | grep -F '"core/' | grep -vF '"core/base/')
+judge "client uses core's plain values alone" < <(includes client | grep -F '"core/' | grep -vE '"core/(base|spec|text)/')
+for room in core/*/; do
+  room=$(basename "$room")
+  rule=$(grep "^$room:" <<<"$ROOMS") || fail "core/$room has no line in ROOMS of $0"
+  judge "core/$room uses ${rule#*:} and itself" < <(
+    includes "core/$room" | grep -oE '^[^"]*"core/[a-z_]+/.*' | grep -vE "\"core/(${rule//[: ]/|})/" || true
+  )
+done
 
 if [[ -n ${1:-} ]]; then
   symbols=$(nm -uC "$1")

@@ -19,7 +19,7 @@ expect() {
 # layer FILE INCLUDE: the tree has this include alone.
 layer() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree/core" "$tree/server" "$tree/client"
+  mkdir -p "$tree/core/spec" "$tree/core/process" "$tree/server" "$tree/client"
   printf '#include %s\n' "$2" >"$tree/$1"
 }
 for include in '<vector>' '<sys/epoll.h>' '<linux/close_range.h>' '<signal.h>' '"core/base/mutex.h"'; do
@@ -39,6 +39,12 @@ layer client/a.cc '"core/engine/engine.h"'
 expect failed layering 'client and the engine'
 layer client/a.cc '"core/base/status.h"'
 expect passed layering 'client and plain values'
+layer core/spec/a.h '"core/journal/journal.h"'
+expect failed layering 'specs and the journal'
+layer core/process/a.h '"core/output/output_store.h"'
+expect failed layering 'processes and the output store'
+layer core/process/a.h '"core/spec/process_spec.h"'
+expect passed layering 'processes and specs'
 
 # text FILE TEXT: the tree has this file alone.
 text() {

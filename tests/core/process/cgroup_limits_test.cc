@@ -7,7 +7,7 @@
 
 #include "core/process/cgroup.h"
 #include "core/process/proc_fs.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "core/process/proc_fs.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "core/process/proc_fs.h"
-#include "core/process/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -1,4 +1,4 @@
-#include "core/base/roff.h"
+#include "core/text/roff.h"
 
 namespace covey {
 
