@@ -16,6 +16,7 @@
 #include "covey/v1/group_service.grpc.pb.h"
 #include "covey/v1/pool_service.grpc.pb.h"
 #include "covey/v1/task_service.grpc.pb.h"
+#include "covey/version.h"
 
 namespace covey::client {
 
