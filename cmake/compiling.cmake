@@ -13,6 +13,10 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-fno-semantic-interposition)
 endif()
+# What a unity build includes are sources: their anonymous namespaces are nobody else's.
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(covey_warnings INTERFACE -Wno-subobject-linkage)
+endif()
 # Sanitizers and hardening are for generated code as well.
 if(COVEY_SANITIZE)
   add_compile_options(-fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer)

@@ -15,10 +15,6 @@
 namespace covey {
 namespace {
 
-WallTime SystemNow() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 // Threads with a connection each that take reads from one queue.
 class Readers {
  public:
@@ -173,7 +169,7 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
                         .max_pages = options.max_pages};
   if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
   Result<std::unique_ptr<WriteConnection>> write =
-      WriteConnection::Open(file, options.now ? std::move(options.now) : SystemNow);
+      WriteConnection::Open(file, options.now ? std::move(options.now) : journal::SystemNow);
   if (!write.ok()) return write.error();
   std::vector<std::unique_ptr<ReadConnection>> reads;
   for (int i = 0; i < std::clamp(options.readers, 1, 16); ++i) {

@@ -8,7 +8,7 @@
 namespace covey {
 namespace {
 
-void ToProto(const Reloaded::Change& change, v1::ConfigChange* out) {
+void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_key(change.key);
   out->set_before(change.before);
   out->set_after(change.after);
@@ -69,9 +69,9 @@ AdminHandlers::Handled AdminHandlers::Reload(edge::Unary<v1::ReloadRequest, v1::
   if (!reloaded) co_return call.EndStatus();
   if (!reloaded->ok()) co_return ToGrpc(reloaded->error());
   for (const Reloaded::Change& change : reloaded->value().changed)
-    ToProto(change, call.response().add_changed());
+    AddChange(change, call.response().add_changed());
   for (const Reloaded::Change& change : reloaded->value().needs_restart)
-    ToProto(change, call.response().add_needs_restart());
+    AddChange(change, call.response().add_needs_restart());
   co_return grpc::Status::OK;
 }
 
