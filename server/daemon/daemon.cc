@@ -161,10 +161,12 @@ class Daemon {
     }
     process_control_ = supervisor->mechanism();
     processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor), prefix, config_.listen.front());
+    ExecutorTable executors;
+    executors.Set<FunctionSpec>(std::make_shared<FunctionExecutor>(functions_));
+    executors.Set<std::shared_ptr<const ProcessSpec>>(processes_);
     auto engine = Engine::Open({.journal = journal_,
                                 .output = output_,
-                                .functions = std::make_shared<FunctionExecutor>(functions_),
-                                .processes = processes_,
+                                .executors = std::move(executors),
                                 .pools = config_.pools,
                                 .max_queued = config_.max_queued,
                                 .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});

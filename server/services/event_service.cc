@@ -61,7 +61,7 @@ EventHandlers::Handled EventHandlers::StreamOne(StreamCall& call) {
     if (page->value().through > after) {
       after = page->value().through;
       v1::StreamEventsResponse message;
-      for (const Record& record : page->value().records) {
+      for (const Record& record : page->value().records()) {
         if (Wanted(request, record)) ToProto(group->id(), record, message.add_events());
       }
       message.set_through(after);
@@ -69,7 +69,7 @@ EventHandlers::Handled EventHandlers::StreamOne(StreamCall& call) {
       if (!ok) co_return call.EndStatus();
     }
     if (page->value().completed) co_return grpc::Status::OK;
-    if (!page->value().records.empty()) continue;
+    if (!page->value().empty()) continue;
     if (!request.follow()) co_return grpc::Status::OK;
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndStatus();

@@ -197,7 +197,7 @@ edge::Task<std::optional<bool>> SendNews(Scope& scope) {
       scope.refused = page->error();
       co_return false;
     }
-    for (const Record& record : page->value().records) {
+    for (const Record& record : page->value().records()) {
       if (scope.output && record.event.kind == state::EventKind::kTaskExited && record.event.attempt > 0) {
         for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
           const StreamKey key{record.event.task, record.event.attempt, stream};
@@ -216,7 +216,7 @@ edge::Task<std::optional<bool>> SendNews(Scope& scope) {
     }
     scope.after = page->value().through;
     if (page->value().completed) co_return true;
-    if (page->value().records.empty()) co_return false;
+    if (page->value().empty()) co_return false;
   }
 }
 
@@ -308,7 +308,7 @@ edge::Task<grpc::Status> RunGroup(const ServiceContext& context, RunCall& call) 
                                                 });
     // What was written before the subscription was told to nobody. An attempt that has ended since is told of
     // by its exit.
-    for (const auto& [task, attempt] : scope.group->Attempts()) {
+    for (const auto& [task, attempt] : scope.group->RunningAttempts()) {
       scope.dirty->Mark({task, attempt, OutputStream::kStdout});
       scope.dirty->Mark({task, attempt, OutputStream::kStderr});
     }

@@ -31,8 +31,8 @@ TEST_F(EventTest, AStreamGoesFromTheJournalToMemoryWithoutAGap) {
   uint64_t next = 1;
   for (bool completed = false; !completed;) {
     const EventPage page = Read(group, next - 1, 300);
-    ASSERT_FALSE(page.records.empty());
-    for (const Record& record : page.records) ASSERT_EQ(record.number, next++);
+    ASSERT_FALSE(page.empty());
+    for (const Record& record : page.records()) ASSERT_EQ(record.number, next++);
     EXPECT_EQ(page.through, next - 1);
     completed = page.completed;
   }
