@@ -133,7 +133,7 @@ std::optional<Error> World::Open() {
     dead_executors_.push_back(executor);
     executor = std::make_shared<ScriptedExecutor>();
   }
-  auto opened = Engine::Open({.journal = journal,
+  auto opened = Engine::Open({.journal = between != nullptr ? between : journal,
                               .output = output,
                               .functions = functions != nullptr ? functions : executor,
                               .processes = executor,
