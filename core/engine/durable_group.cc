@@ -333,7 +333,10 @@ void DurableGroup::Resume(Reply done) {
           .task = task,
           .attempt = entry.pending.attempt};
       StepLocked(lost,
-                 Share({.kind = FailureKind::kLost,
+                 // One that was being cancelled ends with that kind, as its event says.
+                 Share({.kind = !pending_.decided && entry.pending.cancel != FailureKind::kNone
+                                    ? entry.pending.cancel
+                                    : FailureKind::kLost,
                         .message = "the daemon died while it ran",
                         .task = NameLocked(task),
                         .attempt = lost.attempt}),
