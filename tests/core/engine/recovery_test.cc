@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/journal/commit_ids.h"
 #include "tests/support/engine_world.h"
 
 namespace covey::testing {
@@ -91,15 +92,21 @@ TEST_F(RecoveryTest, AGroupThatIsListedAsRunningAndIsOverHoldsNoPool) {
   world_.Make(0, false);
   const uint64_t epoch =
       Get(Ask<Result<uint64_t>>([&](auto done) { world_.journal->Acquire({}, std::move(done)); })).value();
-  Append end{.group = "g", .epoch = epoch, .expected = 1, .commit_id = 1};
+  std::vector<Record> end;
   for (const state::Event& event :
        {state::Event{.kind = state::EventKind::kGroupSealed},
         state::Event{.kind = state::EventKind::kGroupDecided, .outcome = Outcome::kSucceeded},
         state::Event{.kind = state::EventKind::kGroupCompleted}}) {
-    end.records.push_back({.number = end.records.size() + 2, .time = world_.wall, .event = event});
+    end.push_back({.number = end.size() + 2, .time = world_.wall, .event = event});
   }
-  const AppendResult appended =
-      Get(Ask<AppendResult>([&](auto done) { world_.journal->AppendAsync(end, std::move(done)); }));
+  const AppendResult appended = Get(Ask<AppendResult>([&](auto done) {
+    world_.journal->AppendAsync({.group = "g",
+                                 .epoch = epoch,
+                                 .expected = 1,
+                                 .commit_id = CommitIds().Next(),
+                                 .batch = std::make_shared<const Batch>(std::move(end))},
+                                std::move(done));
+  }));
   ASSERT_EQ(appended.kind, AppendResult::Kind::kCommitted);
   Restart();
   EXPECT_EQ(world_.engine().counts().running_groups, 0u);
