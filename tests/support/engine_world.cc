@@ -133,7 +133,7 @@ std::optional<Error> World::Open() {
   ExecutorTable executors;
   executors.Set<FunctionSpec>(functions != nullptr ? functions : executor);
   executors.Set<std::shared_ptr<const ProcessSpec>>(executor);
-  auto opened = Engine::Open({.journal = journal,
+  auto opened = Engine::Open({.journal = between != nullptr ? between : journal,
                               .output = output,
                               .executors = executors,
                               .timers = timers,

@@ -84,6 +84,7 @@ TEST_F(CommitTest, AFailedCreateLeavesNothing) {
   EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(SlotsHeld(), 0u);
   EXPECT_EQ(world_.timers->pending(), 0u);
+  EXPECT_EQ(world_.engine().pools().Get("default").value().groups, 0u);
   world_.Make(3);  // the id is free
   executor_.ExitAll();
   EXPECT_EQ(SlotsHeld(), 0u);
@@ -102,6 +103,20 @@ TEST_F(CommitTest, AnExitThatCouldNotBeWrittenIsWrittenLater) {
   EXPECT_TRUE(group->completed());
   EXPECT_EQ(group->View().failure->code, 5);
   EXPECT_EQ(world_.CheckLog(group), "");
+}
+
+TEST_F(CommitTest, TheDelayBeginsAnewAfterASuccess) {
+  const auto group = world_.Make(2);
+  journal_.Inject(Fault::kFail, 3);
+  executor_.Exit("0.1");
+  for (const int delay : {100, 200, 400}) world_.Advance(milliseconds(delay));
+  EXPECT_EQ(group->View().state.succeeded, 1u);
+  journal_.Inject(Fault::kFail, 1);
+  executor_.Exit("1.1");
+  world_.Advance(milliseconds(99));
+  EXPECT_FALSE(group->completed());
+  world_.Advance(milliseconds(1));
+  EXPECT_TRUE(group->completed());
 }
 
 TEST_F(CommitTest, ACancelStopsAtOnceWhileNothingCanBeWritten) {

@@ -101,6 +101,16 @@ TEST_F(OutcomeTest, AllSettledRunsEverythingAndSumsUp) {
   EXPECT_EQ(end.failures.size(), 2u);
 }
 
+TEST_F(OutcomeTest, OfTwoFailuresInOneCommitTheFirstIsNamed) {
+  const auto group = world_.Make(2, true, {.id = "g", .policy = Policy::kAllSettled});
+  world_.journal->HoldCommits();
+  executor_.Exit("1.1", ExitFailure(3));
+  executor_.Exit("0.1", ExitFailure(4));
+  world_.journal->ReleaseCommits();
+  EXPECT_EQ(group->View().state.first_failed, 1u);
+  EXPECT_EQ(group->View().failure->message, "2 of 2 tasks failed; first task 1: exit 3: exited with code 3");
+}
+
 TEST_F(OutcomeTest, AnyEndsWithTheFirstSuccess) {
   const auto group = world_.Make(3, false, {.id = "g", .policy = Policy::kAny});
   executor_.Exit("0.1", ExitFailure(1));

@@ -225,6 +225,26 @@ TEST_F(OutputLogTest, AMissingDirectoryThatCannotBeMadeDropsBytes) {
   EXPECT_TRUE(piece.end);
 }
 
+// Somebody deletes files of a stream that is still written: its reader goes on behind them.
+TEST_F(OutputLogTest, ASegmentThatCannotBeReadIsAGap) {
+  OutputLog log = Open({.head = 20, .tail = 400});
+  log.Append(Bytes(0, 50));
+  ASSERT_TRUE(std::filesystem::remove(Path()));
+  const OutputPiece head = log.Read(5, kAll, false);
+  EXPECT_EQ(head.offset, 20u);
+  EXPECT_EQ(head.dropped, 15u);
+  EXPECT_TRUE(head.bytes.empty());
+  EXPECT_FALSE(head.end);
+  EXPECT_EQ(ReadAll(log, 0), 30u);
+
+  ASSERT_TRUE(std::filesystem::remove(Path() + ".1"));
+  log.Append(Bytes(50, 100));
+  const OutputPiece tail = log.Read(30, kAll, false);
+  EXPECT_EQ(tail.offset, 120u) << "the segment took a quarter of the tail";
+  EXPECT_EQ(tail.dropped, 90u);
+  EXPECT_EQ(ReadAll(log, 0), 30u);
+}
+
 // What a crash may leave: files cut off anywhere, missing, or filled with something else.
 TEST_F(OutputLogTest, TornFilesAreReadAsFarAsTheyAreSound) {
   std::mt19937_64 random(5);
