@@ -125,6 +125,11 @@ AppendResult MemoryJournal::WriteLocked(Append append) {
     group.order = next_order_++;
     if (first.request != nullptr && !first.request->id.empty()) {
       group.request = first.request->id;
+      if (const auto old = old_requests_.find(group.request);
+          old != old_requests_.end() && old->second <= now_()) {
+        requests_.erase(group.request);
+        old_requests_.erase(old);
+      }
       requests_.try_emplace(group.request, append.group);
     }
     purged_.erase(append.group);
@@ -277,7 +282,8 @@ void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) 
   if (auto error = RefuseReadLocked()) {
     result = *std::move(error);
   } else if (const auto found = requests_.find(request_id); found != requests_.end()) {
-    result = found->second;
+    const auto old = old_requests_.find(request_id);
+    if (old == old_requests_.end() || old->second > now_()) result = found->second;
   }
   lock.Unlock();
   done(std::move(result));

@@ -351,9 +351,9 @@ Result<GroupSummary> ReadConnection::Find(const std::string& group) {
   return summary;
 }
 
-Result<std::string> ReadConnection::FindRequest(const std::string& request_id) {
+Result<std::string> ReadConnection::FindRequest(const std::string& request_id, WallTime now) {
   sqlite::Use find(statements_->find_request);
-  switch (find->BindText(request_id).Next()) {
+  switch (find->BindText(request_id).Bind(Micros(now)).Next()) {
     case sqlite::Step::kRow:
       return std::string(find->Bytes(0));
     case sqlite::Step::kDone:

@@ -74,7 +74,10 @@ inline constexpr std::string_view kInsertGroup =
     "?6, ?7, ?8)";
 inline constexpr std::string_view kUpdateGroup = "UPDATE groups SET phase = ?1, summary = ?2 WHERE gid = ?3";
 inline constexpr std::string_view kInsertLabel = "INSERT OR IGNORE INTO labels VALUES(?1, ?2, ?3, ?4)";
-inline constexpr std::string_view kInsertRequest = "INSERT OR IGNORE INTO requests VALUES(?1, ?2, NULL)";
+// The id of a request belongs to the first group that was made with it, until it expires at ?3 or before.
+inline constexpr std::string_view kInsertRequest =
+    "INSERT INTO requests VALUES(?1, ?2, NULL) ON CONFLICT(id) DO UPDATE "
+    "SET group_id = excluded.group_id, expires = NULL WHERE expires <= ?3";
 inline constexpr std::string_view kInsertRecords = "INSERT INTO records VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 inline constexpr std::string_view kInsertOwner = "INSERT OR REPLACE INTO owners VALUES(?1, ?2)";
 
@@ -106,7 +109,8 @@ inline constexpr std::string_view kWatch =
     "SELECT seq, gid, first, last, data FROM records WHERE seq > ?1 ORDER BY seq";
 inline constexpr std::string_view kGetSpec = "SELECT spec FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSummary = "SELECT spec, summary FROM groups WHERE gid = ?1";
-inline constexpr std::string_view kFindRequest = "SELECT group_id FROM requests WHERE id = ?1";
+inline constexpr std::string_view kFindRequest =
+    "SELECT group_id FROM requests WHERE id = ?1 AND (expires IS NULL OR expires > ?2)";
 
 // Listing: (created, gid) of candidates, newest first, from `created` >= ?1 to before (?2, ?3).
 inline constexpr std::string_view kListAll =

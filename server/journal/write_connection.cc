@@ -284,7 +284,9 @@ bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
   for (const auto& [key, value] : spec.labels) {
     if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
-  return !marked || statements_->insert_request.BindText(first.request->id).BindText(append.group).Run();
+  if (!marked) return true;
+  sqlite::Statement& remember = statements_->insert_request;
+  return remember.BindText(first.request->id).BindText(append.group).Bind(Micros(now_())).Run();
 }
 
 bool WriteConnection::UpdateGroup(const GroupSummary& summary, int64_t gid) {
