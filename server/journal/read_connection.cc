@@ -306,7 +306,8 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
       const auto phase = static_cast<GroupPhase>(i + 1);
       if (std::find(filter.phases.begin(), filter.phases.end(), phase) == filter.phases.end()) continue;
       bind(statements_->list_phase[i]).Bind(static_cast<int64_t>(phase));
-      good = good && candidates.Add(statements_->list_phase[i]);
+      good = candidates.Add(statements_->list_phase[i]);
+      if (!good) break;  // what is bound is added, and so reset
     }
   } else {
     bind(statements_->list_all);
