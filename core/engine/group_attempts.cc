@@ -5,12 +5,6 @@
 // DurableGroup: slots and attempts, and the building of one append.
 
 namespace covey {
-namespace {
-
-constexpr size_t kDetailBytes = 4096;
-
-}  // namespace
-
 using state::Command;
 using state::CommandKind;
 using state::Event;
@@ -133,7 +127,6 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
       Failure failure = status.failure();
       failure.task = NameLocked(task);
       failure.attempt = attempt;
-      if (failure.detail.size() > kDetailBytes) failure.detail.erase(0, failure.detail.size() - kDetailBytes);
       if (cancel != FailureKind::kNone && !pending_.decided) {
         // It ended because it was told to: that is the cause, how it took it comes second.
         failure.message = stop_cause->message + (failure.message.empty() ? "" : " (" + failure.message + ")");

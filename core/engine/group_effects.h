@@ -18,7 +18,7 @@
 namespace covey {
 
 inline std::shared_ptr<const Failure> Share(Failure failure) {
-  return std::make_shared<const Failure>(std::move(failure));
+  return std::make_shared<const Failure>(Bounded(std::move(failure)));
 }
 
 // The cause of stopping the other tasks of a group with policy ANY.
