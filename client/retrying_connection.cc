@@ -138,7 +138,7 @@ class RetryingConnection final : public Connection {
     return Insist(Repeat::kSafe, &Connection::GetServerInfo, request, options);
   }
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::Drain, request, options);
+    return Insist(Repeat::kUnsafe, &Connection::Drain, request, options);
   }
   Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request, const CallOptions& options) override {
     return Insist(Repeat::kUnsafe, &Connection::Reload, request, options);

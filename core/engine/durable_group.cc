@@ -15,10 +15,6 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-std::shared_ptr<const Failure> Share(Failure failure) {
-  return std::make_shared<const Failure>(std::move(failure));
-}
-
 std::shared_ptr<const Failure> TimedOut(const GroupSpec& spec) {
   return Share(
       {.kind = FailureKind::kTimeout, .message = "the group timed out after " + SecondsText(spec.timeout)});

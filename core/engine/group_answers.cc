@@ -110,9 +110,7 @@ void DurableGroup::DropLocked(Effects& effects) {
     environment_->timers->Cancel(deadline_timer_);
     deadline_timer_ = TimerQueue::TimerId{};
   }
-  attempts_.StopAll(std::make_shared<const Failure>(Failure{.kind = FailureKind::kLost,
-                                                            .message = ledger_.log().why()}),
-                    effects);
+  attempts_.StopAll(Share({.kind = FailureKind::kLost, .message = ledger_.log().why()}), effects);
   feed_.Over(&effects.calls);
   effects.completed = true;
 }

@@ -12,16 +12,6 @@ using state::Refusal;
 using Phase = state::TaskState::Phase;
 using std::chrono::nanoseconds;
 
-namespace {
-
-constexpr size_t kDetailBytes = 4096;
-
-std::shared_ptr<const Failure> Share(Failure failure) {
-  return std::make_shared<const Failure>(std::move(failure));
-}
-
-}  // namespace
-
 void DurableGroup::OnGranted(uint64_t ticket) {
   const auto self = weak_from_this().lock();
   if (self == nullptr) return lane_->Release();
@@ -129,7 +119,6 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
     Failure failure = status.failure();
     failure.task = ledger_.tasks().Name(task);
     failure.attempt = attempt;
-    if (failure.detail.size() > kDetailBytes) failure.detail.erase(0, failure.detail.size() - kDetailBytes);
     if (ended.cancel != FailureKind::kNone && !ledger_.standing().pending().decided) {
       // It ended because it was told to: that is the cause, how it took it comes second.
       failure.message =

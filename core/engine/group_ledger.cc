@@ -9,9 +9,12 @@ using state::EventKind;
 using state::Policy;
 using state::Refusal;
 
+std::shared_ptr<const Failure> Share(Failure failure) {
+  return std::make_shared<const Failure>(Bounded(std::move(failure)));
+}
+
 std::shared_ptr<const Failure> Won() {
-  return std::make_shared<const Failure>(
-      Failure{.kind = FailureKind::kCancelled, .message = "another task of the group has succeeded"});
+  return Share({.kind = FailureKind::kCancelled, .message = "another task of the group has succeeded"});
 }
 
 GroupLedger::GroupLedger(std::shared_ptr<const GroupSpec> spec, uint64_t epoch)
@@ -126,7 +129,7 @@ std::shared_ptr<const Failure> GroupLedger::SummedUp(const std::shared_ptr<const
     failure.task = first->task;
     failure.attempt = first->attempt;
   }
-  return std::make_shared<const Failure>(std::move(failure));
+  return Share(std::move(failure));
 }
 
 std::shared_ptr<const Failure> GroupLedger::FirstFailure(const state::GroupState& group) const {

@@ -72,6 +72,9 @@ class GroupLedger {
   GroupLog log_;
 };
 
+// A failure as it is kept: within its bounds.
+std::shared_ptr<const Failure> Share(Failure failure);
+
 // The cause of stopping what runs when its group was decided without a failure.
 std::shared_ptr<const Failure> Won();
 

@@ -111,6 +111,9 @@ class FakeDaemon::Admin final : public v1::AdminService::Service {
                              v1::GetServerInfoResponse* answer) override {
     return Answer(daemon_->get_server_info, std::cref(*request), answer);
   }
+  grpc::Status Drain(Context*, const v1::DrainRequest* request, v1::DrainResponse* answer) override {
+    return Answer(daemon_->drain, std::cref(*request), answer);
+  }
 
  private:
   const FakeDaemon* const daemon_;

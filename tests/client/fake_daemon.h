@@ -35,6 +35,7 @@ class FakeDaemon {
   Hook<v1::GetTaskRequest, v1::GetTaskResponse> get_task;
   Hook<v1::ListTasksRequest, v1::ListTasksResponse> list_tasks;
   Hook<v1::GetServerInfoRequest, v1::GetServerInfoResponse> get_server_info;
+  Hook<v1::DrainRequest, v1::DrainResponse> drain;
   std::function<grpc::Status(grpc::ServerContext*, RunGroupServerStream*)> run_group;
   std::function<grpc::Status(grpc::ServerReader<v1::SubmitTaskStreamRequest>*, v1::SubmitTaskStreamResponse*)>
       submit_task_stream;

@@ -172,5 +172,19 @@ TEST_F(OutcomeTest, ALongDetailKeepsItsEnd) {
   EXPECT_TRUE(group->View().failure->detail.ends_with("aend"));
 }
 
+TEST_F(OutcomeTest, ALongMessageKeepsItsBeginning) {
+  const auto group = world_.Make(2, true, {.id = "g", .policy = Policy::kAllSettled});
+  executor_.Exit("0.1", Failure{.message = "begin" + std::string(1 << 20, 'm')});
+  executor_.Exit("1.1", Failure{.message = std::string(1 << 20, 'm')});
+  const GroupEnd end = group->End();
+  ASSERT_EQ(end.failures.size(), 2u);
+  for (const auto& failure : {end.failures[0], end.failures[1], end.group.failure, end.group.first_failure}) {
+    EXPECT_EQ(failure->message.size(), 1024u);
+    EXPECT_TRUE(failure->message.ends_with("m\u2026"));
+  }
+  EXPECT_TRUE(end.failures[0]->message.starts_with("begin"));
+  EXPECT_TRUE(end.group.failure->message.starts_with("2 of 2 tasks failed; first task 0: error: begin"));
+}
+
 }  // namespace
 }  // namespace covey::testing

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -214,6 +215,16 @@ TEST_F(OutputLogTest, ADiskThatIsFullFromTheStartLosesOnlyWhatItMust) {
   EXPECT_EQ(piece.dropped, 40u);
   EXPECT_EQ(piece.bytes, Bytes(40, 25));  // one segment: a quarter of the tail
   EXPECT_EQ(log.Read(65, kAll, false).bytes, Bytes(65, 5));
+}
+
+TEST_F(OutputLogTest, TheDirectoryIsForItsOwnerWhateverTheUmask) {
+  const mode_t before = ::umask(0177);
+  OutputLog log = Open();
+  log.Append("out");
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat((dir_.path() + "/group").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700u);
 }
 
 TEST_F(OutputLogTest, AMissingDirectoryThatCannotBeMadeDropsBytes) {
