@@ -42,9 +42,11 @@ bool Call::Parse(grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message
   return false;
 }
 
-void Call::SetLast(const google::protobuf::MessageLite& message) {
+bool Call::SetLast(const google::protobuf::MessageLite& message) {
   const size_t size = Serialize(message, rpc_.max_send_bytes, last_);
-  if (size > rpc_.max_send_bytes) OnUnsent(size);
+  if (size <= rpc_.max_send_bytes) return true;
+  OnUnsent(size);
+  return false;
 }
 
 void Call::OnUnsent(size_t size) {

@@ -104,7 +104,8 @@ class Call : public ListHook {
   Writer::Awaiter SendHeaders() { return writer_.Write({}, Flush::kNow); }
   // What goes out together with the status: the one response, which an OK must have and nothing else may have, or
   // the last message of a stream.
-  void SetLast(const google::protobuf::MessageLite& message);
+  // False: it is too large, and EndError says so.
+  bool SetLast(const google::protobuf::MessageLite& message);
 
   // co_await call.Sleep(duration): false when the call is over or the server is stopping.
   SleepAwaiter Sleep(Clock::duration duration) const { return SleepAwaiter(Clock::now() + duration); }

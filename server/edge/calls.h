@@ -117,7 +117,8 @@ class WithResponses : public Base {
   // once, before the first message.
   Writer::Awaiter SendHeaders() { return this->raw().SendHeaders(); }
   // A last message that goes out together with the status that the handler returns.
-  void WriteLast(const Response& message) { this->raw().SetLast(message); }
+  // False: it is too large.
+  bool WriteLast(const Response& message) { return this->raw().SetLast(message); }
 };
 
 template <class Request, class Response>

@@ -3,6 +3,12 @@
 #include <string>
 
 namespace covey::edge {
+namespace {
+
+constexpr const char* kCallCancelled = "CALL_CANCELLED";
+constexpr const char* kShuttingDown = "SHUTTING_DOWN";
+
+}  // namespace
 
 grpc::StatusCode ToStatusCode(ErrorCode code) {
   switch (code) {
@@ -35,11 +41,15 @@ grpc::StatusCode ToStatusCode(ErrorCode code) {
 grpc::Status ToStatus(const Error& error) { return {ToStatusCode(error.code), error.message}; }
 
 Error CallCancelled() {
-  return {.code = ErrorCode::kCancelled, .reason = "CALL_CANCELLED", .message = "the call was cancelled"};
+  return {.code = ErrorCode::kCancelled, .reason = kCallCancelled, .message = "the call was cancelled"};
 }
 
 Error ServerStopping() {
-  return {.code = ErrorCode::kUnavailable, .reason = "SHUTTING_DOWN", .message = "the server is shutting down"};
+  return {.code = ErrorCode::kUnavailable, .reason = kShuttingDown, .message = "the server is shutting down"};
+}
+
+bool EndsCall(const Error& error) {
+  return error.reason == kCallCancelled || error.reason == kShuttingDown;
 }
 
 Error MalformedMessage(std::string_view type, size_t size) {

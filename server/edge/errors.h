@@ -18,6 +18,8 @@ grpc::Status ToStatus(const Error& error);
 Error CallCancelled();
 // UNAVAILABLE: the server is stopping.
 Error ServerStopping();
+// One of these two: nobody waits for the answer, or the call must be made again elsewhere.
+bool EndsCall(const Error& error);
 // INVALID_ARGUMENT: `size` bytes that are no message of `type` ("covey.v1.SubmitTasksRequest").
 Error MalformedMessage(std::string_view type, size_t size);
 // RESOURCE_EXHAUSTED: an answer of `size` bytes where `limit` may be sent.

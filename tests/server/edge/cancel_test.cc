@@ -105,7 +105,7 @@ Task<bool> Wait(ChatCall& call, std::string mode, std::atomic<int>& alive, std::
     EchoResponse response;
     response.set_text(std::string(8 << 20, 'x'));
     ++waiting;
-    call.WriteLast(std::move(response));
+    call.WriteLast(response);
     co_return true;
   }
   // A task that never starts, then a wait.
