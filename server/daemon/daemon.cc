@@ -189,11 +189,11 @@ class Daemon {
                     .log = log_,
                     .permit = [this](const Config& config) { return Permit(config); }});
     context_.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
-    server_ = std::make_unique<edge::Server>(edge::ServerOptions{
-        .addresses = config_.listen,
-        .queues = config_.queues,
-        .health_names = ServiceNames(),
-        .log = [log = log_](std::string_view line) { log->error("{}", line); }});
+    server_ = std::make_unique<edge::Server>(
+        edge::ServerOptions{.addresses = config_.listen,
+                            .queues = config_.queues,
+                            .health_names = ServiceNames(),
+                            .log = [log = log_](std::string_view line) { log->error("{}", line); }});
     context_.on_drain = [server = server_.get()] { server->SetServing(false); };
     dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
     AddServices(*dispatcher_);

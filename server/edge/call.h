@@ -38,8 +38,8 @@ struct Rpc {
 };
 
 // What all calls have in common: messages as bytes, waits, one end. A handler gets it by reference, mostly
-// through one of the typed views of calls.h, and ends it by returning a status, which is sent exactly once, after
-// the last write.
+// through one of the typed views of calls.h, and ends it by returning a status, which is sent exactly once,
+// after the last write.
 //
 // Life: made when its RPC is armed; live from the client's call on; destroyed by itself when the handler has
 // returned and every operation that gRPC knows of has come back: Finish, the notification that the call is
@@ -69,7 +69,8 @@ class Call : public ListHook {
   bool cancelled() const { return cancelled_; }
   // The server is stopping: finish soon. Writes still work.
   bool stopping() const { return queue_.stopping(); }
-  // Why a wait said that it is over: the refusal, else UNAVAILABLE when the server is stopping, else CANCELLED.
+  // Why a wait said that it is over: the refusal, else UNAVAILABLE when the server is stopping, else
+  // CANCELLED.
   Error EndError() const;
   grpc::Status EndStatus() const;
   // Parses a message of the client. False: it is none of this type, and the call is refused.
@@ -86,8 +87,8 @@ class Call : public ListHook {
   // The one request of a unary call or a server stream. Parse uses it up.
   grpc::ByteBuffer& request() { return request_; }
 
-  // const bool read = co_await call.Read(): false when no more will come. Then half_closed() tells whether the
-  // client has sent everything; if not, return EndStatus(). True: Take it before the next Read.
+  // const bool read = co_await call.Read(): false when no more will come. Then half_closed() tells whether
+  // the client has sent everything; if not, return EndStatus(). True: Take it before the next Read.
   Reader::Awaiter Read() { return reader_.Read(); }
   void Take(grpc::ByteBuffer& bytes) { reader_.Take(bytes); }
   bool half_closed() const { return reader_.ended() && !cancelled_ && !refusal_; }
@@ -102,9 +103,8 @@ class Call : public ListHook {
   // co_await call.SendHeaders(): tells the client that the stream stands before there is a message. At most
   // once, before the first message.
   Writer::Awaiter SendHeaders() { return writer_.Write({}, Flush::kNow); }
-  // What goes out together with the status: the one response, which an OK must have and nothing else may have, or
-  // the last message of a stream.
-  // False: it is too large, and EndError says so.
+  // What goes out together with the status: the one response, which an OK must have and nothing else may
+  // have, or the last message of a stream. False: it is too large, and EndError says so.
   bool SetLast(const google::protobuf::MessageLite& message);
 
   // co_await call.Sleep(duration): false when the call is over or the server is stopping.

@@ -6,9 +6,10 @@
 
 #include "server/edge/call.h"
 
-// The four shapes of calls as their handlers see them: views of a Call that know the types of its messages. A view
-// holds the one request or response of a call that has one, and lives as long as the call's handler. Whoever makes
-// it calls ParseRequest before the handler and, when that went well, SetLast(response()) behind it.
+// The four shapes of calls as their handlers see them: views of a Call that know the types of its messages. A
+// view holds the one request or response of a call that has one, and lives as long as the call's handler.
+// Whoever makes it calls ParseRequest before the handler and, when that went well, SetLast(response()) behind
+// it.
 //
 // Messages are written from named variables (rvalues do not compile): they must live until the write is over.
 namespace covey::edge {
@@ -82,13 +83,14 @@ class WithRequests : public TypedCall {
   using TypedCall::TypedCall;
 
   // std::optional<Request> message = co_await call.Read(): nullopt when no more will come. Then half_closed()
-  // tells whether the client has sent everything; if not, EndError() tells why: the call is over, the server is
-  // stopping, or the message is no Request.
+  // tells whether the client has sent everything; if not, EndError() tells why: the call is over, the server
+  // is stopping, or the message is no Request.
   ReadAwaiter<Request> Read() { return ReadAwaiter<Request>(raw()); }
   bool half_closed() { return raw().half_closed(); }
 };
 
-// One response, besides the requests of `Base`. It goes out when the handler returns OK, else the status alone.
+// One response, besides the requests of `Base`. It goes out when the handler returns OK, else the status
+// alone.
 template <class Base, class ResponseType>
 class WithResponse : public Base {
  public:

@@ -45,14 +45,8 @@ class Completer {
   explicit Completer(std::shared_ptr<internal::CompletionState<T>> state) : state_(std::move(state)) {}
   bool operator()(Result<T> result) const { return state_->Complete(std::move(result)); }
   bool operator()(T value) const { return state_->Complete(std::move(value)); }
-  bool operator()() const
-    requires std::is_same_v<T, Void>
-  {
-    return state_->Complete(Void{});
-  }
-  bool operator()(std::optional<Error> error) const
-    requires std::is_same_v<T, Void>
-  {
+  bool operator()() const requires std::is_same_v<T, Void> { return state_->Complete(Void{}); }
+  bool operator()(std::optional<Error> error) const requires std::is_same_v<T, Void> {
     return error ? state_->Complete(*std::move(error)) : state_->Complete(Void{});
   }
 
@@ -69,9 +63,9 @@ class Completer {
 //
 // co_await gives an error of its own, at once, when the call is over (CallCancelled: the client cancelled or
 // died, the deadline passed, the server was forced down) and, with OnStop::kWake, when the server is stopping
-// (ServerStopping). The completer may run before the co_await, on this thread or any other, long after, or never.
-// A value that comes too late is destroyed with the last completer, on whichever thread that is. Made and awaited,
-// once, on the queue's thread, inside a handler.
+// (ServerStopping). The completer may run before the co_await, on this thread or any other, long after, or
+// never. A value that comes too late is destroyed with the last completer, on whichever thread that is. Made
+// and awaited, once, on the queue's thread, inside a handler.
 template <class T>
 class Completion {
  public:

@@ -48,9 +48,7 @@ Error ServerStopping() {
   return {.code = ErrorCode::kUnavailable, .reason = kShuttingDown, .message = "the server is shutting down"};
 }
 
-bool EndsCall(const Error& error) {
-  return error.reason == kCallCancelled || error.reason == kShuttingDown;
-}
+bool EndsCall(const Error& error) { return error.reason == kCallCancelled || error.reason == kShuttingDown; }
 
 Error MalformedMessage(std::string_view type, size_t size) {
   return {.code = ErrorCode::kInvalidArgument,

@@ -35,10 +35,12 @@ class Bell {
 // alive, also after the server has gone; it touches the queue only while it is open.
 //
 // Invariants:
-// 1. Not empty => the bell has rung, or is about to be rung by the one thread whose post found it empty. It is
-//    never rung twice: a post finds the mailbox empty again only after the bell's tag was taken out and the mail
-//    with it.
-// 2. A closed one takes no post. The queue is shut down only when no bell is rung or about to be rung any more.
+// 1. Not empty => the bell has rung, or is about to be rung by the one thread whose post found it empty. It
+// is
+//    never rung twice: a post finds the mailbox empty again only after the bell's tag was taken out and the
+//    mail with it.
+// 2. A closed one takes no post. The queue is shut down only when no bell is rung or about to be rung any
+// more.
 //    (Ringing gRPC's after the queue's shutdown would abort the process.)
 // 3. Every accepted post is delivered once, in the order of acceptance, on the queue's thread.
 //

@@ -35,7 +35,8 @@ void RawService::Add(Rpc rpc) {
 void RawService::Request(const RawMethod& method, grpc::ServerContext& context, grpc::ByteBuffer& request,
                          grpc::internal::ServerAsyncStreamingInterface& stream,
                          grpc::ServerCompletionQueue& queue, Tag& tag) {
-  // The same for each shape: whether the request comes with the call was settled when the method was registered.
+  // The same for each shape: whether the request comes with the call was settled when the method was
+  // registered.
   if (method.rpc.shape == Shape::kUnary || method.rpc.shape == Shape::kServerStream) {
     RequestAsyncUnary(method.index, &context, &request, &stream, &queue, &queue, &tag);
   } else {

@@ -38,7 +38,8 @@ class RawService final : public grpc::Service {
   void Add(Rpc rpc);
   // Asks for the next call of a method: `request` gets the message of one that has exactly one.
   void Request(const RawMethod& method, grpc::ServerContext& context, grpc::ByteBuffer& request,
-               grpc::internal::ServerAsyncStreamingInterface& stream, grpc::ServerCompletionQueue& queue, Tag& tag);
+               grpc::internal::ServerAsyncStreamingInterface& stream, grpc::ServerCompletionQueue& queue,
+               Tag& tag);
 
  private:
   const std::string name_;

@@ -64,8 +64,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // One RPC by its name on the wire, "/covey.v1.GroupService/SealGroup". The handler is called for each call, on
-  // its queue's thread. Before Start.
+  // One RPC by its name on the wire, "/covey.v1.GroupService/SealGroup". The handler is called for each call,
+  // on its queue's thread. Before Start.
   void Add(std::string name, Shape shape, Handler handler);
 
   // Binds and serves. The error names the address that could not be bound.

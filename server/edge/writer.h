@@ -21,8 +21,8 @@ class Call;
 // for writes that another write, or the handler's return, follows without a wait in between.
 enum class Flush : uint8_t { kNow, kWithNext };
 
-// What is written: a message, or bytes that are one already, or (neither) the headers alone. It is not owned and
-// must live until the write is over.
+// What is written: a message, or bytes that are one already, or (neither) the headers alone. It is not owned
+// and must live until the write is over.
 struct Outgoing {
   const google::protobuf::MessageLite* message = nullptr;
   const grpc::ByteBuffer* bytes = nullptr;
@@ -30,8 +30,8 @@ struct Outgoing {
 
 // The writing half of a streaming call: one write is with gRPC, further ones (of other coroutines of the same
 // handler) take turns. A message is serialised when its turn comes, and the memory held here is that one
-// message: a slow reader stops the writer. One that is larger than the server may send is not sent, and the call
-// ends with that refusal.
+// message: a slow reader stops the writer. One that is larger than the server may send is not sent, and the
+// call ends with that refusal.
 class Writer {
  public:
   class [[nodiscard]] Awaiter final : public Waiter {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "server/convert/convert.h"
-#include "server/services/services.h"
 #include "server/services/find_task.h"
+#include "server/services/services.h"
 
 // AdminService.
 namespace covey {
@@ -66,7 +66,8 @@ Handled Drain(CallContext& context, DrainCall& call) {
 Handled Reload(CallContext& context, ReloadCall& call) {
   edge::Completion<Reloaded> done;
   context.service.readers->Run(
-      [&reload = context.service.reload, completer = done.completer()] { completer(reload()); }, /*at_once=*/1);
+      [&reload = context.service.reload, completer = done.completer()] { completer(reload()); },
+      /*at_once=*/1);
   const Result<Reloaded> reloaded = co_await done;
   if (!reloaded.ok()) co_return reloaded.error();
   for (const Reloaded::Change& change : reloaded.value().changed)

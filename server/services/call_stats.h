@@ -11,7 +11,8 @@
 
 namespace covey {
 
-// How many calls of each RPC have ended with which code of gRPC, how long they took, and how many are open now.
+// How many calls of each RPC have ended with which code of gRPC, how long they took, and how many are open
+// now.
 //
 // Thread safety: all of it; no locks. What is read while calls end is true of each number by itself.
 class CallStats {

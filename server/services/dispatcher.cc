@@ -84,8 +84,9 @@ class Dispatcher::Account {
   void TellSlow(Clock::duration took) const {
     if (!context_.service.warn) return;
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    context_.service.warn("slow call: " + std::string(context_.method.name) + " of " + call_.peer() + " took " +
-                          std::to_string(milliseconds) + " ms and ended with code " + std::to_string(code_));
+    context_.service.warn("slow call: " + std::string(context_.method.name) + " of " + call_.peer() +
+                          " took " + std::to_string(milliseconds) + " ms and ended with code " +
+                          std::to_string(code_));
   }
 
   Dispatcher& dispatcher_;
@@ -99,7 +100,8 @@ void Dispatcher::AddErased(const methods::Method& method, edge::Shape shape,
                            std::function<std::unique_ptr<Exchange>(edge::Call&)> open) {
   COVEY_CHECK(shape == ToEdge(method.shape));
   const Route& route = routes_.emplace_back(Route{method, std::move(open)});
-  server_.Add(std::string(method.name), shape, [this, &route](edge::Call& call) { return Serve(call, route); });
+  server_.Add(std::string(method.name), shape,
+              [this, &route](edge::Call& call) { return Serve(call, route); });
 }
 
 edge::Task<grpc::Status> Dispatcher::Serve(edge::Call& call, const Route& route) {

@@ -55,10 +55,12 @@ class Exchange {
   virtual bool Respond() = 0;
 };
 
-// One wrapper around every call. Each passes, in this order: identity and role, deadline, parsing, Check, finding
-// the group, the handler, the mapping of errors; and it is counted and timed by method and code, however it ends.
+// One wrapper around every call. Each passes, in this order: identity and role, deadline, parsing, Check,
+// finding the group, the handler, the mapping of errors; and it is counted and timed by method and code,
+// however it ends.
 //
-// Life: before its server's Start until the server is gone. Thread safety: Add before Start; stats from any thread.
+// Life: before its server's Start until the server is gone. Thread safety: Add before Start; stats from any
+// thread.
 class Dispatcher {
  public:
   static constexpr std::chrono::seconds kSlowCall{10};
@@ -140,7 +142,7 @@ class Dispatcher::ExchangeOf final : public Exchange {
   }
 
  private:
-  static constexpr bool kOneRequest = requires(Kind& call) { call.ParseRequest(); };
+  static constexpr bool kOneRequest = requires(Kind & call) { call.ParseRequest(); };
   static constexpr bool kWantsGroup = std::same_as<HandlerType, GroupHandler<Kind>>;
 
   Kind call_;

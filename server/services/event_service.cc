@@ -36,8 +36,8 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
   const uint64_t newest = group->View().last_number;
   uint64_t after = request.after();
   if (after > newest) {
-    co_return BadField("after", "must be 0.." + std::to_string(newest) + ", the newest event, got " +
-                                    std::to_string(after));
+    co_return BadField(
+        "after", "must be 0.." + std::to_string(newest) + ", the newest event, got " + std::to_string(after));
   }
   const edge::Signal news;
   const Watch watch(group, news.notifier());

@@ -57,7 +57,8 @@ Handled SubmitTasks(CallContext& context, SubmitCall& call, const GroupPtr& grou
   if (!tasks.ok()) co_return tasks.error();
   edge::Completion<Submitted> submitted;
   RequestMark mark = MarkOf(request);
-  context.engine().Submit(group, std::move(tasks.value()), request.seal(), std::move(mark), submitted.completer());
+  context.engine().Submit(group, std::move(tasks.value()), request.seal(), std::move(mark),
+                          submitted.completer());
   const Result<Submitted> reply = co_await submitted;
   if (!reply.ok()) co_return reply.error();
   call.response().set_first_index(reply.value().first_index);
@@ -92,7 +93,8 @@ Handled TakeMessage(CallContext& context, const v1::SubmitTaskStreamRequest& mes
   co_return Void{};
 }
 
-// Once the group is known, a message that is refused ends the stream with an answer: it names the last one taken.
+// Once the group is known, a message that is refused ends the stream with an answer: it names the last one
+// taken.
 Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
   context.waits = true;
   GroupPtr group;

@@ -35,8 +35,8 @@ OutputRelay::OutputRelay(const ServiceContext& context, RunCall& call, GroupPtr 
         dirty->Mark({task, attempt, stream});
         notify();
       });
-  // What was written before the subscription was told to nobody. An attempt that has ended since is told of by its
-  // exit.
+  // What was written before the subscription was told to nobody. An attempt that has ended since is told of
+  // by its exit.
   for (const auto& [task, attempt] : group_->Attempts()) {
     dirty_->Mark({task, attempt, OutputStream::kStdout});
     dirty_->Mark({task, attempt, OutputStream::kStderr});

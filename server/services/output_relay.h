@@ -9,8 +9,8 @@
 
 namespace covey {
 
-// Sends the output of a group's tasks to its RunGroup call: each stream from its beginning, in order, once. Belongs to
-// the queue's thread. Every Send ends early, with the call's error, when the call is over.
+// Sends the output of a group's tasks to its RunGroup call: each stream from its beginning, in order, once.
+// Belongs to the queue's thread. Every Send ends early, with the call's error, when the call is over.
 class OutputRelay {
  public:
   // `notify` is called from any thread when there is something to send.

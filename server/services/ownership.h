@@ -8,8 +8,8 @@
 
 namespace covey {
 
-// What ties a group to the call that made it: when this is destroyed before Release, the group is cancelled, also
-// one that is still being made then and that nobody else knows of.
+// What ties a group to the call that made it: when this is destroyed before Release, the group is cancelled,
+// also one that is still being made then and that nobody else knows of.
 class [[nodiscard]] Ownership {
  public:
   Ownership();

@@ -30,9 +30,9 @@ struct Run {
   const Watch watch;
   std::optional<OutputRelay> output;  // when it was asked for
   bool events = false;
-  uint64_t after = 0;           // number of the last event sent
-  Result<Void> read = Void{};   // what ended the reading: ends the scope when it is an error
-  std::exception_ptr thrown;    // by the reading
+  uint64_t after = 0;          // number of the last event sent
+  Result<Void> read = Void{};  // what ended the reading: ends the scope when it is an error
+  std::exception_ptr thrown;   // by the reading
 };
 
 Handled Seal(const GroupPtr& group) {
@@ -82,8 +82,8 @@ edge::Task<void> ReadTasks(Run& run) {
   run.news.Notify();
 }
 
-// Sends the events and the output at hand, output before the exit of the attempt that wrote it. Says whether the
-// group is over.
+// Sends the events and the output at hand, output before the exit of the attempt that wrote it. Says whether
+// the group is over.
 edge::Task<Result<bool>> SendNews(Run& run) {
   if (run.output) {
     Handled sending = run.output->SendNew();
@@ -172,7 +172,8 @@ Handled RunGroup(CallContext& context, RunCall& call) {
   Result<std::vector<TaskSpec>> tasks = co_await taking;
   if (!tasks.ok()) co_return tasks.error();
   const v1::RunGroupOptions& options = first->options();
-  Engine::Create create{.spec = ToCore(options.spec(), options.group_id()), .tasks = std::move(tasks.value())};
+  Engine::Create create{.spec = ToCore(options.spec(), options.group_id()),
+                        .tasks = std::move(tasks.value())};
   create.spec.attached = true;
   Bound(create.spec.timeout, call);
 

@@ -28,7 +28,8 @@ std::string Shorten(const std::string& text, size_t limit) {
 
 grpc::Status ToGrpc(const Error& error) {
   const grpc::StatusCode code = edge::ToStatusCode(error.code);
-  rpc::StatusDetails details{.code = static_cast<rpc::Code>(code), .message = Shorten(error.message, kMaxMessage)};
+  rpc::StatusDetails details{.code = static_cast<rpc::Code>(code),
+                             .message = Shorten(error.message, kMaxMessage)};
   details.error_infos.push_back({.reason = error.reason, .domain = "covey"});
   size_t size = 0;
   for (const FieldViolation& violation : error.fields) {

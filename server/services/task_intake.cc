@@ -78,9 +78,8 @@ edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
   if (!slow.empty()) {
     edge::Completion<Void> checked;
     context.readers->Run(
-        [processes = context.processes, processes_to_check = std::move(slow), completer = checked.completer()] {
-          completer(CheckProcesses(processes, processes_to_check));
-        },
+        [processes = context.processes, processes_to_check = std::move(slow),
+         completer = checked.completer()] { completer(CheckProcesses(processes, processes_to_check)); },
         /*at_once=*/1);
     const Result<Void> result = co_await checked;
     if (!result.ok()) co_return result.error();

@@ -8,9 +8,9 @@
 
 namespace covey {
 
-// The tasks of a checked request, as the engine takes them. Refuses one that this daemon cannot run: its function is
-// not here, or its process asks for what is unknown (a user) or cannot be given (a user, a limit). Users are looked
-// up on a reader thread.
+// The tasks of a checked request, as the engine takes them. Refuses one that this daemon cannot run: its
+// function is not here, or its process asks for what is unknown (a user) or cannot be given (a user, a
+// limit). Users are looked up on a reader thread.
 edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
     const ServiceContext& context, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks);
 

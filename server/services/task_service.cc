@@ -6,9 +6,9 @@
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
 #include "server/services/endings.h"
+#include "server/services/find_task.h"
 #include "server/services/output_reader.h"
 #include "server/services/services.h"
-#include "server/services/find_task.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
 
@@ -71,8 +71,7 @@ Handled ListTasks(CallContext& context, ListCall& call, const GroupPtr& group) {
     const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
     for (const TaskView& task : group->ViewTasks(next, step)) {
       ++next;
-      if (states.Contains(TaskStateOf(task)))
-        *call.response().add_tasks() = Describe(context.engine(), task);
+      if (states.Contains(TaskStateOf(task))) *call.response().add_tasks() = Describe(context.engine(), task);
     }
   }
   if (next < count) call.response().set_next_page_token(std::to_string(next));

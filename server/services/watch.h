@@ -8,8 +8,8 @@
 
 namespace covey {
 
-// Calls `notify` after each commit of a group, or of any group, until it is destroyed; perhaps once more while
-// that happens. From any thread.
+// Calls `notify` after each commit of a group, or of any group, until it is destroyed; perhaps once more
+// while that happens. From any thread.
 class [[nodiscard]] Watch {
  public:
   Watch(GroupPtr group, std::function<void()> notify)
@@ -32,7 +32,8 @@ class [[nodiscard]] Watch {
   const uint64_t id_;
 };
 
-// Calls `done` once when the group, or one task of it, is over; never after it was destroyed. From any thread.
+// Calls `done` once when the group, or one task of it, is over; never after it was destroyed. From any
+// thread.
 class [[nodiscard]] EndWatch {
  public:
   EndWatch(GroupPtr group, std::function<void()> done)

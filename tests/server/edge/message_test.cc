@@ -1,78 +1,26 @@
 // Messages as bytes: those that cannot be parsed, those that are too large, those that come in pieces.
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/impl/client_unary_call.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/sync_stream.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/edge/edge_testing.h"
+#include "tests/server/edge/raw_client.h"
 
 namespace covey::edge {
 namespace {
 
 using grpc::ByteBuffer;
-using grpc::internal::RpcMethod;
 
-ByteBuffer Bytes(std::string_view text) {
-  const grpc::Slice slice(text.data(), text.size());
-  return {&slice, 1};
-}
+const std::string kEcho = "/covey.test.edge.EchoService/Echo";
+const std::string kRepeat = "/covey.test.edge.EchoService/Repeat";
+const std::string kCollect = "/covey.test.edge.EchoService/Collect";
+const std::string kChat = "/covey.test.edge.EchoService/Chat";
+
 ByteBuffer Encoded(const std::string& text) {
   EchoRequest request;
   request.set_text(text);
+  request.set_count(1);
   return Bytes(request.SerializeAsString());
 }
-
-// A client that sends whatever bytes.
-class RawClient {
- public:
-  explicit RawClient(const EchoServer& server)
-      : channel_(grpc::CreateChannel(server.unix_address(), grpc::InsecureChannelCredentials())) {}
-
-  grpc::Status Echo(const ByteBuffer& request) {
-    grpc::ClientContext context;
-    ByteBuffer response;
-    const RpcMethod method("/covey.test.edge.EchoService/Echo", RpcMethod::NORMAL_RPC, channel_);
-    return grpc::internal::BlockingUnaryCall<ByteBuffer, ByteBuffer>(channel_.get(), method, &context, request,
-                                                                     &response);
-  }
-  grpc::Status Repeat(const ByteBuffer& request) {
-    grpc::ClientContext context;
-    const RpcMethod method("/covey.test.edge.EchoService/Repeat", RpcMethod::SERVER_STREAMING, channel_);
-    const std::unique_ptr<grpc::ClientReader<ByteBuffer>> stream(
-        grpc::internal::ClientReaderFactory<ByteBuffer>::Create(channel_.get(), method, &context, request));
-    ByteBuffer response;
-    while (stream->Read(&response)) {
-    }
-    return stream->Finish();
-  }
-  grpc::Status Collect(const std::vector<ByteBuffer>& requests) {
-    grpc::ClientContext context;
-    ByteBuffer response;
-    const RpcMethod method("/covey.test.edge.EchoService/Collect", RpcMethod::CLIENT_STREAMING, channel_);
-    const std::unique_ptr<grpc::ClientWriter<ByteBuffer>> stream(
-        grpc::internal::ClientWriterFactory<ByteBuffer>::Create(channel_.get(), method, &context, &response));
-    for (const ByteBuffer& request : requests) stream->Write(request);
-    stream->WritesDone();
-    return stream->Finish();
-  }
-  grpc::Status Chat(const std::vector<ByteBuffer>& requests, int& answers) {
-    grpc::ClientContext context;
-    const RpcMethod method("/covey.test.edge.EchoService/Chat", RpcMethod::BIDI_STREAMING, channel_);
-    const std::unique_ptr<grpc::ClientReaderWriter<ByteBuffer, ByteBuffer>> stream(
-        grpc::internal::ClientReaderWriterFactory<ByteBuffer, ByteBuffer>::Create(channel_.get(), method, &context));
-    for (const ByteBuffer& request : requests) stream->Write(request);
-    stream->WritesDone();
-    ByteBuffer response;
-    for (answers = 0; stream->Read(&response); ++answers) {
-    }
-    return stream->Finish();
-  }
-
- private:
-  const std::shared_ptr<grpc::Channel> channel_;
-};
 
 void ExpectMalformed(const grpc::Status& status, const std::string& what) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << what;
@@ -81,46 +29,47 @@ void ExpectMalformed(const grpc::Status& status, const std::string& what) {
 }
 
 // Not protobuf; a field that ends too early; a string that is not UTF-8.
-const std::string kMalformed[] = {"\xff\xff\xff\xff", "\x0a\x7fshort", "\x0a\x04" "caf\xe9"};
+const std::string kMalformed[] = {"\xff\xff\xff\xff", "\x0a\x7fshort",
+                                  "\x0a\x04"
+                                  "caf\xe9"};
 
 TEST(Message, OneThatCannotBeParsedIsAnAnswerForEachShape) {
   EchoServer server;
-  RawClient client(server);
+  RawClient client(server.unix_address());
   for (const std::string& bytes : kMalformed) {
-    const ByteBuffer bad = Bytes(bytes);
-    ExpectMalformed(client.Echo(bad), "echo");
-    ExpectMalformed(client.Repeat(bad), "repeat");
-    ExpectMalformed(client.Collect({bad}), "collect");
-    int answers = 0;
-    ExpectMalformed(client.Chat({bad}, answers), "chat");
-    EXPECT_EQ(answers, 0);
+    for (const std::string& method : {kEcho, kRepeat, kCollect, kChat}) {
+      const RawClient::Answer answer = client.Call(method, {Bytes(bytes)});
+      ExpectMalformed(answer.status, method);
+      EXPECT_TRUE(answer.messages.empty()) << method;
+    }
   }
-  EXPECT_TRUE(client.Echo(Encoded("still here")).ok());
+  for (const std::string& method : {kEcho, kRepeat, kCollect, kChat})
+    EXPECT_TRUE(client.Call(method, {Encoded("still here")}).status.ok()) << method;
   EXPECT_TRUE(Eventually([&] { return server.Idle(); }));
 }
 
 // gRPC takes it for a half-close: the handler would answer as if everything had come.
 TEST(Message, ALaterOneThatCannotBeParsedIsNoEndOfStream) {
   EchoServer server;
-  RawClient client(server);
+  RawClient client(server.unix_address());
   for (const std::string& bytes : kMalformed) {
-    const std::vector<ByteBuffer> requests = {Encoded("a"), Bytes(bytes), Encoded("c")};
-    ExpectMalformed(client.Collect(requests), "collect");
-    int answers = 0;
-    ExpectMalformed(client.Chat(requests, answers), "chat");
-    EXPECT_LE(answers, 1);  // a status overtakes what the client has not read yet
+    for (const std::string& method : {kCollect, kChat}) {
+      const RawClient::Answer answer = client.Call(method, {Encoded("a"), Bytes(bytes), Encoded("c")});
+      ExpectMalformed(answer.status, method);
+      EXPECT_LE(answer.messages.size(), method == kChat ? 1U : 0U);
+    }
   }
   EXPECT_TRUE(Eventually([&] { return server.Idle(); }));
 }
 
 TEST(Message, AnEmptyOneIsAMessage) {
   EchoServer server;
-  RawClient client(server);
-  EXPECT_TRUE(client.Echo(Bytes("")).ok());
-  EXPECT_TRUE(client.Collect({Bytes(""), Bytes("")}).ok());
-  int answers = 0;
-  EXPECT_TRUE(client.Chat({Bytes(""), Bytes("")}, answers).ok());
-  EXPECT_EQ(answers, 2);
+  RawClient client(server.unix_address());
+  EXPECT_TRUE(client.Call(kEcho, {Bytes("")}).status.ok());
+  EXPECT_TRUE(client.Call(kCollect, {Bytes(""), Bytes("")}).status.ok());
+  const RawClient::Answer answer = client.Call(kChat, {Bytes(""), Bytes("")});
+  EXPECT_TRUE(answer.status.ok());
+  EXPECT_EQ(answer.messages.size(), 2U);
 }
 
 // A handler that does not look at what its reads and writes say still does not end with OK.
@@ -212,7 +161,7 @@ TEST(Message, IsReadRawAndWrittenInPieces) {
   ServerOptions options;
   options.addresses = {other.unix_address() + "-raw"};
   Server server(options);
-  server.Add("/covey.test.edge.EchoService/Chat", Shape::kBidi, EchoPieces);
+  server.Add(kChat, Shape::kBidi, EchoPieces);
   ASSERT_TRUE(server.Start().ok());
   const auto stub = EchoServer::Connect(options.addresses[0]);
   grpc::ClientContext context;
