@@ -14,6 +14,7 @@
 #include "core/base/mutex.h"
 #include "core/engine/view.h"
 #include "core/executor/executor.h"
+#include "core/journal/commit_ids.h"
 #include "core/journal/journal.h"
 #include "core/run/pool.h"
 #include "core/state/group_state.h"
@@ -152,7 +153,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // One append that is not answered yet.
   struct InFlight {
-    std::vector<Record> records;
+    std::vector<Record> records;  // while it is built; then they are in `batch`
+    BatchPtr batch;
     std::vector<Fact> facts;
     std::vector<Reply> replies;
   };
@@ -250,9 +252,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // A failed append (invariant 4).
   bool failing_ COVEY_GUARDED_BY(mutex_) = false;
-  bool conflict_ COVEY_GUARDED_BY(mutex_) = false;  // somebody else has written
+  bool conflict_ COVEY_GUARDED_BY(mutex_) = false;  // behind, fenced or duplicate: somebody else has written
   size_t unanswered_ COVEY_GUARDED_BY(mutex_) = 0;  // appends, sent or in outbox_
-  uint64_t last_commit_id_ COVEY_GUARDED_BY(mutex_) = 0;
+  CommitIds commit_ids_ COVEY_GUARDED_BY(mutex_);
   uint64_t journal_head_ COVEY_GUARDED_BY(mutex_) = 0;  // newest event known to be written
   bool head_unknown_ COVEY_GUARDED_BY(mutex_) = false;
   std::string failure_text_ COVEY_GUARDED_BY(mutex_);

@@ -288,7 +288,7 @@ std::shared_ptr<const Failure> DurableGroup::SummedUpLocked(
 std::shared_ptr<const Failure> DurableGroup::FirstFailureLocked(const state::GroupState& group) const {
   if (group.first_failed == state::kNoTask) return nullptr;
   if (!failures_.empty()) return failures_.front();
-  const auto find = [&](const std::vector<Record>& records) -> std::shared_ptr<const Failure> {
+  const auto find = [&](std::span<const Record> records) -> std::shared_ptr<const Failure> {
     for (const Record& record : records) {
       if (record.event.kind == EventKind::kTaskExited && record.event.task == group.first_failed)
         return record.failure;
@@ -296,7 +296,7 @@ std::shared_ptr<const Failure> DurableGroup::FirstFailureLocked(const state::Gro
     return nullptr;
   };
   for (const InFlight& in_flight : in_flight_) {
-    if (auto failure = find(in_flight.records)) return failure;
+    if (auto failure = find(in_flight.batch->records())) return failure;
   }
   return find(building_.records);
 }
@@ -331,12 +331,13 @@ void DurableGroup::FinishLocked(Effects& effects, Reply reply) {
     return;
   }
   if (reply != nullptr) building_.replies.push_back(std::move(reply));
+  building_.batch = std::make_shared<const Batch>(std::move(building_.records));
   Append append{.group = spec_->id,
                 .epoch = environment_->epoch,
-                .expected = building_.records.front().number - 1,
-                .commit_id = ++last_commit_id_,
-                .records = building_.records};
-  for (const Record& record : building_.records) {
+                .expected = building_.batch->first() - 1,
+                .commit_id = commit_ids_.Next(),
+                .batch = building_.batch};
+  for (const Record& record : building_.batch->records()) {
     if (record.event.kind == EventKind::kGroupCreated || record.event.kind == EventKind::kGroupDecided ||
         record.event.kind == EventKind::kGroupCompleted) {
       append.summary = ViewLocked(pending_, pending_number_);

@@ -69,11 +69,14 @@ void DurableGroup::OnAppended(AppendResult result) {
       case AppendResult::Kind::kUnknown:
         head_unknown_ = true;
         [[fallthrough]];
-      case AppendResult::Kind::kConflict:
+      case AppendResult::Kind::kBehind:
+      case AppendResult::Kind::kFenced:
+      case AppendResult::Kind::kDuplicate:
       case AppendResult::Kind::kFailed:
         if (!failing_) {
           failing_ = true;
-          conflict_ = result.kind == AppendResult::Kind::kConflict;
+          conflict_ =
+              result.kind != AppendResult::Kind::kFailed && result.kind != AppendResult::Kind::kUnknown;
           failure_text_ = conflict_ ? "another owner has written to it" : result.error;
           effects.calls.push_back([this, why = failure_text_] {
             environment_->warn("group " + spec_->id + ": append failed: " + why);
@@ -88,11 +91,11 @@ void DurableGroup::OnAppended(AppendResult result) {
 
 // Commits what is known to be written; when failing and all is answered, drops the rest.
 void DurableGroup::SettleLocked(Effects& effects) {
-  while (!in_flight_.empty() && in_flight_.front().records.back().number <= journal_head_) {
+  while (!in_flight_.empty() && in_flight_.front().batch->last() <= journal_head_) {
     InFlight done = std::move(in_flight_.front());
     in_flight_.pop_front();
     std::vector<uint32_t> started;
-    for (const Record& record : done.records) {
+    for (const Record& record : done.batch->records()) {
       CommitLocked(record, effects);
       if (record.event.kind == EventKind::kTaskStarted) started.push_back(record.event.task);
     }
@@ -137,7 +140,7 @@ void DurableGroup::RollBackLocked(Effects& effects) {
   const bool lost_any = !in_flight_.empty();
   std::vector<Fact> facts;
   for (InFlight& lost : in_flight_) {
-    for (const Record& record : lost.records) {
+    for (const Record& record : lost.batch->records()) {
       const Event& event = record.event;
       if (event.kind == EventKind::kTaskSubmitted && !record.task->name.empty())
         names_.erase(record.task->name);

@@ -79,7 +79,7 @@ TEST_F(SqliteFaultTest, AFailedWriteFailsItsBatchAndLaterOnesWork) {
   EXPECT_EQ(open.client->Read("g").value().size(), 1001u);
 }
 
-TEST_F(SqliteFaultTest, WhatFollowsAFailedAppendConflicts) {
+TEST_F(SqliteFaultTest, WhatFollowsAFailedAppendIsBehind) {
   OpenJournal open(Options());
   Writer group("g", open.epoch);
   Writer other("h", open.epoch);
@@ -108,7 +108,7 @@ TEST_F(SqliteFaultTest, WhatFollowsAFailedAppendConflicts) {
   queued.set_value();
   EXPECT_EQ(results[0].get().kind, Kind::kFailed);
   const AppendResult next = results[1].get();
-  EXPECT_EQ(next.kind, Kind::kConflict);
+  EXPECT_EQ(next.kind, Kind::kBehind);
   EXPECT_EQ(next.head, 1u);
   EXPECT_EQ(results[2].get().kind, Kind::kCommitted);
 }
