@@ -48,7 +48,7 @@ class Run:
         """The kinds that can be had; of the others it is said why not."""
         unknown = set(wanted or ()) - set(self.faults.kinds())
         if unknown:
-            raise SystemExit(f"harness: no such kind: {', '.join(sorted(unknown))}; there are {', '.join(self.faults.kinds())}")
+            raise SystemExit(f"harness: --kinds must be of {', '.join(self.faults.kinds())}, got {', '.join(sorted(unknown))}")
         found = []
         for kind in wanted or self.faults.kinds():
             why_not = self.faults.why_not(kind)
@@ -109,7 +109,8 @@ class Run:
     def judge(self, kind, found):
         """A finding that was reported is not reported again."""
         if self.daemon.process.poll() is not None:
-            found.append(("died", "", f"the daemon ended by itself: exit {self.daemon.wait()}\n{self.daemon.log()[-2000:]}"))
+            code = self.daemon.wait()
+            found.append(("died", "", f"the daemon ended by itself: exit {code}\n{self.daemon.log()[-2000:]}"))
         for rule, group, words in found:
             if (rule, group) in self._reported:
                 continue

@@ -119,7 +119,8 @@ def _task(record, group, task, events, run):
         when = seconds(event["time"])
         if any(failed.begin <= when <= failed.died for failed in record.failed_starts):
             yield "started-by-a-failed-start", f"attempt {event['attempt']}"
-        if group.attached and any(seconds(events[0]["time"]) < down.begin and down.died < when for down in record.downs):
+        submitted = seconds(events[0]["time"])
+        if group.attached and any(submitted < down.begin and down.died < when for down in record.downs):
             yield "attached-after-a-crash", f"attempt {event['attempt']}"
     failed = exited and exited[-1]["taskState"].endswith("FAILED")
     if failed and failure(exited[-1]) == "SIGNAL" and not group.asked_to_stop() and not group.attached:
@@ -162,7 +163,8 @@ def look_at_outputs(daemon, record, sample):
             pieces = seen.output(daemon, group.id, name, value["attempt"]).get("stdout", [])
             told = "".join(piece if isinstance(piece, str) else "?" * piece for _, piece in pieces)
             whole = value["state"] == "TASK_STATE_SUCCEEDED"
-            if len(told) > len(said) or any(a not in ("?", b) for a, b in zip(told, said)) or whole and len(told) != len(said):
+            other = len(told) > len(said) or any(one not in ("?", wanted) for one, wanted in zip(told, said))
+            if other or whole and len(told) != len(said):
                 rule = "output-on-a-full-disk" if _ran_during(record.full, value) else "output"
                 yield rule, group.name, f"{name}: {said!r} was said, {told!r} is shown"
 

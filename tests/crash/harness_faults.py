@@ -1,4 +1,4 @@
-"""The faults of a crash run. Each ends with a daemon that is ready, and tells what it found itself: (rule, group, words)."""
+"""The faults of a crash run. Each ends with a daemon that is ready, and tells what it found: (rule, group, words)."""
 
 import glob
 import json
@@ -164,10 +164,11 @@ class Copy:
         self.daemon.remove()
 
     def look(self, record, exact):
-        """Each group is as it was (when exact), or told as damaged; the daemon lives, or its start was refused with words."""
+        """Each group is as it was (when exact), or told as damaged; the daemon lives, or its start was refused."""
         daemon = self.daemon
         daemon.spawn()
-        wait_until(lambda: daemon.process.poll() is not None or daemon.covey("info").code == 0, "the copy has started, or not")
+        wait_until(lambda: daemon.process.poll() is not None or daemon.covey("info").code == 0,
+                   "the copy has started, or has not")
         if daemon.process.poll() is not None:
             code = daemon.wait()
             if code != 73 or not exact or "repair" not in daemon.log():

@@ -49,7 +49,8 @@ class Client(threading.Thread):
         self._gate.set()
 
     def run(self):
-        steps = [self.detach] * 5 + [self.in_pieces] * 3 + [self.attach, self.cancel, self.cancel_task, self.delete, self.read]
+        steps = [self.detach] * 5 + [self.in_pieces] * 3
+        steps += [self.attach, self.cancel, self.cancel_task, self.delete, self.read]
         while True:
             if not self._gate.is_set():
                 self._resting.set()
@@ -86,7 +87,8 @@ class Client(threading.Thread):
         return lines(*found)
 
     def function(self, group, name, rerun):
-        kind, text = self._random.choice([("noop", None), ("echo", f"said by {name}"), ("sleep", "150ms"), ("fail", "asked to")])
+        kind, text = self._random.choice([("noop", None), ("echo", f"said by {name}"), ("sleep", "150ms"),
+                                          ("fail", "asked to")])
         said = text if kind == "echo" else ""
         group.tasks[name] = Task(name, rerun, None, said)
         return function_task(f"covey.{kind}", text, name=name, rerunOnRestart=rerun)

@@ -41,7 +41,8 @@ class ReasonsTest(DaemonTest):
     @mended_by(7)
     def test_they_are_listed(self):
         listed = re.findall(r"(?m)^\s+(?:\w*REASON_)?([A-Z_]+) = \d+;", "".join(map(text, CONTRACT)))
-        for method, message in (("GroupService/GetGroup", {"groupId": "none"}), ("GroupService/GetGroup", {"groupId": "/"}),
+        for method, message in (("GroupService/GetGroup", {"groupId": "none"}),
+                                ("GroupService/GetGroup", {"groupId": "/"}),
                                 ("PoolService/GetPool", {"name": "none"})):
             self.assertIn(self.reason(method, message), listed)
 

@@ -8,6 +8,7 @@ from daemon import COVEYD, Daemon, DaemonTest, function_task, lines, process_tas
 from expected import mended_by
 from grpcurl import GRPCURL, WHY_NOT, Grpcurl
 import seen
+import wire
 
 MIB = 1_000_000
 
@@ -48,6 +49,19 @@ class LargeAnswersTest(DaemonTest):
         tasks = lines(*[process_task("true", "x" * 17_000)] * 1000)
         group = self.covey("run", "--detach", "-f", "-", stdin=tasks).out.strip()
         self.assertEqual(1000, len(seen.rows(self.daemon, "tasks", group)))
+
+    @unittest.skipIf(wire.WHY_NOT, wire.WHY_NOT)
+    @mended_by(10)
+    def test_groups_with_the_largest_labels(self):
+        """300 groups of 20 kB each: a client with defaults lists them."""
+        labels = b"".join(wire.field(2, wire.field(1, f"{number:063}") + wire.field(2, "v" * 255)) for number in range(64))
+        channel = wire.Wire(self.daemon.address)
+        self.addCleanup(channel.close)
+        for _ in range(300):
+            channel.unary("GroupService/CreateGroup", wire.field(3, labels))
+        self.assertGreaterEqual(len(seen.rows(self.daemon, "ps", "--all")), 300)
+        code, words = wire.code_of(lambda: channel.unary("GroupService/ListGroups", wire.field(1, 1000)))
+        self.assertEqual("OK", code, words)
 
     @mended_by(7)
     def test_the_message_of_a_failure_is_bounded(self):

@@ -31,8 +31,9 @@ class OutputTest(DaemonTest):
     def test_a_reader_that_begins_late_misses_nothing(self):
         """8 MiB, four times what the daemon keeps of a detached group."""
         size = 8 << 20
-        client = subprocess.Popen([COVEY, "run", "--raw", "--name", "late", "--", "dd", "if=/dev/zero", "bs=8192", f"count={size // 8192}"],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.daemon.env())
+        dd = ["dd", "if=/dev/zero", "bs=8192", f"count={size // 8192}"]
+        client = subprocess.Popen([COVEY, "run", "--raw", "--name", "late", "--", *dd], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.daemon.env())
         self.addCleanup(client.communicate)
         self.addCleanup(client.kill)
         wait_until(lambda: unread(client.stdout) > 0 and self.at_rest(), "nothing moves while nobody reads")

@@ -25,7 +25,8 @@ class StopTest(DaemonTest):
 
     def ended(self, group, task):
         found = seen.task(self.daemon, group, task)
-        return found["state"].removeprefix("TASK_STATE_"), found.get("failure", {}).get("kind", "").removeprefix("FAILURE_KIND_")
+        failure = found.get("failure", {}).get("kind", "")
+        return found["state"].removeprefix("TASK_STATE_"), failure.removeprefix("FAILURE_KIND_")
 
 
 class ToldToStopTest(StopTest):
@@ -86,19 +87,40 @@ class TreeTest(StopTest):
         self.assertEqual("up\ntold\n", self.covey("logs", f"{group}/t").out)
         self.assertNotIn("CANCEL_KILLED", self.kinds(group))
 
-    @unittest.skipIf(os.geteuid() != 0, "only root moves itself to another cgroup")
+    def cgroup(self):
+        """The folder above the daemon's own cgroup; only root moves itself there."""
+        control = self.daemon.log().partition("process control cgroup v2 (")[2].partition(")")[0]
+        if os.geteuid() != 0 or not control:
+            self.skipTest("not root, or a daemon without cgroups")
+        return os.path.dirname(control)
+
+    def assertGone(self, seconds):
+        """Also afterwards: what a test lets escape it ends itself."""
+        try:
+            wait_until(lambda: not sleepers(seconds), "nothing of the task runs", limit=5)
+        finally:
+            for pid in sleepers(seconds):
+                os.kill(pid, signal.SIGKILL)
+
     @mended_by(8)
     def test_a_task_that_leaves_its_cgroup(self):
-        control = self.daemon.log().partition("process control cgroup v2 (")[2].partition(")")[0]
-        if not control:
-            self.skipTest("the daemon has no cgroups here")
         seconds = odd_seconds()
-        script = f"trap '' TERM; echo $$ >{os.path.dirname(control)}/cgroup.procs && echo up; exec sleep {seconds}"
+        script = f"trap '' TERM; echo $$ >{self.cgroup()}/cgroup.procs && echo up; exec sleep {seconds}"
         group = self.detach(process_task("sh", "-c", script, name="t", process={"grace": "0.2s"}))
         self.until_up(group, "t")
         self.covey("cancel", "--no-wait", group)
+        self.assertGone(seconds)
+
+    @mended_by(8)
+    def test_a_child_that_leaves_its_cgroup(self):
+        """It carries the token of its task, so it does not outlive the wait."""
+        seconds = odd_seconds()
+        moved = os.path.join(self.daemon.folder, "moved")
+        child = f"echo $$ >{self.cgroup()}/cgroup.procs; touch {moved}; exec sleep {seconds} >/dev/null 2>&1"
+        group = self.detach(process_task("sh", "-c", f'sh -c "$1" & until [ -e {moved} ]; do sleep 0.02; done', "sh", child))
         try:
-            wait_until(lambda: not sleepers(seconds), "the task is gone", limit=5)
+            self.covey("wait", group)
+            self.assertEqual([], sleepers(seconds))
         finally:
             for pid in sleepers(seconds):
                 os.kill(pid, signal.SIGKILL)

@@ -118,7 +118,8 @@ class FollowTest(WordsTest):
         self.addCleanup(follower.communicate)
         self.addCleanup(follower.kill)
         wait_until(lambda: self.detach(function_task("covey.noop", name="new")) and
-                   (follower.poll() is not None or select.select([follower.stdout], [], [], 0.1)[0]), "something is printed")
+                   (follower.poll() is not None or select.select([follower.stdout], [], [], 0.1)[0]),
+                   "something is printed")
         self.assertIn("GROUP_CREATED", follower.stdout.readline())
 
     @mended_by(9)
