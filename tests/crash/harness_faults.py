@@ -12,8 +12,9 @@ import seen
 from daemon import Daemon, wait_until
 from harness_record import Down
 
-# What is known to fail: (fault, rule), with "" for whatever the fault, and the issue that mends it. It is reported, and no
-# failure of the run. test_harness.py has a test for each fault here that fails when it is mended.
+# What is known to fail: (fault, rule), with "" for whatever the fault, and the issue that mends it. It is reported, and
+# fails no run. For each a test marked @mended_by fails once it is mended: in test_harness.py, and in tests/e2e
+# test_found_restart.py (taken-port) and test_found_disk.py (output).
 KNOWN = {
     ("stop", "cancelled-by-nobody"): 8,
     ("stop", "stopped-by-nobody"): 8,

@@ -14,7 +14,7 @@ class SmallDisk:
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", path],
                               capture_output=True, text=True)
         if done.returncode != 0:
-            self.why_not = "a tmpfs cannot be mounted: " + done.stderr.strip()
+            self.why_not = "a tmpfs cannot be mounted: " + done.stderr.strip().splitlines()[0].rpartition(": ")[2]
         self._filler = os.path.join(path, "filler")
 
     def fill(self):
