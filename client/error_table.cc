@@ -30,7 +30,7 @@ constexpr Row kTable[] = {
     {grpc::StatusCode::UNIMPLEMENTED, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
     {grpc::StatusCode::INTERNAL, ErrorCode::kInternal, "INTERNAL"},
     {grpc::StatusCode::UNAVAILABLE, ErrorCode::kUnavailable, "UNAVAILABLE"},
-    {grpc::StatusCode::DATA_LOSS, ErrorCode::kInternal, "DATA_LOSS"},
+    {grpc::StatusCode::DATA_LOSS, ErrorCode::kDataLoss, "DATA_LOSS"},
 };
 
 void AddDetails(const std::string& bytes, Error* error) {

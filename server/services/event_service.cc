@@ -88,7 +88,7 @@ EventHandlers::Handled EventHandlers::StreamAll(StreamCall& call) {
     std::optional<Result<WatchPage>> page = co_await read;
     if (!page) co_return call.EndStatus();
     if (!page->ok()) co_return ToGrpc(page->error());
-    if (!page->value().groups.empty()) {
+    if (!page->value().groups.empty() || page->value().more) {
       cursor = page->value().cursor;
       v1::StreamEventsResponse message;
       for (const WatchedRecords& watched : page->value().groups) {

@@ -34,7 +34,7 @@ TEST(ErrorTableTest, EveryCodeHasItsError) {
       {grpc::StatusCode::UNIMPLEMENTED, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
       {grpc::StatusCode::INTERNAL, ErrorCode::kInternal, "INTERNAL"},
       {grpc::StatusCode::UNAVAILABLE, ErrorCode::kUnavailable, "UNAVAILABLE"},
-      {grpc::StatusCode::DATA_LOSS, ErrorCode::kInternal, "DATA_LOSS"},
+      {grpc::StatusCode::DATA_LOSS, ErrorCode::kDataLoss, "DATA_LOSS"},
   };
   for (const Row& row : rows) {
     const Error error = FromGrpc(grpc::Status(row.grpc_code, "what happened"));
@@ -76,6 +76,7 @@ TEST(ErrorTableTest, NamesAreThoseOfGrpc) {
   EXPECT_EQ(Name(ErrorCode::kInvalidArgument), "INVALID_ARGUMENT");
   EXPECT_EQ(Name(ErrorCode::kUnavailable), "UNAVAILABLE");
   EXPECT_EQ(Name(ErrorCode::kInternal), "INTERNAL");
+  EXPECT_EQ(Name(ErrorCode::kDataLoss), "DATA_LOSS");
 }
 
 }  // namespace
