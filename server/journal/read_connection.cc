@@ -319,7 +319,8 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
       const auto phase = static_cast<GroupPhase>(i + 1);
       if (std::find(filter.phases.begin(), filter.phases.end(), phase) == filter.phases.end()) continue;
       bind(statements_->list_phase[i]).Bind(static_cast<int64_t>(phase));
-      good = good && candidates.Add(statements_->list_phase[i]);
+      good = candidates.Add(statements_->list_phase[i]);
+      if (!good) break;  // what is bound is added, and so reset
     }
   } else {
     bind(statements_->list_all);
@@ -329,19 +330,21 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
 
   GroupPage page;
   limit = std::max<size_t>(limit, 1);
+  const auto end_here = [&] {
+    page.next = Token{.kind = Token::Kind::kPage,
+                      .values = {static_cast<uint64_t>(before.first), static_cast<uint64_t>(before.second),
+                                 fingerprint}}
+                    .Encode(identity_);
+    return page;
+  };
   size_t looked = 0;
   while (const auto key = candidates.Next()) {
+    if (looked++ == kMaxLooked) return end_here();
     std::string id;
     Result<GroupSummary> summary = SummaryOf(key->second, &id);
     if (!summary.ok() && summary.error().code != ErrorCode::kDataLoss) return summary.error();
     if (!summary.ok() || journal::Matches(filter, summary.value())) {
-      if (page.groups.size() + page.damaged.size() == limit || looked == kMaxLooked) {
-        page.next = Token{.kind = Token::Kind::kPage,
-                          .values = {static_cast<uint64_t>(before.first),
-                                     static_cast<uint64_t>(before.second), fingerprint}}
-                        .Encode(identity_);
-        break;
-      }
+      if (page.groups.size() + page.damaged.size() == limit) return end_here();
       if (summary.ok()) {
         page.groups.push_back(std::move(summary.value()));
       } else {
@@ -349,7 +352,6 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
       }
     }
     before = *key;
-    ++looked;
   }
   if (candidates.failed()) return db_.last_error();
   return page;

@@ -83,7 +83,7 @@ inline constexpr std::string_view kHead = "SELECT max(last) FROM records WHERE g
 inline constexpr std::string_view kFindCommit =
     "SELECT first, commit_id FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
 // The group that a request made; a row whose time is over counts no more.
-inline constexpr std::string_view kFindMaker =
+inline constexpr std::string_view kFindRequest =
     "SELECT group_id FROM requests WHERE ns = 1 AND id = ?1 AND (expires IS NULL OR expires > ?2)";
 inline constexpr std::string_view kFindPurged = "SELECT expires FROM purged WHERE ns = 1 AND id = ?1";
 inline constexpr std::string_view kInsertGroup =
@@ -133,7 +133,6 @@ inline constexpr std::string_view kGetSummary =
     "SELECT id, spec, spec_sum, head, summary, summary_sum FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSnapshot =
     "SELECT number, data, data_sum FROM snapshots WHERE gid = ?1";
-inline constexpr std::string_view kFindRequest = kFindMaker;
 
 // Listing: (created, gid) of candidates, newest first, from `created` >= ?1 to before (?2, ?3).
 inline constexpr std::string_view kListAll =
@@ -159,12 +158,12 @@ inline constexpr std::string_view kManyNames =
     "SELECT 1 FROM groups INDEXED BY groups_name WHERE ns = 1 AND name >= ?1 AND name < ?2 LIMIT 1 OFFSET ?3";
 
 inline constexpr std::string_view kStatements[] = {
-    kPutPool,        kRemovePool,     kSetMeta,       kGetMeta,        kFindGid,      kHead,
-    kFindCommit,     kFindPurged,     kFindMaker,     kInsertGroup,    kUpdateGroup,  kInsertLabel,
-    kInsertRequest,  kInsertRecords,  kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel,
-    kExpireRequest,  kInsertPurged,   kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
-    kCollectGarbage, kDeleteGarbage,  kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
-    kFindRequest,    kListAll,        kListPhase,     kListLabel,      kListName,     kManyNames,
-    kPutSnapshot,    kDeleteSnapshot, kGetSnapshot,   kLastSeq,        kPools};
+    kPutPool,        kRemovePool,    kSetMeta,       kGetMeta,        kFindGid,      kHead,
+    kFindCommit,     kFindPurged,    kFindRequest,   kInsertGroup,    kUpdateGroup,  kInsertLabel,
+    kInsertRequest,  kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel,
+    kExpireRequest,  kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
+    kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
+    kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames,    kPutSnapshot,
+    kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools};
 
 }  // namespace covey::sql

@@ -165,7 +165,7 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
     standing.purged = step == sqlite::Step::kRow && purged->Int(0) > Micros(now_());
   }
   if (const std::string& request = journal::RequestOf(append); !request.empty()) {
-    sqlite::Use maker(statements_->find_maker);
+    sqlite::Use maker(statements_->find_request);
     const sqlite::Step step = maker->BindText(request).Bind(Micros(now_())).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
     if (step == sqlite::Step::kRow) standing.request_of = maker->Bytes(0);

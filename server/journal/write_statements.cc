@@ -17,7 +17,7 @@ Result<Void> WriteStatements::Prepare(sqlite::Database& db) {
       {&head, sql::kHead},
       {&find_commit, sql::kFindCommit},
       {&find_purged, sql::kFindPurged},
-      {&find_maker, sql::kFindMaker},
+      {&find_request, sql::kFindRequest},
       {&insert_group, sql::kInsertGroup},
       {&update_group, sql::kUpdateGroup},
       {&insert_label, sql::kInsertLabel},

@@ -10,7 +10,7 @@ namespace covey {
 struct WriteStatements {
   sqlite::Statement begin, commit, set_meta, get_meta;
   // Appends.
-  sqlite::Statement find_gid, head, find_commit, find_purged, find_maker;
+  sqlite::Statement find_gid, head, find_commit, find_purged, find_request;
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records;
   // Ownership, snapshots, pools.
   sqlite::Statement insert_owner, put_snapshot, put_pool, remove_pool;

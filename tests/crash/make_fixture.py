@@ -78,18 +78,21 @@ class Maker:
     def finished(self):
         exit_7 = process_task("sh", "-c", "echo out; echo 'the reason' >&2; exit 7", name="bad")
         self.over(self.detach(
-            "succeeded", process_task("sh", "-c", "echo ünï; echo err >&2", name="one", labels={"kind": "process", "leer": ""}),
+            "succeeded", process_task("sh", "-c", "echo ünï; echo err >&2", name="one",
+                                      labels={"kind": "process", "leer": ""}),
             function_task("covey.echo", "a result", name="two", labels={"kind": "function"}),
             function_task("covey.noop"), flags=("--label", "team=birds", "--label", "path/to:x=a b", "--timeout", "1h"),
             after={"state": "SUCCEEDED", "tasks": {}}))
-        self.over(self.detach("failed", process_task("sleep", "600", name="stopped"), exit_7, flags=("--label", "team=birds"),
+        self.over(self.detach("failed", process_task("sleep", "600", name="stopped"), exit_7,
+                              flags=("--label", "team=birds"),
                               after={"state": "FAILED", "tasks": {"stopped": ["STOPPED", 1, None],
                                                                  "bad": ["FAILED", 1, "EXIT"]}}))
         self.over(self.detach("tolerated", exit_7, process_task("true", name="good"), flags=("--max-failures", "1"),
                               after={"state": "SUCCEEDED", "tasks": {}}))
         self.over(self.detach(
             "settled", exit_7, process_task("sh", "-c", "kill -KILL $$", name="signal"),
-            process_task("sleep", "600", name="timeout", timeout="0.050s"), function_task("covey.fail", "no luck", name="error"),
+            process_task("sleep", "600", name="timeout", timeout="0.050s"),
+            function_task("covey.fail", "no luck", name="error"),
             function_task("covey.panic", "oh no", name="panic"), process_task("/does/not/exist", name="missing"),
             process_task("true", name="good"), flags=("--policy", "settled", "--limit", "2"),
             after={"state": "FAILED", "tasks": {"bad": ["FAILED", 1, "EXIT"], "signal": ["FAILED", 1, "SIGNAL"],
@@ -106,7 +109,8 @@ class Maker:
         self.until(id_, "t", "RUNNING")
         assert self.daemon.covey("cancel", "--reason", "enough of it", id_).code == 0
         id_ = self.detach("task-cancelled", process_task("sleep", "600", name="t"), process_task("true", name="other"),
-                          flags=("--policy", "settled"), after={"state": "FAILED", "tasks": {"t": ["FAILED", 1, "CANCELLED"]}})
+                          flags=("--policy", "settled"),
+                          after={"state": "FAILED", "tasks": {"t": ["FAILED", 1, "CANCELLED"]}})
         self.until(id_, "t", "RUNNING")
         assert self.daemon.covey("cancel", "--reason", "this one", f"{id_}/t").code == 0
         self.over(id_)
@@ -122,8 +126,8 @@ class Maker:
         assert self.daemon.covey("delete", "purged").code == 0
 
     def pools(self):
-        for arguments in (("create", "narrow", "--max", "1"), ("create", "wide", "--max", "2"), ("set", "wide", "--max", "5"),
-                          ("create", "leaving", "--max", "3"), ("set", "default", "--max", "40")):
+        for arguments in (("create", "narrow", "--max", "1"), ("create", "wide", "--max", "2"),
+                          ("set", "wide", "--max", "5"), ("create", "leaving", "--max", "3"), ("set", "default", "--max", "40")):
             assert self.daemon.covey("pools", *arguments).code == 0
 
     # What the kill interrupts.
@@ -159,13 +163,14 @@ class Maker:
             (self.detach("lost", plain, queued[0], flags=("--limit", "1"),
                          after={"state": "FAILED", "tasks": {"plain": lost, "first": ["STOPPED", 0, None]}}), "plain"),
             (self.detach("rerun", again, queued[0], flags=("--pool", "narrow"),
-                         after={"state": "SUCCEEDED", "tasks": {"again": ["SUCCEEDED", 2, ""], "first": ran["first"]}}), "again"),
+                         after={"state": "SUCCEEDED", "tasks": {"again": ["SUCCEEDED", 2, ""], "first": ran["first"]}}),
+             "again"),
             (self.detach("any-open", plain, queued[0], flags=("--policy", "any", "--limit", "1"),
                          after={"state": "SUCCEEDED", "tasks": {"plain": lost, "first": ran["first"]}}), "plain"),
             (self.detach("in-leaving", plain, flags=("--pool", "leaving"),
                          after={"state": "FAILED", "tasks": {"plain": lost}}), "plain"),
-            (self.detach("cancelling", process_task("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", name="stubborn",
-                                                    rerunOnRestart=True, process={"grace": "600s"}),
+            (self.detach("cancelling", process_task("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done",
+                                                    name="stubborn", rerunOnRestart=True, process={"grace": "600s"}),
                          after={"state": "CANCELLED", "tasks": {}}), "stubborn"),
         ]
         for id_, task in (("open", "plain"), *started):

@@ -75,7 +75,8 @@ class FixtureTest(unittest.TestCase):
                 self.assertEqual(before["group"].get(field), now["group"].get(field))
             for task, (state, attempts, failure) in group["after"]["tasks"].items():
                 found = now["tasks"][task]
-                self.assertEqual((f"TASK_STATE_{state}", attempts), (found["state"], found.get("attempt", 0)), f"{name}/{task}")
+                self.assertEqual((f"TASK_STATE_{state}", attempts), (found["state"], found.get("attempt", 0)),
+                                 f"{name}/{task}")
                 if failure is not None:
                     kind = found.get("failure", {}).get("kind", "").removeprefix("FAILURE_KIND_")
                     self.assertEqual(failure, kind, f"{name}/{task}")
@@ -138,7 +139,8 @@ class FixtureTest(unittest.TestCase):
         self.addCleanup(daemon.remove)
         daemon.start()
         for name in ("open", "open-empty"):
-            result = daemon.covey("submit", "--seal", name, "-f", "-", stdin=lines(function_task("covey.noop", name="new")))
+            task = lines(function_task("covey.noop", name="new"))
+            result = daemon.covey("submit", "--seal", name, "-f", "-", stdin=task)
             self.assertEqual(0, result.code, result)
             daemon.covey("wait", name)
             self.assertEqual("TASK_STATE_SUCCEEDED", seen.task(daemon, name, "new")["state"])

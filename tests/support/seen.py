@@ -5,9 +5,11 @@ import json
 
 GROUP = ("id", "state", "sealed", "attached", "tasks", "failure", "createTime", "decideTime", "endTime", "lastEvent")
 GROUP_SPEC = ("name", "labels", "pool", "limit", "policy", "maxFailures", "timeout")
-TASK = ("name", "state", "attempt", "failure", "submitTime", "startTime", "endTime", "stdoutBytes", "stderrBytes", "result")
+TASK = ("name", "state", "attempt", "failure", "submitTime", "startTime", "endTime", "stdoutBytes",
+        "stderrBytes", "result")
 TASK_SPEC = ("labels", "timeout", "rerunOnRestart")
-EVENT = ("number", "time", "kind", "task", "attempt", "taskState", "outcome", "failure", "signal", "stoppedTasks", "result")
+EVENT = ("number", "time", "kind", "task", "attempt", "taskState", "outcome", "failure", "signal",
+         "stoppedTasks", "result")
 
 
 def pick(value, names):
