@@ -17,6 +17,7 @@
 #include "core/executor/function_executor.h"
 #include "core/executor/process_executor.h"
 #include "core/output/file_output_store.h"
+#include "covey/version.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
@@ -29,10 +30,6 @@
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
 #include "server/services/services.h"
-
-#ifndef COVEY_VERSION
-#error "COVEY_VERSION comes from the build"
-#endif
 
 namespace covey {
 namespace {
