@@ -14,7 +14,8 @@ constexpr std::chrono::hours kEndless{24 * 365 * 10};
 
 bool MayTryAgain(const Error& error, methods::Repeat repeat) {
   if (error.code != ErrorCode::kUnavailable) return false;
-  return error.reason == "UNREACHABLE" ||
+  // Neither was made: nobody was there to make it, or a daemon that is still starting.
+  return error.reason == "UNREACHABLE" || error.reason == "STARTING" ||
          (error.reason == "CONNECTION_LOST" && repeat != methods::Repeat::kNever);
 }
 
