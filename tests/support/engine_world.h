@@ -108,8 +108,8 @@ class World {
   explicit World(uint32_t slots = 4) : pools({{"default", slots}}) {}
   ~World();
 
-  // Opens an engine over the journal. A former one is as if its process had been killed: it stays, but what
-  // it still says is refused. Its attempts are forgotten, not ended.
+  // Opens an engine over the journal, and lets it run unless `parked`. A former one is as if its process had
+  // been killed: it stays, but what it still says is refused. Its attempts are forgotten, not ended.
   std::optional<Error> Open();
   Engine& engine() { return *engines_.back(); }
 
@@ -147,6 +147,7 @@ class World {
   std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
+  bool parked = false;
   size_t max_queued = 1'000'000;
   size_t resident_groups = 1'000;
 
