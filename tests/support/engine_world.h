@@ -126,8 +126,8 @@ class World {
   explicit World(uint32_t slots = 4) : pools({{"default", slots}}) {}
   ~World();
 
-  // Opens an engine over the journal. A former one is as if its process had been killed: it stays, but what
-  // it still says is refused. Its attempts are forgotten, not ended.
+  // Opens an engine over the journal, and lets it run unless `parked`. A former one is as if its process had
+  // been killed: it stays, but what it still says is refused. Its attempts are forgotten, not ended.
   std::optional<Error> Open();
   Engine& engine() { return *engines_.back(); }
 
@@ -166,7 +166,11 @@ class World {
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
   std::shared_ptr<ScriptedExecutor> next_executor;  // of the engine that Open makes next, instead of a plain one
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
+<<<<<<< HEAD
+  bool parked = false;
+=======
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
+>>>>>>> main
   size_t max_queued = 1'000'000;
   size_t resident_groups = 1'000;
 
