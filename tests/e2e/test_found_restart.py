@@ -149,7 +149,6 @@ class EndTest(RestartCase):
         self.assertEqual(0, self.daemon.covey("undrain").code)
         self.assertEqual(0, self.daemon.covey("create").code)
 
-    @mended_by(7)
     def test_drain_is_not_repeated_on_the_next_daemon(self):
         self.daemon.start()
         seconds = odd_seconds()
@@ -177,7 +176,6 @@ class UnitTest(unittest.TestCase):
 class LeavesTest(RestartCase):
     """What belongs to others, or is no longer there."""
 
-    @mended_by(8)
     def test_the_socket_of_a_successor(self):
         self.daemon.start()
         for path in (self.daemon.socket, self.daemon.socket + ".lock"):
