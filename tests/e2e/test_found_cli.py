@@ -43,7 +43,6 @@ class StartedWithTest(DaemonTest):
         done = self.shell('exec "$covey" run -f - <&-')
         self.assertEqual(64, done.returncode, done)
 
-    @mended_by(8)
     def test_words_that_are_not_utf_8(self):
         for command in ("show", "wait", "cancel", "events", "tasks", "delete"):
             done = self.shell(f'exec "$covey" {command} "$(printf "caf\\351")"')
