@@ -153,7 +153,6 @@ std::optional<Error> World::Open() {
   ExecutorTable executors;
   executors.Set<FunctionSpec>(functions != nullptr ? functions : executor);
   executors.Set<std::shared_ptr<const ProcessSpec>>(executor);
-<<<<<<< HEAD
   engines_.push_back(
       std::make_unique<Engine>(Engine::Options{.journal = between != nullptr ? between : journal,
                                                .output = output,
@@ -164,25 +163,10 @@ std::optional<Error> World::Open() {
                                                .max_queued = max_queued,
                                                .resident_groups = resident_groups,
                                                .resident_tasks = 1'000'000'000,
-                                               .answers = AnswerQueue::Runs::kOnFlush,
+                                               .answers = answers,
                                                .warn = nullptr}));
   if (auto error = engine().Recover()) return error;
   if (!parked) engine().Run();
-=======
-  auto opened = Engine::Open({.journal = between != nullptr ? between : journal,
-                              .output = output,
-                              .executors = executors,
-                              .timers = timers,
-                              .wall_clock = [this] { return wall; },
-                              .pools = pools,
-                              .max_queued = max_queued,
-                              .resident_groups = resident_groups,
-                              .resident_tasks = 1'000'000'000,
-                              .answers = answers,
-                              .warn = nullptr});
-  if (!opened.ok()) return opened.error();
-  engines_.push_back(std::move(opened.value()));
->>>>>>> main
   return std::nullopt;
 }
 

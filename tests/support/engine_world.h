@@ -166,11 +166,8 @@ class World {
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
   std::shared_ptr<ScriptedExecutor> next_executor;  // of the engine that Open makes next, instead of a plain one
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
-<<<<<<< HEAD
   bool parked = false;
-=======
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
->>>>>>> main
   size_t max_queued = 1'000'000;
   size_t resident_groups = 1'000;
 
