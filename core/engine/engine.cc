@@ -80,6 +80,7 @@ std::optional<Error> Engine::Recover() {
       journal_->List(std::move(filter), 1000, token, std::move(done));
     });
     if (!page.ok()) return page.error();
+    if (!page.value().damaged.empty()) return page.value().damaged.front().error;
     for (const GroupSummary& summary : page.value().groups) {
       auto loaded =
           Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
@@ -347,6 +348,8 @@ void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<Grou
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
                    if (page.ok()) {
+                     for (const DamagedGroup& damaged : page.value().damaged)
+                       options_.warn("a group cannot be listed: " + damaged.error.message);
                      for (GroupSummary& summary : page.value().groups) {
                        GroupPtr live;
                        {
@@ -403,25 +406,25 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
     done(std::move(*recent));
     return;
   }
-  journal_->Read(group->id(), after + 1, limit,
-                 [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
-                   if (!records.ok()) {
-                     done(records.error());
-                     return;
-                   }
-                   EventPage page{.through = after};
-                   if (const size_t count = records.value().size(); count > 0) {
-                     page.through = records.value().back().number;
-                     page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
-                                            .first = 0,
-                                            .count = count});
-                   }
-                   const GroupView view = group->View();
-                   // Nothing more of a group that was deleted meanwhile either.
-                   page.completed =
-                       view.state.completed && (page.through >= view.last_number || page.slices.empty());
-                   done(std::move(page));
-                 });
+  journal_->Read(
+      group->id(), after + 1, limit,
+      [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
+        if (!records.ok()) {
+          done(records.error());
+          return;
+        }
+        EventPage page{.through = after};
+        if (const size_t count = records.value().size(); count > 0) {
+          page.through = records.value().back().number;
+          page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
+                                 .first = 0,
+                                 .count = count});
+        }
+        const GroupView view = group->View();
+        // Nothing more of a group that was deleted meanwhile either.
+        page.completed = view.state.completed && (page.through >= view.last_number || page.slices.empty());
+        done(std::move(page));
+      });
 }
 
 uint64_t Engine::WatchAll(std::function<void()> notify) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/engine/uuid.h"
+#include "covey/version.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
 #include "server/daemon/frontend.h"
@@ -24,10 +25,6 @@
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
-
-#ifndef COVEY_VERSION
-#error "COVEY_VERSION comes from the build"
-#endif
 
 namespace covey {
 namespace {
@@ -92,7 +89,7 @@ class Daemon {
  private:
   // The data directory and every address: what another program may hold.
   Status Claim() {
-    if (Status status = stores_.Open(config_); !status.ok()) return status;
+    if (Status status = stores_.Open(config_, log_); !status.ok()) return status;
     frontend_ = std::make_unique<Frontend>(config_, log_);
     return frontend_->Listen();
   }

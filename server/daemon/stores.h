@@ -1,5 +1,7 @@
 #pragma once
 
+#include <spdlog/logger.h>
+
 #include <memory>
 #include <string>
 
@@ -22,7 +24,7 @@ class Stores {
   Stores& operator=(const Stores&) = delete;
 
   // Takes the lock on the data directory and opens what is in it. Recovers nothing.
-  Status Open(const Config& config);
+  Status Open(const Config& config, const std::shared_ptr<spdlog::logger>& log);
   // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
   void Close();
 
@@ -33,7 +35,7 @@ class Stores {
 
  private:
   Status OpenTemporary();
-  Status OpenData(const Config& config);
+  Status OpenData(const Config& config, const std::shared_ptr<spdlog::logger>& log);
 
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileOutputStore> output_;
