@@ -1,5 +1,6 @@
 #include "server/daemon/stores.h"
 
+#include <spdlog/spdlog.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -43,9 +44,9 @@ Stores::~Stores() {
   std::filesystem::remove_all(temporary_, ignored);
 }
 
-Status Stores::Open(const Config& config) {
+Status Stores::Open(const Config& config, const std::shared_ptr<spdlog::logger>& log) {
   const bool in_memory = config.journal == "memory";
-  if (Status status = in_memory ? OpenTemporary() : OpenData(config); !status.ok()) return status;
+  if (Status status = in_memory ? OpenTemporary() : OpenData(config, log); !status.ok()) return status;
   auto output = FileOutputStore::Open({.directory = (in_memory ? temporary_ : config.data_dir) + "/output",
                                        .bounds = {.head = config.output_limit, .tail = config.output_limit}});
   if (!output.ok()) return Status::Error(output.error().message);
@@ -65,9 +66,10 @@ Status Stores::OpenTemporary() {
   return Status::Ok();
 }
 
-Status Stores::OpenData(const Config& config) {
-  auto journal = OpenSqliteJournal(
-      {.directory = config.data_dir, .durability = config.durable ? Durability::kFull : Durability::kNone});
+Status Stores::OpenData(const Config& config, const std::shared_ptr<spdlog::logger>& log) {
+  auto journal = OpenSqliteJournal({.directory = config.data_dir,
+                                    .durability = config.durable ? Durability::kFull : Durability::kNone,
+                                    .log = [log](const std::string& line) { log->info("{}", line); }});
   if (!journal.ok()) return Status::Error(journal.error().message);
   journal_ = std::move(journal.value());
   id_ = IdOf(config.data_dir);

@@ -165,7 +165,7 @@ class EndTest(RestartCase):
 class UnitTest(unittest.TestCase):
     def test_what_passes_by_itself_is_tried_again(self):
         """An address that is not there yet at boot, the lock of a daemon that is just being reaped: exit 73."""
-        with open(os.path.join(ROOT, "deploy", "coveyd.service")) as file:
+        with open(os.path.join(ROOT, "deploy", "coveyd.service.in")) as file:
             prevented = [line for line in file if line.startswith("RestartPreventExitStatus=")]
         self.assertNotIn("73", "".join(prevented).replace("=", " ").split())
 

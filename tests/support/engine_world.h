@@ -68,7 +68,8 @@ class ScriptedExecutor final : public Executor {
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
   SlotUse slots() const override { return no_slots_ ? SlotUse::kNone : SlotUse::kOne; }
-  std::shared_ptr<Execution> Recover(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
+  std::shared_ptr<Execution> Recover(const Launch& launch,
+                                     std::shared_ptr<AttemptListener> listener) override;
 
   // Every attempt from now on ends with success before its Start returns.
   void ExitAtOnce() { at_once_ = true; }
@@ -164,7 +165,8 @@ class World {
   std::shared_ptr<Journal> between;  // what engines are given instead of `journal`
   std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
-  std::shared_ptr<ScriptedExecutor> next_executor;  // of the engine that Open makes next, instead of a plain one
+  std::shared_ptr<ScriptedExecutor>
+      next_executor;                    // of the engine that Open makes next, instead of a plain one
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
   bool parked = false;
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
