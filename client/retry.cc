@@ -14,8 +14,10 @@ constexpr std::chrono::hours kEndless{24 * 365 * 10};
 
 bool MayTryAgain(const Error& error, methods::Repeat repeat) {
   if (error.code != ErrorCode::kUnavailable) return false;
-  return error.reason == "UNREACHABLE" ||
-         (error.reason == "CONNECTION_LOST" && repeat != methods::Repeat::kNever);
+  if (error.reason == "UNREACHABLE") return true;
+  // The daemon went away during the call, without a word or with one: what it had begun may be done.
+  const bool lost = error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN";
+  return lost && repeat != methods::Repeat::kNever;
 }
 
 bool HasAnswered(const Error& error) {

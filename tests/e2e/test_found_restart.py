@@ -149,7 +149,6 @@ class EndTest(RestartCase):
         self.assertEqual(0, self.daemon.covey("undrain").code)
         self.assertEqual(0, self.daemon.covey("create").code)
 
-    @mended_by(7)
     def test_drain_is_not_repeated_on_the_next_daemon(self):
         self.daemon.start()
         seconds = odd_seconds()
