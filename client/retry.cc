@@ -14,10 +14,11 @@ constexpr std::chrono::hours kEndless{24 * 365 * 10};
 
 bool MayTryAgain(const Error& error, methods::Repeat repeat) {
   if (error.code != ErrorCode::kUnavailable) return false;
-  if (error.reason == "UNREACHABLE") return true;
-  // The daemon went away during the call, without a word or with one: what it had begun may be done.
-  const bool lost = error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN";
-  return lost && repeat != methods::Repeat::kNever;
+  // A call was not carried out by a daemon that was not there, or had not begun to serve; by one that went it
+  // may have been.
+  if (error.reason == "UNREACHABLE" || error.reason == "STARTING") return true;
+  return (error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN") &&
+         repeat != methods::Repeat::kNever;
 }
 
 bool HasAnswered(const Error& error) {

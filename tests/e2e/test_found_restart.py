@@ -78,7 +78,6 @@ class SuspendTest(RestartCase):
         self.daemon.start()
         self.assertWentOn(group)
 
-    @mended_by(8)
     def test_a_start_that_fails_starts_nothing(self):
         group = self.start_with_a_queue()
         self.daemon.kill()
@@ -91,7 +90,6 @@ class SuspendTest(RestartCase):
 
 
 class EndTest(RestartCase):
-    @mended_by(8)
     def test_sigterm_at_the_very_start(self):
         """The daemon waits for its configuration: it is in main, and nothing is set up."""
         config = os.path.join(self.daemon.folder, "config.toml")
@@ -165,7 +163,6 @@ class EndTest(RestartCase):
 
 
 class UnitTest(unittest.TestCase):
-    @mended_by(8)
     def test_what_passes_by_itself_is_tried_again(self):
         """An address that is not there yet at boot, the lock of a daemon that is just being reaped: exit 73."""
         with open(os.path.join(ROOT, "deploy", "coveyd.service")) as file:
@@ -176,7 +173,6 @@ class UnitTest(unittest.TestCase):
 class LeavesTest(RestartCase):
     """What belongs to others, or is no longer there."""
 
-    @mended_by(8)
     def test_the_socket_of_a_successor(self):
         self.daemon.start()
         for path in (self.daemon.socket, self.daemon.socket + ".lock"):
