@@ -43,7 +43,7 @@ endif()
 
 # covey/version.h: for covey itself and for those who build on it.
 set(COVEY_GENERATED_INCLUDE ${PROJECT_BINARY_DIR}/include)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/version.h.in ${COVEY_GENERATED_INCLUDE}/covey/version.h @ONLY)
+configure_file(${PROJECT_SOURCE_DIR}/deploy/cmake/version.h.in ${COVEY_GENERATED_INCLUDE}/covey/version.h @ONLY)
 
 # covey_includes(TARGET): what TARGET's own headers and those of its users are found by.
 function(covey_includes target)
