@@ -26,7 +26,6 @@ class UnparsableTest(DaemonTest):
         touch = [wire.process_spec(name, "true") for name in ("first", "third")]
         return touch[0], wire.process_spec("second", b"touch", b"caf\xe9"), touch[1]
 
-    @mended_by(8)
     def test_run_group(self):
         first, second, third = self.tasks()
         options = wire.field(1, wire.field(1, "unparsable-run") + wire.field(2, b""))
@@ -36,7 +35,6 @@ class UnparsableTest(DaemonTest):
         self.covey("wait", "unparsable-run")
         self.assertNotEqual("GROUP_STATE_SUCCEEDED", seen.group(self.daemon, "unparsable-run")["state"])
 
-    @mended_by(8)
     def test_submit_task_stream(self):
         self.covey("create", "--id", "unparsable-submit")
         messages = [wire.field(1, "unparsable-submit") + wire.field(2, number + 1) + wire.field(3, task)
@@ -44,7 +42,6 @@ class UnparsableTest(DaemonTest):
         code, words = wire.code_of(lambda: self.wire.collect("GroupService/SubmitTaskStream", messages))
         self.assertEqual("INVALID_ARGUMENT", code, words)
 
-    @mended_by(8)
     def test_unary(self):
         """The code tells whose fault it is."""
         _, second, _ = self.tasks()
