@@ -34,6 +34,8 @@ grpc::StatusCode ToStatusCode(ErrorCode code) {
       return grpc::StatusCode::UNIMPLEMENTED;
     case ErrorCode::kInternal:
       return grpc::StatusCode::INTERNAL;
+    case ErrorCode::kDataLoss:
+      return grpc::StatusCode::DATA_LOSS;
   }
   return grpc::StatusCode::INTERNAL;
 }
@@ -46,6 +48,10 @@ Error CallCancelled() {
 
 Error ServerStopping() {
   return {.code = ErrorCode::kUnavailable, .reason = kShuttingDown, .message = "the server is shutting down"};
+}
+
+Error ServerStarting() {
+  return {.code = ErrorCode::kUnavailable, .reason = "STARTING", .message = "the server is starting"};
 }
 
 bool EndsCall(const Error& error) { return error.reason == kCallCancelled || error.reason == kShuttingDown; }

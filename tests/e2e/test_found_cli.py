@@ -95,7 +95,6 @@ class StartedWithTest(DaemonTest):
 
 
 class PortTest(unittest.TestCase):
-    @mended_by(8)
     def test_tasks_are_told_the_port_that_was_bound(self):
         """`--listen 127.0.0.1:0`: COVEY_ADDRESS of a task leads back."""
         daemon = Daemon()
