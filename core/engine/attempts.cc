@@ -61,7 +61,8 @@ std::shared_ptr<const Failure> Attempts::Started(uint32_t task, uint32_t number,
   return attempt->stopping ? attempt->stop_cause : nullptr;
 }
 
-void Attempts::StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout, std::function<void()> expired) {
+void Attempts::StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout,
+                            std::function<void()> expired) {
   attempt.timeout = timers_->ScheduleAfter(timeout, std::move(expired));
 }
 

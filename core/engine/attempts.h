@@ -15,16 +15,16 @@
 
 namespace covey {
 
-// The attempts of one group that are under way, from the grant of a slot to the exit, and the group's place in
-// its pool.
+// The attempts of one group that are under way, from the grant of a slot to the exit, and the group's place
+// in its pool.
 //
 // Invariants:
 // 1. A task has at most one attempt here.
 // 2. The lane holds a slot for each attempt with kHeld, and for grants that have not been answered.
 // 3. What is stopping has a cause, and its execution has been told or will be by whoever stores it.
 //
-// Guarded by the lock of its group, but for the lane, which has its own: Push and Release deliver grants and so
-// are for times without the group's lock.
+// Guarded by the lock of its group, but for the lane, which has its own: Push and Release deliver grants and
+// so are for times without the group's lock.
 class Attempts {
  public:
   enum class Slot : uint8_t {
@@ -61,7 +61,8 @@ class Attempts {
   void Stop(Attempt& attempt, std::shared_ptr<const Failure> cause, Effects& effects);
   void StopAll(const std::shared_ptr<const Failure>& cause, Effects& effects);
   // Keeps what the executor answered. The cause, when it was to be stopped meanwhile.
-  std::shared_ptr<const Failure> Started(uint32_t task, uint32_t number, std::shared_ptr<Execution> execution);
+  std::shared_ptr<const Failure> Started(uint32_t task, uint32_t number,
+                                         std::shared_ptr<Execution> execution);
 
   // Starts the clock of an attempt's own timeout.
   void StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout, std::function<void()> expired);

@@ -24,7 +24,8 @@ Result<T> Await(Call call) {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
+// With what may be left to its default.
+Engine::Options Engine::Completed(Options options) {
   if (options.timers == nullptr) options.timers = TimerQueue::Default();
   if (!options.wall_clock) {
     options.wall_clock = [] {
@@ -32,13 +33,11 @@ Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
     };
   }
   if (!options.warn) options.warn = [](const std::string&) {};
-  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
-  if (auto error = engine->Recover()) return std::move(*error);
-  return engine;
+  return options;
 }
 
 Engine::Engine(Options options)
-    : options_(std::move(options)),
+    : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
       max_queued_(options_.max_queued) {
@@ -407,25 +406,25 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
     done(std::move(*recent));
     return;
   }
-  journal_->Read(group->id(), after + 1, limit,
-                 [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
-                   if (!records.ok()) {
-                     done(records.error());
-                     return;
-                   }
-                   EventPage page{.through = after};
-                   if (const size_t count = records.value().size(); count > 0) {
-                     page.through = records.value().back().number;
-                     page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
-                                            .first = 0,
-                                            .count = count});
-                   }
-                   const GroupView view = group->View();
-                   // Nothing more of a group that was deleted meanwhile either.
-                   page.completed =
-                       view.state.completed && (page.through >= view.last_number || page.slices.empty());
-                   done(std::move(page));
-                 });
+  journal_->Read(
+      group->id(), after + 1, limit,
+      [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
+        if (!records.ok()) {
+          done(records.error());
+          return;
+        }
+        EventPage page{.through = after};
+        if (const size_t count = records.value().size(); count > 0) {
+          page.through = records.value().back().number;
+          page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
+                                 .first = 0,
+                                 .count = count});
+        }
+        const GroupView view = group->View();
+        // Nothing more of a group that was deleted meanwhile either.
+        page.completed = view.state.completed && (page.through >= view.last_number || page.slices.empty());
+        done(std::move(page));
+      });
 }
 
 uint64_t Engine::WatchAll(std::function<void()> notify) {

@@ -29,7 +29,8 @@ const std::shared_ptr<Pool>& Pool::Default() {
 Pool::Pool(const Options& options)
     : threads_(std::make_shared<ThreadSet>(
           options.idle_time, options.timers != nullptr ? options.timers : TimerQueue::Default())),
-      max_(options.max) {}
+      max_(options.max),
+      parked_(options.parked) {}
 
 Pool::~Pool() { threads_->Stop(); }
 
@@ -75,6 +76,16 @@ void Pool::SetMax(uint32_t max) {
   {
     MutexLock lock(mutex_);
     max_ = max;
+    grants = GrantLocked();
+  }
+  Deliver(std::move(grants));
+}
+
+void Pool::Unpark() {
+  std::vector<Answer> grants;
+  {
+    MutexLock lock(mutex_);
+    parked_ = false;
     grants = GrantLocked();
   }
   Deliver(std::move(grants));

@@ -46,7 +46,7 @@ class LaneOwner {
 // 2. A slot that becomes free is granted at once to the next eligible ticket: nothing waits for a thread to
 // idle out.
 // 3. A lane is in the ring exactly while it has tickets and is below its limit.
-// 4. When no slot is free nothing is granted; when one is free the ring is empty.
+// 4. When no slot is free nothing is granted; when one is free the ring is empty. Of a parked pool none is.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static constexpr uint32_t kMaxSlots = 65536;
@@ -55,6 +55,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     uint32_t max = 0;                                              // 0: no bound; else 1..kMaxSlots
     std::chrono::nanoseconds idle_time = std::chrono::seconds(1);  // an idle thread leaves after this
     std::shared_ptr<TimerQueue> timers;                            // default: that of the process
+    bool parked = false;                                           // grants nothing until Unpark
   };
   struct Stats {
     uint32_t max = 0;
@@ -84,6 +85,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   // Takes effect at once; shrinking lets running tasks finish. 0: no bound.
   void SetMax(uint32_t max) COVEY_EXCLUDES(mutex_);
+  // Slots are given out from now on, to what waits first.
+  void Unpark() COVEY_EXCLUDES(mutex_);
   void SetIdleTime(std::chrono::nanoseconds idle_time);
   Stats stats() const COVEY_EXCLUDES(mutex_);
   // stats().waiting alone.
@@ -105,7 +108,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   explicit Pool(const Options& options);
 
-  bool FreeLocked() const COVEY_REQUIRES(mutex_) { return max_ == 0 || running_ < max_; }
+  bool FreeLocked() const COVEY_REQUIRES(mutex_) { return !parked_ && (max_ == 0 || running_ < max_); }
   void UpdateRingLocked(Lane& lane) COVEY_REQUIRES(mutex_);
   // Hands free slots to tickets; the caller delivers them without the lock.
   std::vector<Answer> GrantLocked() COVEY_REQUIRES(mutex_);
@@ -116,6 +119,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   mutable Mutex mutex_;
   CondVar changed_;  // running_ == 0, or a delivery is over
   uint32_t max_ COVEY_GUARDED_BY(mutex_);
+  bool parked_ COVEY_GUARDED_BY(mutex_);
   bool closed_ COVEY_GUARDED_BY(mutex_) = false;
   size_t running_ COVEY_GUARDED_BY(mutex_) = 0;
   size_t waiting_ COVEY_GUARDED_BY(mutex_) = 0;

@@ -7,13 +7,13 @@ namespace covey {
 namespace {
 
 using edge::Unary;
-using CreateCall = Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>;
-using GetCall = Unary<v1::GetPoolRequest, v1::GetPoolResponse>;
-using ListCall = Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>;
-using UpdateCall = Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>;
-using CloseCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
+using CreatePoolCall = Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>;
+using GetPoolCall = Unary<v1::GetPoolRequest, v1::GetPoolResponse>;
+using ListPoolCall = Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>;
+using UpdatePoolCall = Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>;
+using ClosePoolCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
 
-Handled CreatePool(CallContext& context, CreateCall& call) {
+Handled CreatePool(CallContext& context, CreatePoolCall& call) {
   edge::Completion<PoolView> created;
   context.engine().pools().Create(call.request().name(), call.request().max(), created.completer());
   const Result<PoolView> pool = co_await created;
@@ -22,19 +22,19 @@ Handled CreatePool(CallContext& context, CreateCall& call) {
   co_return Void{};
 }
 
-Handled GetPool(CallContext& context, GetCall& call) {
+Handled GetPool(CallContext& context, GetPoolCall& call) {
   const Result<PoolView> pool = context.engine().pools().Get(call.request().name());
   if (!pool.ok()) co_return pool.error();
   *call.response().mutable_pool() = ToProto(pool.value());
   co_return Void{};
 }
 
-Handled ListPools(CallContext& context, ListCall& call) {
+Handled ListPools(CallContext& context, ListPoolCall& call) {
   for (const PoolView& pool : context.engine().pools().List()) *call.response().add_pools() = ToProto(pool);
   co_return Void{};
 }
 
-Handled UpdatePool(CallContext& context, UpdateCall& call) {
+Handled UpdatePool(CallContext& context, UpdatePoolCall& call) {
   edge::Completion<PoolView> updated;
   context.engine().pools().Update(call.request().name(), call.request().max(), updated.completer());
   const Result<PoolView> pool = co_await updated;
@@ -43,7 +43,7 @@ Handled UpdatePool(CallContext& context, UpdateCall& call) {
   co_return Void{};
 }
 
-Handled ClosePool(CallContext& context, CloseCall& call) {
+Handled ClosePool(CallContext& context, ClosePoolCall& call) {
   context.waits = true;
   edge::Completion<Void> closed(edge::OnStop::kWake);
   const PoolClosing closing(context.engine().pools(), call.request().name(), closed.completer());

@@ -41,6 +41,7 @@ TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
   EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kSafe));
   EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kWithRequestId));
   EXPECT_FALSE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kNever));
+  EXPECT_TRUE(MayTryAgain(Unavailable("STARTING"), Repeat::kNever));
   EXPECT_FALSE(MayTryAgain(Unavailable("DRAINING"), Repeat::kSafe));
   Error refused = Unavailable("CONNECTION_LOST");
   for (const ErrorCode code :

@@ -413,6 +413,27 @@ TEST(Lane, DestructionWaitsForAGrantUnderWayElsewhere) {
   opener.join();
 }
 
+TEST(Lane, AParkedPoolGrantsNothing) {
+  for (const uint32_t max : {0u, 2u}) {
+    const auto pool = Pool::New({.max = max, .parked = true});
+    Recorder owner;
+    Lane lane(pool, &owner);
+    EXPECT_EQ(lane.TryAcquire(), 0u);
+    const uint64_t tickets[] = {1, 2, 3};
+    EXPECT_TRUE(lane.Push(tickets).ok());
+    pool->SetMax(max);
+    lane.SetLimit(3);
+    EXPECT_TRUE(owner.granted().empty());
+    EXPECT_EQ(pool->stats().waiting, 3u);
+    pool->Unpark();
+    EXPECT_EQ(owner.granted().size(), max == 0 ? 3u : 2u);
+    lane.Release(owner.granted().size());
+    EXPECT_EQ(owner.granted().size(), 3u);
+    lane.Clear();
+    lane.Release(lane.running());
+  }
+}
+
 TEST(Lane, TicketsCanBeWithdrawn) {
   const auto pool = Pool::New(1);
   Recorder owner;

@@ -97,7 +97,7 @@ TEST(DispatcherTest, TellsSlowCallsButNotWaitsAndStreams) {
   EXPECT_TRUE(world.warnings()[0].ends_with("ended with code 0")) << world.warnings()[0];
 }
 
-TEST(DispatcherTest, ADeadlineThatPassesIsCountedAsThat) {
+TEST(DispatcherTest, AWaitWhoseDeadlinePassesIsCountedAndWithdrawn) {
   ServicesWorld world;
   const auto group = world.world().Make(0, /*seal=*/false);
   const RawClient::Answer answer =
