@@ -61,7 +61,7 @@ std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvir
   std::shared_ptr<DurableGroup> group(new DurableGroup(std::move(environment), std::move(spec)));
   if (pool != nullptr) {
     group->pool_ = pool;
-    group->lane_ = std::make_unique<Lane>(std::move(pool), group.get(), group->spec_->limit);
+    group->lane_ = std::make_unique<Lane>(std::move(pool), group, group->spec_->limit);
   }
   return group;
 }

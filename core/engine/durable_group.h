@@ -15,6 +15,7 @@
 #include "core/engine/view.h"
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/state/group_state.h"
 #include "core/time/timer_queue.h"
