@@ -9,34 +9,12 @@
 
 #include "core/base/error.h"
 #include "core/base/status.h"
+#include "core/journal/batch.h"
+#include "core/journal/record.h"
 #include "core/spec/group_spec.h"
-#include "core/spec/task_spec.h"
-#include "core/state/event.h"
 #include "core/state/group_state.h"
 
 namespace covey {
-
-// Marks the request that caused a record, so that its retry finds the first answer (promise 13).
-struct RequestMark {
-  std::string id;
-  uint64_t fingerprint = 0;  // of the content
-  uint32_t count = 0;        // tasks that it added
-};
-
-// One event of a group with its number, time and texts.
-struct Record {
-  uint64_t number = 0;  // 1, 2, 3, … in the group
-  WallTime time{};
-  state::Event event;
-  // Name of event.task, so that an event can be told without the others; empty: its index, or no task.
-  std::string task_name;
-  // What belongs to the kind of event; null otherwise.
-  std::shared_ptr<const GroupSpec> group;      // kGroupCreated
-  std::shared_ptr<const TaskSpec> task;        // kTaskSubmitted
-  std::shared_ptr<const Failure> failure;      // kTaskExited, kCancelRequested, kGroupDecided
-  std::shared_ptr<const Payload> result;       // kTaskExited
-  std::shared_ptr<const RequestMark> request;  // kGroupCreated, or the first kTaskSubmitted of a request
-};
 
 // What is listed of a group without reading its events.
 struct GroupSummary {
@@ -50,27 +28,31 @@ struct GroupSummary {
   uint64_t last_number = 0;
 };
 
-// Events appended together: all or none.
+// Events appended together: all or none. What was sent may be sent again, and is then written once.
 struct Append {
   std::string group;
-  uint64_t epoch = 0;           // of the Acquire that made the caller the owner
-  uint64_t expected = 0;        // number of the newest event before this append; 0: the group does not exist
-  uint64_t commit_id = 0;       // unique for the caller: the same append sent again is answered, not repeated
-  std::vector<Record> records;  // numbered expected + 1, …; not empty
+  uint64_t epoch = 0;      // of the Acquire that made the caller the owner of this group
+  uint64_t expected = 0;   // number of the newest event before this append; 0: the group does not exist
+  uint64_t commit_id = 0;  // of this append of the group and no other, whoever owns it (CommitIds)
+  BatchPtr batch;          // numbered expected + 1, …; not empty
   // Set when the listing of the group changes: with its creation, decision and completion.
   std::optional<GroupSummary> summary;
 };
 
 struct AppendResult {
   enum class Kind : uint8_t {
-    kCommitted,  // durable
-    kConflict,   // the newest event is not `expected`, or another owner: nothing was written
-    kFailed,     // nothing was written: `error` says why
-    kUnknown,    // the reply was lost: read the head
+    kCommitted,  // durable; also the answer to an append that was committed before and is sent again
+    kBehind,     // the newest event is not `expected`: read what is new, fold it, decide again
+    kFenced,     // another epoch owns the group: stop what runs of it, answer its callers, forget it
+    kDuplicate,  // a creation: the id or the request id is taken, by `existing`
+    kFailed,     // `error` says why
+    kUnknown,    // written or not, `error` says why: send the same append again
   };
+  // Nothing was written unless it is kCommitted or kUnknown.
   Kind kind = Kind::kFailed;
-  uint64_t head = 0;  // kCommitted, kConflict: number of the newest event
-  std::string error;
+  uint64_t head = 0;     // kCommitted: number of the append's last event; kBehind: of the group's newest
+  std::string existing;  // kDuplicate: the group that has the id, or was made by the request
+  std::string error;     // kFailed, kUnknown
 };
 
 // Events of one group next to each other, as Watch tells them.
@@ -128,6 +110,8 @@ struct JournalCapabilities {
 // thread, possibly before the method returns, never with a lock of the journal held. The appends of one group
 // are carried out in the order in which they were made; many groups share one commit. Reads see every append
 // that was answered before they began. After Close every call answers kFailed / kUnavailable.
+//
+// What is stored damaged is never handed out: reads of the group that it belongs to answer kDataLoss.
 class Journal {
  public:
   template <typename T>
@@ -137,14 +121,18 @@ class Journal {
 
   virtual JournalCapabilities capabilities() const = 0;
 
-  // Makes the caller the owner of `groups` (empty: of all) and answers the epoch; older epochs conflict from
-  // then on. With the lock on a data directory that lock is the ownership.
+  // Makes the caller the owner of `groups` (empty: of all, also of those to be created) and answers the epoch
+  // of each of them. Ownership is a group's: of the others it changes nothing, and the appends of their
+  // owners go on. Appends of an older epoch are fenced from then on. With the lock on a data directory that
+  // lock is the ownership.
   virtual void Acquire(std::vector<std::string> groups, Done<uint64_t> done) = 0;
 
   virtual void AppendAsync(Append append, std::function<void(AppendResult)> done) = 0;
 
-  // Called after each batch of append answers, on the thread that gave them: time to hand over what they
-  // released all at once. Set before the first append.
+  // `flush` is called once after each batch of append answers, on the thread that gave them: after the last
+  // of the batch has returned, before the first of the next. Every answer belongs to a batch, be it one
+  // alone; so what answers collect is handed over there, all at once. Set before the first append; may be
+  // empty.
   virtual void OnBatch(std::function<void()> flush) = 0;
 
   // Number of the group's newest event; 0: no such group.

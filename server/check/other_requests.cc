@@ -45,6 +45,7 @@ Violations Check(const v1::ClosePoolRequest& request) {
 Violations Check(const v1::ListPoolsRequest&) { return {}; }
 Violations Check(const v1::GetServerInfoRequest&) { return {}; }
 Violations Check(const v1::DrainRequest&) { return {}; }
+Violations Check(const v1::ReloadRequest&) { return {}; }
 
 Violations Check(const v1::ExplainRequest& request) {
   const FieldPath root;

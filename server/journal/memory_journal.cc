@@ -47,7 +47,9 @@ void MemoryJournal::AppendAsync(Append append, std::function<void(AppendResult)>
   MutexLock lock(mutex_);
   if (closed_) {
     lock.Unlock();
-    return done(journal::Failed(journal::Closed().message));
+    done(journal::Failed(journal::Closed().message));
+    if (flush_) flush_();
+    return;
   }
   queue_.push_back({std::move(append), std::move(done)});
   if (held_) changed_.NotifyAll();
@@ -105,27 +107,31 @@ journal::Standing MemoryJournal::StandingLocked(const Append& append) const {
   if (const auto owner = owners_.find(append.group); owner != owners_.end()) standing.owner = owner->second;
   if (const auto until = purged_.find(append.group); until != purged_.end())
     standing.purged = until->second > now_();
+  if (const auto made = requests_.find(journal::RequestOf(append)); made != requests_.end()) {
+    const auto old = old_requests_.find(made->first);
+    if (old == old_requests_.end() || old->second > now_()) standing.request_of = made->second;
+  }
   const auto found = groups_.find(append.group);
   if (found == groups_.end()) return standing;
   standing.head = found->second.head;
   const auto& entries = found->second.entries;
-  if (const auto key = entries.find(append.expected + append.records.size()); key != entries.end()) {
+  if (const auto key = entries.upper_bound(append.expected); key != entries.end()) {
     const Entry& entry = log_.at(key->second);
-    standing.repeated = entry.epoch == append.epoch && entry.commit_id == append.commit_id &&
-                        entry.records.front().number == append.expected + 1;
+    standing.repeated = entry.commit_id == append.commit_id && entry.batch->first() == append.expected + 1;
   }
   return standing;
 }
 
 AppendResult MemoryJournal::WriteLocked(Append append) {
   if (auto refused = journal::Judge(append, StandingLocked(append))) return *std::move(refused);
-  const Record& first = append.records.front();
+  const Record& first = append.batch->records().front();
   Group& group = groups_[append.group];
   if (append.expected == 0) {
     group.order = next_order_++;
-    if (first.request != nullptr && !first.request->id.empty()) {
-      group.request = first.request->id;
-      requests_.try_emplace(group.request, append.group);
+    group.request = journal::RequestOf(append);
+    if (!group.request.empty()) {
+      requests_[group.request] = append.group;
+      old_requests_.erase(group.request);
     }
     purged_.erase(append.group);
   }
@@ -137,12 +143,10 @@ AppendResult MemoryJournal::WriteLocked(Append append) {
     group.summary.created = created;
     group.summary.spec = std::move(spec);
   }
-  group.head = append.records.back().number;
+  group.head = append.batch->last();
   group.entries[group.head] = next_entry_;
-  log_[next_entry_++] = {.group = std::move(append.group),
-                         .epoch = append.epoch,
-                         .commit_id = append.commit_id,
-                         .records = std::move(append.records)};
+  log_[next_entry_++] = {
+      .group = std::move(append.group), .commit_id = append.commit_id, .batch = std::move(append.batch)};
   return journal::Committed(group.head);
 }
 
@@ -175,7 +179,7 @@ void MemoryJournal::Read(std::string group, uint64_t from, size_t limit, Done<st
   if (const auto found = groups_.find(group); found != groups_.end()) {
     const auto& entries = found->second.entries;
     for (auto key = entries.lower_bound(from); key != entries.end() && records.size() < limit; ++key) {
-      for (const Record& record : log_.at(key->second).records) {
+      for (const Record& record : log_.at(key->second).batch->records()) {
         if (record.number >= from && records.size() < limit) records.push_back(record);
       }
     }
@@ -199,8 +203,8 @@ Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, size_t l
     if (last != commit.group) page.groups.push_back({.group = groups_.at(commit.group).summary.spec});
     last = commit.group;
     auto& records = page.groups.back().records;
-    records.insert(records.end(), commit.records.begin(), commit.records.end());
-    count += commit.records.size();
+    records.insert(records.end(), commit.batch->records().begin(), commit.batch->records().end());
+    count += commit.batch->size();
     after = key;
   }
   page.cursor = Token{.kind = Token::Kind::kCursor, .values = {after}}.Encode(identity_);
@@ -277,7 +281,8 @@ void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) 
   if (auto error = RefuseReadLocked()) {
     result = *std::move(error);
   } else if (const auto found = requests_.find(request_id); found != requests_.end()) {
-    result = found->second;
+    const auto old = old_requests_.find(request_id);
+    if (old == old_requests_.end() || old->second > now_()) result = found->second;
   }
   lock.Unlock();
   done(std::move(result));

@@ -33,7 +33,7 @@ class MemoryJournal final : public Journal {
     kFail,           // kFailed
     kLoseRequest,    // kUnknown, not written
     kLoseReply,      // kUnknown, written
-    kLoseOwnership,  // another owner has come: this append and later ones of its epoch conflict
+    kLoseOwnership,  // another owner has come: this append and later ones of its epoch are fenced
   };
 
   MemoryJournal() : MemoryJournal(Options{}) {}
@@ -76,9 +76,8 @@ class MemoryJournal final : public Journal {
   // One append, as it was committed.
   struct Entry {
     std::string group;
-    uint64_t epoch = 0;
     uint64_t commit_id = 0;
-    std::vector<Record> records;
+    BatchPtr batch;
   };
   struct Group {
     GroupSummary summary;

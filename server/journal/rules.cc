@@ -10,15 +10,15 @@ namespace {
 
 // An append that could never be written: a mistake of the caller.
 std::optional<std::string> Malformed(const Append& append) {
-  if (append.records.empty()) return "an append without records";
+  if (append.batch == nullptr || append.batch->empty()) return "an append without records";
   uint64_t number = append.expected;
-  for (const Record& record : append.records) {
+  for (const Record& record : append.batch->records()) {
     if (record.number != ++number) return "records are not numbered from expected + 1";
   }
-  const bool creates = append.records.front().event.kind == state::EventKind::kGroupCreated;
+  const Record& first = append.batch->records().front();
+  const bool creates = first.event.kind == state::EventKind::kGroupCreated;
   if (creates != (append.expected == 0)) return "group_created is event 1 and no other";
-  if (creates &&
-      (append.records.front().group == nullptr || append.records.front().group->id != append.group)) {
+  if (creates && (first.group == nullptr || first.group->id != append.group)) {
     return "group_created without the spec of its group";
   }
   if (creates && !append.summary.has_value()) return "group_created without a summary";
@@ -34,10 +34,22 @@ Error Invalid(std::string reason, std::string message) {
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing) {
   using Kind = AppendResult::Kind;
   if (const auto problem = Malformed(append)) return Failed("append to " + append.group + ": " + *problem);
-  if (standing.repeated) return Committed(append.expected + append.records.size());
+  if (standing.repeated) return Committed(append.batch->last());
+  if (!standing.request_of.empty())  // before the id: the retry of a create asks for its first answer
+    return AppendResult{.kind = Kind::kDuplicate, .existing = standing.request_of};
+  if (append.expected == 0 && (standing.head > 0 || standing.purged))
+    return AppendResult{.kind = Kind::kDuplicate, .existing = append.group};
   const bool owns = append.epoch != 0 && append.epoch >= standing.owner && append.epoch <= standing.newest;
-  if (owns && append.expected == standing.head && !standing.purged) return std::nullopt;
-  return AppendResult{.kind = Kind::kConflict, .head = standing.head};
+  if (!owns) return AppendResult{.kind = Kind::kFenced};
+  if (append.expected == standing.head) return std::nullopt;
+  return AppendResult{.kind = Kind::kBehind, .head = standing.head};
+}
+
+const std::string& RequestOf(const Append& append) {
+  static const std::string none;
+  if (append.expected != 0 || append.batch == nullptr || append.batch->empty()) return none;
+  const Record& first = append.batch->records().front();
+  return first.request != nullptr ? first.request->id : none;
 }
 
 AppendResult Committed(uint64_t head) { return {.kind = AppendResult::Kind::kCommitted, .head = head}; }

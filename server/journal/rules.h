@@ -20,8 +20,13 @@ struct Standing {
   uint64_t owner = 0;     // the oldest epoch that may write to it
   uint64_t newest = 0;    // the newest epoch granted to anybody
   bool purged = false;    // the id was used by a group that is purged and remembered
-  bool repeated = false;  // event expected + 1 came with this epoch and commit_id
+  bool repeated = false;  // event expected + 1 came with this commit_id
+  std::string
+      request_of;  // the group that was made by the request of this creation; empty: none, or no request
 };
+
+// The request that makes a group; empty: none, or the append makes no group.
+const std::string& RequestOf(const Append& append);
 
 // Why an append is not to be written, or nullopt when it is.
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing);

@@ -67,14 +67,17 @@ inline constexpr std::string_view kGetMeta = "SELECT value FROM meta WHERE key =
 inline constexpr std::string_view kFindGid = "SELECT gid FROM groups WHERE id = ?1";
 inline constexpr std::string_view kHead = "SELECT max(last) FROM records WHERE gid = ?1";
 inline constexpr std::string_view kFindCommit =
-    "SELECT first, epoch, commit_id FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
+    "SELECT first, commit_id FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
+// The group that a request made; a row whose time is over counts no more.
+inline constexpr std::string_view kFindRequest =
+    "SELECT group_id FROM requests WHERE id = ?1 AND (expires IS NULL OR expires > ?2)";
 inline constexpr std::string_view kFindPurged = "SELECT expires FROM purged WHERE id = ?1";
 inline constexpr std::string_view kInsertGroup =
     "INSERT INTO groups(gid, id, name, created, phase, request, spec, summary) VALUES(?1, ?2, ?3, ?4, ?5, "
     "?6, ?7, ?8)";
 inline constexpr std::string_view kUpdateGroup = "UPDATE groups SET phase = ?1, summary = ?2 WHERE gid = ?3";
 inline constexpr std::string_view kInsertLabel = "INSERT OR IGNORE INTO labels VALUES(?1, ?2, ?3, ?4)";
-inline constexpr std::string_view kInsertRequest = "INSERT OR IGNORE INTO requests VALUES(?1, ?2, NULL)";
+inline constexpr std::string_view kInsertRequest = "INSERT OR REPLACE INTO requests VALUES(?1, ?2, NULL)";
 inline constexpr std::string_view kInsertRecords = "INSERT INTO records VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 inline constexpr std::string_view kInsertOwner = "INSERT OR REPLACE INTO owners VALUES(?1, ?2)";
 
@@ -106,7 +109,6 @@ inline constexpr std::string_view kWatch =
     "SELECT seq, gid, first, last, data FROM records WHERE seq > ?1 ORDER BY seq";
 inline constexpr std::string_view kGetSpec = "SELECT spec FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSummary = "SELECT spec, summary FROM groups WHERE gid = ?1";
-inline constexpr std::string_view kFindRequest = "SELECT group_id FROM requests WHERE id = ?1";
 
 // Listing: (created, gid) of candidates, newest first, from `created` >= ?1 to before (?2, ?3).
 inline constexpr std::string_view kListAll =
@@ -129,11 +131,11 @@ inline constexpr std::string_view kManyNames =
     "SELECT 1 FROM groups INDEXED BY groups_name WHERE name >= ?1 AND name < ?2 LIMIT 1 OFFSET ?3";
 
 inline constexpr std::string_view kStatements[] = {
-    kPutPool,       kRemovePool,    kSetMeta,        kGetMeta,      kFindGid,     kHead,
-    kFindCommit,    kFindPurged,    kInsertGroup,    kUpdateGroup,  kInsertLabel, kInsertRequest,
-    kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel, kExpireRequest,
-    kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage, kCollectGarbage,
-    kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,  kFindRequest,
-    kListAll,       kListPhase,     kListLabel,      kListName,     kManyNames};
+    kPutPool,        kRemovePool,    kSetMeta,       kGetMeta,        kFindGid,      kHead,
+    kFindCommit,     kFindPurged,    kFindRequest,   kInsertGroup,    kUpdateGroup,  kInsertLabel,
+    kInsertRequest,  kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel,
+    kExpireRequest,  kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
+    kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
+    kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames};
 
 }  // namespace covey::sql

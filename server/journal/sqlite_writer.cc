@@ -25,7 +25,9 @@ bool SqliteWriter::Enqueue(Command& command) {
 
 void SqliteWriter::AppendAsync(Append append, Answer done) {
   Command command{.append = std::move(append), .done = std::move(done)};
-  if (!Enqueue(command)) command.done(journal::Failed(journal::Closed().message));
+  if (Enqueue(command)) return;
+  command.done(journal::Failed(journal::Closed().message));
+  if (flush_) flush_();
 }
 
 void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) {

@@ -51,7 +51,7 @@ size_t RowLength(std::span<const Record> records) {
 }  // namespace
 
 struct WriteConnection::Statements {
-  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged;
+  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged, find_request;
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records, insert_owner;
   sqlite::Statement get_group, delete_group, delete_label, expire_request, insert_purged, insert_garbage;
   sqlite::Statement forget_requests, forget_purged, next_garbage, collect_garbage, delete_garbage;
@@ -64,6 +64,7 @@ struct WriteConnection::Statements {
                                                                    {&head, sql::kHead},
                                                                    {&find_commit, sql::kFindCommit},
                                                                    {&find_purged, sql::kFindPurged},
+                                                                   {&find_request, sql::kFindRequest},
                                                                    {&insert_group, sql::kInsertGroup},
                                                                    {&update_group, sql::kUpdateGroup},
                                                                    {&insert_label, sql::kInsertLabel},
@@ -227,14 +228,20 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
     const sqlite::Step step = purged->BindText(append.group).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
     standing.purged = step == sqlite::Step::kRow && purged->Int(0) > Micros(now_());
-  } else if (append.expected < head.number) {
+  }
+  if (const std::string& request = journal::RequestOf(append); !request.empty()) {
+    sqlite::Use maker(statements_->find_request);
+    const sqlite::Step step = maker->BindText(request).Bind(Micros(now_())).Next();
+    if (step == sqlite::Step::kFailed) return std::nullopt;
+    if (step == sqlite::Step::kRow) standing.request_of = maker->Bytes(0);
+  }
+  if (head.gid != 0 && append.expected < head.number) {
     sqlite::Use commit(statements_->find_commit);
     const sqlite::Step step = commit->Bind(head.gid).Bind(append.expected + 1).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
     standing.repeated = step == sqlite::Step::kRow &&
                         commit->Int(0) == static_cast<int64_t>(append.expected + 1) &&
-                        commit->Int(1) == static_cast<int64_t>(append.epoch) &&
-                        commit->Int(2) == static_cast<int64_t>(append.commit_id);
+                        commit->Int(1) == static_cast<int64_t>(append.commit_id);
   }
   return standing;
 }
@@ -257,8 +264,8 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
     return fail();
   }
   if (!InsertRecords(append, head->gid, bytes)) return fail();
-  head->number = append.records.back().number;
-  if (append.records.back().event.kind == state::EventKind::kGroupCompleted) {
+  head->number = append.batch->last();
+  if (append.batch->records().back().event.kind == state::EventKind::kGroupCompleted) {
     heads_.erase(append.group);
   } else {
     if (heads_.size() >= kMaxHeads) heads_.clear();
@@ -268,23 +275,22 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
 }
 
 bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
-  const Record& first = append.records.front();
-  const GroupSpec& spec = *first.group;
+  const GroupSpec& spec = *append.batch->records().front().group;
   const GroupSummary& summary = *append.summary;
   const int64_t created = Micros(summary.created);
   const std::string spec_bytes = storage::EncodeGroupSpec(spec);
   const std::string summary_bytes = storage::EncodeSummary(summary);
-  const bool marked = first.request != nullptr && !first.request->id.empty();
+  const std::string& request = journal::RequestOf(append);
 
   sqlite::Statement& insert = statements_->insert_group;
   insert.Bind(gid).BindText(append.group).BindText(spec.name).Bind(created);
   insert.Bind(static_cast<int64_t>(PhaseOf(summary.state)));
-  marked ? insert.BindText(first.request->id) : insert.Bind(std::nullopt);
+  request.empty() ? insert.Bind(std::nullopt) : insert.BindText(request);
   if (!insert.BindBlob(spec_bytes).BindBlob(summary_bytes).Run()) return false;
   for (const auto& [key, value] : spec.labels) {
     if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
-  return !marked || statements_->insert_request.BindText(first.request->id).BindText(append.group).Run();
+  return request.empty() || statements_->insert_request.BindText(request).BindText(append.group).Run();
 }
 
 bool WriteConnection::UpdateGroup(const GroupSummary& summary, int64_t gid) {
@@ -296,7 +302,7 @@ bool WriteConnection::UpdateGroup(const GroupSummary& summary, int64_t gid) {
 }
 
 bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* bytes) {
-  std::span<const Record> rest = append.records;
+  std::span<const Record> rest = append.batch->records();
   while (!rest.empty()) {
     const std::span<const Record> row = rest.first(RowLength(rest));
     rest = rest.subspan(row.size());

@@ -138,8 +138,8 @@ class Load {
   void Create(size_t i) {
     Append append = Begin(i);
     auto spec = std::make_shared<const GroupSpec>(GroupSpec{.id = append.group});
-    append.records.push_back(
-        {.number = 1, .event = {.kind = state::EventKind::kGroupCreated}, .group = spec});
+    append.batch = std::make_shared<const Batch>(std::vector<Record>{
+        {.number = 1, .event = {.kind = state::EventKind::kGroupCreated}, .group = spec}});
     append.summary = GroupSummary{.spec = spec};
     Send(i, std::move(append));
   }
@@ -147,11 +147,12 @@ class Load {
   void Submit(size_t i) {
     Append append = Begin(i);
     const uint32_t task = groups_[i].tasks++;
-    append.records.push_back({.number = append.expected + 1,
-                              .event = {.kind = state::EventKind::kTaskSubmitted, .task = task},
-                              .task = task_});
-    append.records.push_back({.number = append.expected + 2,
-                              .event = {.kind = state::EventKind::kTaskStarted, .task = task, .attempt = 1}});
+    append.batch = std::make_shared<const Batch>(
+        std::vector<Record>{{.number = append.expected + 1,
+                             .event = {.kind = state::EventKind::kTaskSubmitted, .task = task},
+                             .task = task_},
+                            {.number = append.expected + 2,
+                             .event = {.kind = state::EventKind::kTaskStarted, .task = task, .attempt = 1}}});
     Send(i, std::move(append));
   }
 

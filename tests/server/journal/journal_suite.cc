@@ -61,7 +61,7 @@ TEST_P(JournalSuite, ReadsInPagesOfAnySize) {
   EXPECT_EQ(client_->Read("g", 0, 1).value().at(0).number, 1u);
 }
 
-TEST_P(JournalSuite, AConflictFailsItselfAlone) {
+TEST_P(JournalSuite, AnAppendThatIsBehindFailsItselfAlone) {
   Writer group("g", epoch_);
   Writer other("h", epoch_);
   Commit(group.Create());
@@ -75,31 +75,55 @@ TEST_P(JournalSuite, AConflictFailsItselfAlone) {
     journal_->AppendAsync(append, [promise](AppendResult result) { promise->set_value(std::move(result)); });
   }
   EXPECT_EQ(results[0].get().kind, Kind::kCommitted);
-  const AppendResult conflict = results[1].get();
-  EXPECT_EQ(conflict.kind, Kind::kConflict);
-  EXPECT_EQ(conflict.head, 2u);
+  const AppendResult behind = results[1].get();
+  EXPECT_EQ(behind.kind, Kind::kBehind);
+  EXPECT_EQ(behind.head, 2u);
   EXPECT_EQ(results[2].get().kind, Kind::kCommitted);
   EXPECT_EQ(client_->Head("g").value(), 2u);
 }
 
 TEST_P(JournalSuite, AGroupIsCreatedOnce) {
   Commit(Writer("g", epoch_).Create());
-  Append again = Writer("g", epoch_).Create();
-  again.commit_id = 99;
-  const AppendResult result = client_->Send(again);
-  EXPECT_EQ(result.kind, Kind::kConflict);
-  EXPECT_EQ(result.head, 1u);
+  const AppendResult result = client_->Send(Writer("g", epoch_).Create());
+  EXPECT_EQ(result.kind, Kind::kDuplicate);
+  EXPECT_EQ(result.existing, "g");
+  EXPECT_EQ(client_->Head("g").value(), 1u);
 }
 
-TEST_P(JournalSuite, AnAppendAheadOfTheHeadConflicts) {
+TEST_P(JournalSuite, ARequestMakesOneGroup) {
+  Commit(Writer("g", epoch_).Create("request"));
+  Commit(Writer("taken", epoch_).Create());
+  for (const char* id : {"h", "g", "taken"}) {
+    const AppendResult result = client_->Send(Writer(id, epoch_).Create("request"));
+    EXPECT_EQ(result.kind, Kind::kDuplicate) << id;
+    EXPECT_EQ(result.existing, "g") << id << ": the first answer, also where the id is taken";
+  }
+  EXPECT_EQ(client_->Head("h").value(), 0u);
+  EXPECT_EQ(client_->FindRequest("request").value(), "g");
+}
+
+// Of a purged group the request is remembered for a day (promise 13), and then it may make another one,
+// whether or not anything has swept it out meanwhile.
+TEST_P(JournalSuite, ARequestIsFreeAgainWhenItsTimeIsOver) {
+  MakeCompleted("g", "request");
+  ASSERT_TRUE(client_->Purge("g").ok());
+  now_ += std::chrono::hours(24) - std::chrono::microseconds(1);
+  EXPECT_EQ(client_->Send(Writer("h", epoch_).Create("request")).existing, "g");
+  now_ += std::chrono::microseconds(1);
+  MakeCompleted("h", "request");
+  EXPECT_EQ(client_->FindRequest("request").value(), "h");
+  EXPECT_EQ(client_->Send(Writer("i", epoch_).Create("request")).existing, "h");
+}
+
+TEST_P(JournalSuite, AnAppendAheadOfTheHeadIsBehindToo) {
   Writer group("g", epoch_);
   Commit(group.Create());
   group.set_next(5);
-  EXPECT_EQ(client_->Send(group.Seal()).kind, Kind::kConflict);
+  EXPECT_EQ(client_->Send(group.Seal()).kind, Kind::kBehind);
   Writer absent("h", epoch_);
   absent.set_next(5);
   const AppendResult result = client_->Send(absent.Seal());
-  EXPECT_EQ(result.kind, Kind::kConflict);
+  EXPECT_EQ(result.kind, Kind::kBehind);
   EXPECT_EQ(result.head, 0u);
 }
 
@@ -110,19 +134,41 @@ TEST_P(JournalSuite, TheSameAppendAgainIsAnsweredNotRepeated) {
   const Append seal = group.Seal();
   for (const Append& append : {create, tasks, seal}) Commit(append);
   for (const Append& append : {seal, tasks, create}) Commit(append);
+  client_->Acquire();  // what was committed stays so, whoever owns the group now
+  for (const Append& append : {tasks, create, seal}) Commit(append);
   EXPECT_EQ(client_->Head("g").value(), 702u);
+  EXPECT_EQ(client_->Read("g").value().size(), 702u);
 
-  Append stranger = tasks;  // as another caller would send it
-  stranger.commit_id += 1000;
-  EXPECT_EQ(client_->Send(stranger).kind, Kind::kConflict);
+  Append inner = tasks;  // the same id elsewhere is another append
+  inner.expected += 1;
+  inner.batch = std::make_shared<const Batch>(
+      std::vector<Record>(tasks.batch->records().begin() + 1, tasks.batch->records().end()));
+  EXPECT_EQ(client_->Send(inner).kind, Kind::kFenced);
 }
 
-TEST_P(JournalSuite, AnOlderOwnerConflicts) {
+TEST_P(JournalSuite, AnAppendOfAnotherIsNotTakenForTheSame) {
+  Writer group("g", epoch_);
+  Commit(group.Create("request"));
+  const Append tasks = group.Tasks(3);
+  Commit(tasks);
+  Append stranger = tasks;
+  ++stranger.commit_id;
+  EXPECT_EQ(client_->Send(stranger).kind, Kind::kBehind);
+  Append elsewhere = tasks;
+  elsewhere.group = "h";
+  EXPECT_EQ(client_->Send(elsewhere).kind, Kind::kBehind);
+  EXPECT_EQ(client_->Head("g").value(), 4u);
+}
+
+TEST_P(JournalSuite, AnOlderOwnerIsFenced) {
   Writer old("g", epoch_);
   Commit(old.Create());
   const uint64_t newer = client_->Acquire();
   EXPECT_GT(newer, epoch_);
-  EXPECT_EQ(client_->Send(old.Seal()).kind, Kind::kConflict);
+  EXPECT_EQ(client_->Send(old.Seal()).kind, Kind::kFenced);
+  Writer late("g", epoch_);
+  late.set_next(7);
+  EXPECT_EQ(client_->Send(late.Seal()).kind, Kind::kFenced) << "not behind: reading on would not help it";
   Writer owner("g", newer);
   owner.set_next(2);
   Commit(owner.Seal());
@@ -134,37 +180,45 @@ TEST_P(JournalSuite, OwnershipOfSomeGroupsLeavesTheOthers) {
   Commit(taken.Create());
   Commit(left.Create());
   const uint64_t newer = client_->Acquire({"taken", "to come"});
-  EXPECT_EQ(client_->Send(taken.Seal()).kind, Kind::kConflict);
-  EXPECT_EQ(client_->Send(Writer("to come", epoch_).Create()).kind, Kind::kConflict);
+  EXPECT_EQ(client_->Send(taken.Seal()).kind, Kind::kFenced);
+  EXPECT_EQ(client_->Send(Writer("to come", epoch_).Create()).kind, Kind::kFenced);
   Commit(left.Seal());
   Commit(Writer("to come", newer).Create());
 }
 
 TEST_P(JournalSuite, OnlyGrantedEpochsMayWrite) {
-  EXPECT_EQ(client_->Send(Writer("g", 0).Create()).kind, Kind::kConflict);
-  EXPECT_EQ(client_->Send(Writer("g", epoch_ + 1).Create()).kind, Kind::kConflict);
+  EXPECT_EQ(client_->Send(Writer("g", 0).Create()).kind, Kind::kFenced);
+  EXPECT_EQ(client_->Send(Writer("g", epoch_ + 1).Create()).kind, Kind::kFenced);
   EXPECT_EQ(client_->Head("g").value(), 0u);
 }
 
 TEST_P(JournalSuite, MalformedAppendsFail) {
   Writer group("g", epoch_);
+  const auto change = [](const Append& append, const auto& how) {
+    std::vector<Record> records(append.batch->records().begin(), append.batch->records().end());
+    how(records);
+    return std::make_shared<const Batch>(std::move(records));
+  };
+  Append none = group.Create();
+  none.batch = nullptr;
+  group.set_next(1);
   Append empty = group.Create();
-  empty.records.clear();
+  empty.batch = change(empty, [](auto& records) { records.clear(); });
   group.set_next(1);
   Append unnumbered = group.Create();
-  unnumbered.records[0].number = 2;
+  unnumbered.batch = change(unnumbered, [](auto& records) { records[0].number = 2; });
   group.set_next(1);
   Append no_summary = group.Create();
   no_summary.summary.reset();
   group.set_next(1);
   Append no_spec = group.Create();
-  no_spec.records[0].group = nullptr;
+  no_spec.batch = change(no_spec, [](auto& records) { records[0].group = nullptr; });
   group.set_next(1);
   const Append not_created = group.Seal();
   group.set_next(1);
   Append other_name = group.Create();
   other_name.group = "h";
-  for (const Append& append : {empty, unnumbered, no_summary, no_spec, not_created, other_name}) {
+  for (const Append& append : {none, empty, unnumbered, no_summary, no_spec, not_created, other_name}) {
     const AppendResult result = client_->Send(append);
     EXPECT_EQ(result.kind, Kind::kFailed);
     EXPECT_FALSE(result.error.empty());
@@ -247,8 +301,8 @@ TEST_P(JournalSuite, IdsOutliveAPurgeForADay) {
   MakeCompleted("g", "request");
   ASSERT_TRUE(client_->Purge("g").ok());
   const AppendResult refused = client_->Send(Writer("g", epoch_).Create());
-  EXPECT_EQ(refused.kind, Kind::kConflict);
-  EXPECT_EQ(refused.head, 0u);
+  EXPECT_EQ(refused.kind, Kind::kDuplicate);
+  EXPECT_EQ(refused.existing, "g");
   EXPECT_EQ(client_->FindRequest("request").value(), "g");
 
   now_ += std::chrono::hours(24);
@@ -259,33 +313,66 @@ TEST_P(JournalSuite, IdsOutliveAPurgeForADay) {
   EXPECT_EQ(client_->FindRequest("request").value(), "g");
 }
 
+// On a daemon that purges nothing else as well.
+TEST_P(JournalSuite, ARequestIdExpiresByItself) {
+  MakeCompleted("g", "request");
+  ASSERT_TRUE(client_->Purge("g").ok());
+  now_ += std::chrono::hours(24) - std::chrono::microseconds(1);
+  EXPECT_EQ(client_->FindRequest("request").value(), "g");
+  now_ += std::chrono::microseconds(1);
+  EXPECT_EQ(client_->FindRequest("request").value(), "");
+
+  Writer next("h", epoch_);
+  next.summary().created = now_;
+  Commit(next.Create("request"));
+  EXPECT_EQ(client_->FindRequest("request").value(), "h");
+  Commit(next.Decide(state::Outcome::kSucceeded));
+  Commit(next.Complete());
+  ASSERT_TRUE(client_->Purge("h").ok());
+  EXPECT_EQ(client_->FindRequest("request").value(), "h") << "expires a day after its own group was made";
+}
+
 TEST_P(JournalSuite, AnswersComeInOrderAndThenTheBatchIsFlushed) {
   std::mutex mutex;
   std::vector<int> order;
-  int flushed = 0;
+  size_t flushed = 0;
+  std::thread::id answering;
   std::promise<void> all;
   journal_ = nullptr;
   journal_ = Open(dir_.path());
   Client client(*journal_);
   const uint64_t epoch = client.Acquire();
-  constexpr int kCount = 500;
+  constexpr size_t kCount = 500;
   journal_->OnBatch([&] {
     const std::lock_guard lock(mutex);
-    const bool first = flushed < kCount;
-    flushed = static_cast<int>(order.size());
-    if (first && flushed == kCount) all.set_value();
+    EXPECT_EQ(answering, std::this_thread::get_id());
+    EXPECT_GT(order.size(), flushed) << "a batch without answers";
+    flushed = order.size();
+    if (flushed == kCount) all.set_value();
   });
   Writer group("ordered", epoch);
-  for (int i = 0; i < kCount; ++i) {
+  for (size_t i = 0; i < kCount; ++i) {
     journal_->AppendAsync(i == 0 ? group.Create() : group.Tasks(1), [&, i](AppendResult result) {
       const std::lock_guard lock(mutex);
       EXPECT_EQ(result.kind, Kind::kCommitted);
-      order.push_back(i);
+      if (order.size() > flushed) {
+        EXPECT_EQ(answering, std::this_thread::get_id());
+      }
+      answering = std::this_thread::get_id();
+      order.push_back(static_cast<int>(i));
     });
   }
   ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   journal_->Close();
-  for (int i = 0; i < kCount; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
+  for (size_t i = 0; i < kCount; ++i) EXPECT_EQ(order[i], static_cast<int>(i));
+  // One that is refused is a batch of its own.
+  journal_->AppendAsync(group.Seal(), [&](AppendResult result) {
+    EXPECT_EQ(result.kind, Kind::kFailed);
+    const std::lock_guard lock(mutex);
+    answering = std::this_thread::get_id();
+    order.push_back(0);
+  });
+  EXPECT_EQ(flushed, kCount + 1);
 }
 
 TEST_P(JournalSuite, AnAnswerMayAppendAndReadWhatWasAnswered) {
@@ -324,10 +411,9 @@ TEST_P(JournalSuite, EightThreadsLoseAndRepeatNothing) {
         Writer shared("shared", epoch_);
         shared.set_next(head + 1);
         Append fight = shared.Tasks(1);
-        fight.commit_id = static_cast<uint64_t>(t) << 32 | i;
         const AppendResult result = client.Send(fight);
         if (result.kind == Kind::kCommitted) ++won;
-        EXPECT_TRUE(result.kind == Kind::kCommitted || result.kind == Kind::kConflict);
+        EXPECT_TRUE(result.kind == Kind::kCommitted || result.kind == Kind::kBehind);
         head = result.head;
       }
     });

@@ -33,7 +33,7 @@ class JournalSuite : public ::testing::TestWithParam<std::string> {
 
   // Sends an append that must be committed.
   void Commit(Append append) {
-    const uint64_t last = append.expected + append.records.size();
+    const uint64_t last = append.batch->last();
     const AppendResult result = client_->Send(std::move(append));
     EXPECT_EQ(result.kind, AppendResult::Kind::kCommitted) << result.error;
     EXPECT_EQ(result.head, last);

@@ -17,7 +17,7 @@ TEST_P(JournalSuite, WatchTellsEveryEventOnceInTheOrderOfCommits) {
   Writer b("b", epoch_);
   Log expected;
   const auto commit = [&](Append append) {
-    for (const Record& record : append.records) expected.emplace_back(append.group, record.number);
+    for (const Record& record : append.batch->records()) expected.emplace_back(append.group, record.number);
     Commit(std::move(append));
   };
   commit(a.Create());

@@ -34,7 +34,7 @@ TEST_F(MemoryJournalTest, InjectedFaultsMeetTheNextAppends) {
   EXPECT_EQ(client_.Head("g").value(), 2u);
   EXPECT_EQ(client_.Send(seal).kind, Kind::kCommitted) << "sent again after a lost reply";
   journal_.Inject(MemoryJournal::Fault::kLoseOwnership, 1);
-  EXPECT_EQ(client_.Send(group_.Tasks(1)).kind, Kind::kConflict);
+  EXPECT_EQ(client_.Send(group_.Tasks(1)).kind, Kind::kFenced);
 }
 
 TEST_F(MemoryJournalTest, HeldAppendsWaitForTheRelease) {

@@ -53,7 +53,31 @@ TEST_F(SqliteFileTest, EverythingIsThereAfterReopening) {
   EXPECT_EQ(open.client->List().value().groups.at(0).last_number, 11u);
   Writer late("g", old_epoch);
   late.set_next(12);
-  EXPECT_EQ(open.client->Send(late.Seal()).kind, Kind::kConflict);
+  EXPECT_EQ(open.client->Send(late.Seal()).kind, Kind::kFenced);
+}
+
+TEST_F(SqliteFileTest, TheSameAppendAgainIsAnsweredAfterReopening) {
+  std::vector<Append> sent;
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    sent = {group.Create("request"), group.Tasks(700), group.Seal()};
+    for (const Append& append : sent) ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+  }
+  for (int start = 0; start < 2;
+       ++start) {  // by the same owner, which was cut off, and after a new one has come
+    Result<std::unique_ptr<Journal>> journal = OpenSqliteJournal(Options());
+    ASSERT_TRUE(journal.ok());
+    Client client(*journal.value());
+    if (start == 1) client.Acquire();
+    for (const Append& append : sent) {
+      const AppendResult result = client.Send(append);
+      EXPECT_EQ(result.kind, Kind::kCommitted);
+      EXPECT_EQ(result.head, append.batch->last());
+    }
+    EXPECT_EQ(client.Head("g").value(), 702u);
+    EXPECT_EQ(client.Read("g").value().size(), 702u);
+  }
 }
 
 TEST_F(SqliteFileTest, OwnershipOfSingleGroupsIsKept) {
@@ -70,7 +94,7 @@ TEST_F(SqliteFileTest, OwnershipOfSingleGroupsIsKept) {
   Client client(*journal.value());
   Writer group("g", first);
   group.set_next(2);
-  EXPECT_EQ(client.Send(group.Seal()).kind, Kind::kConflict);
+  EXPECT_EQ(client.Send(group.Seal()).kind, Kind::kFenced);
   Writer owner("g", second);
   owner.set_next(2);
   EXPECT_EQ(client.Send(owner.Seal()).kind, Kind::kCommitted);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/journal/commit_ids.h"
 #include "core/journal/journal.h"
 
 namespace covey {
@@ -122,62 +123,62 @@ class Writer {
   // The group; with a request id when there is one.
   Append Create(const std::string& request = "") {
     auto spec = std::make_shared<const GroupSpec>(spec_);
-    Append append = Begin();
-    Record& record = Add(append, {.kind = state::EventKind::kGroupCreated});
+    Record record = Make({.kind = state::EventKind::kGroupCreated});
     record.group = spec;
     if (!request.empty()) record.request = std::make_shared<const RequestMark>(RequestMark{request, 7, 0});
+    Append append = Of({std::move(record)});
     summary_.spec = spec;
     append.summary = summary_;
     return append;
   }
   // `count` functions with the given payload.
   Append Tasks(size_t count, const std::string& payload = "x") {
-    Append append = Begin();
+    std::vector<Record> records;
     for (size_t i = 0; i < count; ++i) {
-      Record& record = Add(append, {.kind = state::EventKind::kTaskSubmitted, .task = tasks_++});
+      Record& record =
+          records.emplace_back(Make({.kind = state::EventKind::kTaskSubmitted, .task = tasks_++}));
       TaskSpec task;
       task.work =
           FunctionSpec{.name = "covey.noop", .payload = {.bytes = payload, .content_type = "text/plain"}};
       record.task = std::make_shared<const TaskSpec>(std::move(task));
     }
-    return append;
+    return Of(std::move(records));
   }
-  Append Seal() {
-    Append append = Begin();
-    Add(append, {.kind = state::EventKind::kGroupSealed});
-    return append;
-  }
+  Append Seal() { return Of({Make({.kind = state::EventKind::kGroupSealed})}); }
   Append Decide(state::Outcome outcome) {
-    Append append = Begin();
-    Add(append, {.kind = state::EventKind::kGroupDecided, .outcome = outcome});
+    Append append = Of({Make({.kind = state::EventKind::kGroupDecided, .outcome = outcome})});
     summary_.state.decided = true;
     summary_.state.outcome = outcome;
     append.summary = summary_;
     return append;
   }
   Append Complete() {
-    Append append = Begin();
-    Add(append, {.kind = state::EventKind::kGroupCompleted, .outcome = summary_.state.outcome});
+    Append append =
+        Of({Make({.kind = state::EventKind::kGroupCompleted, .outcome = summary_.state.outcome})});
     summary_.state.completed = true;
     append.summary = summary_;
     return append;
   }
 
  private:
-  Append Begin() {
-    return {.group = spec_.id, .epoch = epoch_, .expected = next_ - 1, .commit_id = ++commits_};
+  Record Make(const state::Event& event) {
+    const uint64_t number = next_++;
+    return {.number = number, .time = At(static_cast<int64_t>(number)), .event = event};
   }
-  Record& Add(Append& append, const state::Event& event) {
-    append.records.push_back({.number = next_, .time = At(static_cast<int64_t>(next_)), .event = event});
-    ++next_;
-    return append.records.back();
+  // Of what Make has made since the last one.
+  Append Of(std::vector<Record> records) {
+    return {.group = spec_.id,
+            .epoch = epoch_,
+            .expected = next_ - 1 - records.size(),
+            .commit_id = ids_.Next(),
+            .batch = std::make_shared<const Batch>(std::move(records))};
   }
 
   GroupSpec spec_;
   GroupSummary summary_;
   uint64_t epoch_;
   uint64_t next_ = 1;
-  uint64_t commits_ = 0;
+  CommitIds ids_;
   uint32_t tasks_ = 0;
 };
 
