@@ -139,18 +139,15 @@ class Daemon {
         stale > 0) {
       log_->warn("killed {} processes that an earlier run of the daemon had left", stale);
     }
-    std::unique_ptr<ProcessSupervisor> supervisor;
-    if (Status status =
-            ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
-                                       .enable_controllers = true,
-                                       .become_subreaper = true,
-                                       .token_variable = ProcessExecutor::kTokenVariable,
-                                       .open_files = kChildOpenFiles,
-                                       .log = [log = log_](std::string_view line) { log->warn("{}", line); }},
-                                      &supervisor);
-        !status.ok()) {
-      return status;
-    }
+    auto created =
+        ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
+                                   .enable_controllers = true,
+                                   .become_subreaper = true,
+                                   .token_variable = ProcessExecutor::kTokenVariable,
+                                   .open_files = kChildOpenFiles,
+                                   .log = [log = log_](std::string_view line) { log->warn("{}", line); }});
+    if (!created.ok()) return Status::Error(created.error().message);
+    std::unique_ptr<ProcessSupervisor> supervisor = std::move(created.value());
     process_control_ = supervisor->mechanism();
     processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor), prefix, config_.listen.front());
     ExecutorTable executors;
