@@ -109,6 +109,21 @@ TEST(DispatcherTest, AWaitWhoseDeadlinePassesIsCountedAndWithdrawn) {
   EXPECT_FALSE(group->watched());  // the wait was withdrawn
 }
 
+// Clients take an UNAVAILABLE without details for a lost connection, and make the call again.
+TEST(DispatcherTest, ACallThatTheStopEndsIsAnsweredWithoutDetails) {
+  ServicesWorld world;
+  const auto group = world.world().Make(0, /*seal=*/false);
+  RawClient::Answer answer;
+  std::thread calling([&] { answer = world.Call(kWait, WaitFor("g")); });
+  EXPECT_TRUE(Eventually([&] { return group->watched(); }));
+  world.Stop();
+  calling.join();
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(answer.status.error_message(), "the server is shutting down");
+  EXPECT_EQ(answer.status.error_details(), "");
+  EXPECT_EQ(EndedWith(world.stats(), kWait, grpc::StatusCode::UNAVAILABLE), 1u);
+}
+
 TEST(DispatcherTest, ServesEveryMethodOfEveryService) {
   EXPECT_EQ(ServiceNames(), (std::vector<std::string>{"covey.v1.AdminService", "covey.v1.EventService",
                                                       "covey.v1.GroupService", "covey.v1.PoolService",
