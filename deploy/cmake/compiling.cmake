@@ -17,6 +17,9 @@ endif()
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(covey_warnings INTERFACE -Wno-subobject-linkage)
 endif()
+# What is built names its sources from this folder on: the same bytes wherever the tree is, so that a compiler cache
+# finds them again in another clone, also where a batch includes its sources by their whole path.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 # Sanitizers and hardening are for generated code as well.
 if(COVEY_SANITIZE)
   add_compile_options(-fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer)
