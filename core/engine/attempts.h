@@ -10,6 +10,7 @@
 #include "core/engine/effects.h"
 #include "core/engine/ticket.h"
 #include "core/executor/executor.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
 
@@ -45,7 +46,9 @@ class Attempts {
   using Map = std::unordered_map<uint32_t, Attempt>;
 
   // `pool` null: the group is over and only read.
-  Attempts(std::shared_ptr<Pool> pool, LaneOwner* owner, uint32_t limit, std::shared_ptr<TimerQueue> timers);
+  Attempts(std::shared_ptr<Pool> pool, std::shared_ptr<TimerQueue> timers);
+  // Once, before anything is queued: `owner` gets the grants. Null without a pool.
+  Lane* OpenLane(std::weak_ptr<LaneOwner> owner, uint32_t limit);
 
   const Map& all() const { return attempts_; }
   bool empty() const { return attempts_.empty(); }
@@ -75,7 +78,6 @@ class Attempts {
   const std::shared_ptr<Pool> pool_;
   const std::shared_ptr<TimerQueue> timers_;
   Map attempts_;
-  // The last member: a grant may be under way until it is gone.
   std::unique_ptr<Lane> lane_;
 };
 

@@ -25,8 +25,11 @@ std::shared_ptr<const Failure> TimedOut(const GroupSpec& spec) {
 std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvironment> environment,
                                                 std::shared_ptr<const GroupSpec> spec,
                                                 std::shared_ptr<Pool> pool, uint64_t epoch) {
-  return std::shared_ptr<DurableGroup>(
+  std::shared_ptr<DurableGroup> group(
       new DurableGroup(std::move(environment), std::move(spec), std::move(pool), epoch));
+  MutexLock lock(group->mutex_);
+  group->lane_ = group->attempts_.OpenLane(group, group->spec_->limit);
+  return group;
 }
 
 DurableGroup::DurableGroup(std::shared_ptr<const GroupEnvironment> environment,
@@ -35,9 +38,7 @@ DurableGroup::DurableGroup(std::shared_ptr<const GroupEnvironment> environment,
       spec_(std::move(spec)),
       pool_(pool.get()),
       ledger_(spec_, epoch),
-      attempts_(std::move(pool), this, spec_->limit, environment_->timers) {
-  lane_ = attempts_.lane();
-}
+      attempts_(std::move(pool), environment_->timers) {}
 
 DurableGroup::~DurableGroup() {
   if (deadline_timer_ != TimerQueue::TimerId{}) environment_->timers->Cancel(deadline_timer_);

@@ -17,6 +17,7 @@
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
 
@@ -196,7 +197,6 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
-  // The last member: a grant may be under way until its lane is gone.
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
 };
 

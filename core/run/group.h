@@ -11,6 +11,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/run/blocking_lane.h"
 #include "core/run/context.h"
 #include "core/run/pool.h"
 #include "core/run/runner.h"

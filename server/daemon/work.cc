@@ -47,17 +47,15 @@ Status Work::MakeProcesses() {
   const std::string prefix = stores_.id() + ":";
   const size_t stale = ProcessSupervisor::KillStale(prefix, ProcessExecutor::kTokenVariable);
   if (stale > 0) log_->warn("killed {} processes that an earlier run of the daemon had left", stale);
-  std::unique_ptr<ProcessSupervisor> supervisor;
-  Status status =
+  auto supervisor =
       ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
                                  .enable_controllers = true,
                                  .become_subreaper = true,
                                  .token_variable = ProcessExecutor::kTokenVariable,
                                  .open_files = kChildOpenFiles,
-                                 .log = [log = log_](std::string_view line) { log->warn("{}", line); }},
-                                &supervisor);
-  if (!status.ok()) return status;
-  processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor), prefix, address_);
+                                 .log = [log = log_](std::string_view line) { log->warn("{}", line); }});
+  if (!supervisor.ok()) return Status::Error(supervisor.error().message);
+  processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor.value()), prefix, address_);
   return Status::Ok();
 }
 

@@ -51,14 +51,11 @@ TEST_F(RecoveryTest, AStartedTaskIsLostAQueuedOneRuns) {
 // A daemon whose start fails after the recovery, as often as somebody tries to start it.
 TEST_F(RecoveryTest, BeforeRunNothingStartsAndNothingIsLost) {
   world_.pools.push_back({"batch", 1});
-  world_
-      .Create({.spec = {.id = "g", .max_failures = 4},
-               .tasks = {World::Task(), Rerun(), World::Task()},
-               .seal = true})
+  world_.Create({.spec = {.id = "g", .max_failures = 4}, .tasks = {World::Task(), Rerun(), World::Task()}})
       .value();
   world_.parked = true;
   Restart();
-  EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 again lost"}));
+  EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 requeued lost"}));
   for (int i = 0; i < 3; ++i) {
     Restart();
     EXPECT_EQ(News(), Lines{});
