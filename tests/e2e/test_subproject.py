@@ -55,6 +55,12 @@ def words(command):
     return command["command"].split()
 
 
+def output(command):
+    """What it makes: CMake before 3.28 has no entry for it."""
+    argv = words(command)
+    return argv[argv.index("-o") + 1]
+
+
 @unittest.skipIf(os.environ.get("COVEY_SANITIZE"), "what is looked at does not depend on sanitizers")
 @unittest.skipUnless(all(map(shutil.which, ("cmake", "ninja", "c++"))), "cmake, ninja or c++ is not installed")
 class SubprojectTest(unittest.TestCase):
@@ -84,10 +90,11 @@ class SubprojectTest(unittest.TestCase):
         commands = self.configure(self.folder, f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}", "-DCMAKE_UNITY_BUILD=ON")
         for command in commands:
             self.assertNotIn("-Werror", words(command))
-        plain = next(words(command) for command in commands if "before.dir" in command["output"])
-        self.assertIn("-std=gnu++17", plain)
+        plain = next(words(command) for command in commands if "before.dir" in output(command))
+        # 17 is the default of GCC 12, which CMake then need not say.
+        self.assertFalse([word for word in plain if word.startswith("-std=") and not word.endswith("17")])
         self.assertFalse([command for command in commands if f" {ROOT}/tests/" in command["command"]])
-        self.assertFalse([command for command in commands if "example" in command["output"]])
+        self.assertFalse([command for command in commands if "example" in output(command)])
         self.assertIn("Total Tests: 0", run(["ctest", "-N", "--test-dir", self.build_folder()]).out)
         self.assertFalse(os.path.exists(os.path.join(self.build_folder(), "CPackConfig.cmake")))
 
