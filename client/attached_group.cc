@@ -6,8 +6,9 @@ namespace covey::client {
 
 AttachedGroup::AttachedGroup(std::shared_ptr<Connection> connection, const v1::RunGroupRequest& first,
                              const CallOptions& options)
-    : connection_(std::move(connection)), stream_(connection_->RunGroup(options)) {
-  stream_->Write(first);  // a failure is Finish's to tell
+    : connection_(std::move(connection)),
+      stream_(connection_->Open(methods::Named("/covey.v1.GroupService/RunGroup"), options)) {
+  stream_.Write(first);  // a failure is Finish's to tell
 }
 
 bool AttachedGroup::Add(const v1::TaskSpec& task) {
@@ -22,12 +23,12 @@ bool AttachedGroup::Add(const std::vector<v1::TaskSpec>& tasks) {
   return Add(message);
 }
 
-bool AttachedGroup::Add(const v1::RunGroupRequest& message) { return stream_->Write(message); }
+bool AttachedGroup::Add(const v1::RunGroupRequest& message) { return stream_.Write(message); }
 
-bool AttachedGroup::Seal() { return stream_->HalfClose(); }
+bool AttachedGroup::Seal() { return stream_.HalfClose(); }
 
 bool AttachedGroup::Next(v1::RunGroupResponse* message) {
-  if (!stream_->Next(message)) return false;
+  if (!stream_.Next(message)) return false;
   if (message->has_created()) {
     const MutexLock lock(mutex_);
     id_ = message->created().id();
@@ -40,7 +41,7 @@ bool AttachedGroup::Next(v1::RunGroupResponse* message) {
 Result<v1::GroupResult> AttachedGroup::Finish() {
   for (v1::RunGroupResponse message; Next(&message);) {
   }
-  const Result<Void> end = stream_->Finish();
+  const Result<Void> end = stream_.Finish();
   if (!end.ok()) return end.error();
   if (!result_) {
     return Error{.code = ErrorCode::kInternal,
@@ -66,11 +67,12 @@ Result<v1::Group> AttachedGroup::Cancel(std::string_view reason, const CallOptio
                  .message = "the group's id is not known before the first message has been read",
                  .fields = {}};
   }
-  Result<v1::CancelGroupResponse> answer = connection_->CancelGroup(request, options);
+  Result<v1::CancelGroupResponse> answer = Ask<v1::CancelGroupResponse>(
+      *connection_, methods::Named("/covey.v1.GroupService/CancelGroup"), request, options);
   if (!answer.ok()) return answer.error();
   return std::move(*answer.value().mutable_group());
 }
 
-void AttachedGroup::Abandon() { stream_->Cancel(); }
+void AttachedGroup::Abandon() { stream_.Cancel(); }
 
 }  // namespace covey::client

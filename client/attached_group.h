@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "client/connection.h"
+#include "client/stream.h"
 #include "core/base/error.h"
 #include "core/base/mutex.h"
+#include "covey/v1/group_service.pb.h"
 
 namespace covey::client {
 
@@ -56,7 +58,7 @@ class AttachedGroup {
 
  private:
   const std::shared_ptr<Connection> connection_;
-  const std::unique_ptr<RunGroupStream> stream_;
+  Duplex<v1::RunGroupRequest, v1::RunGroupResponse> stream_;
 
   // Used by the reading side alone.
   std::optional<v1::GroupResult> result_;

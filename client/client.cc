@@ -1,10 +1,13 @@
 #include "client/client.h"
 
 #include "client/address.h"
+#include "client/grpc_connection.h"
 #include "client/retrying_connection.h"
 
 namespace covey::client {
 namespace {
+
+using methods::Named;
 
 // The one message inside of an answer, or the error instead of it.
 template <typename Response, typename Part>
@@ -45,22 +48,41 @@ Result<Scope> Client::OpenScope(const v1::GroupSpec& spec, const CallOptions& ca
 }
 
 Result<v1::Group> Client::CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call) {
-  return Take(connection_->CreateGroup(request, call), &v1::CreateGroupResponse::mutable_group);
+  if (request.request_id().empty()) return CreateGroup(v1::CreateGroupRequest(request), call);
+  return Take(
+      Ask<v1::CreateGroupResponse>(*connection_, Named("/covey.v1.GroupService/CreateGroup"), request, call),
+      &v1::CreateGroupResponse::mutable_group);
+}
+
+Result<v1::Group> Client::CreateGroup(v1::CreateGroupRequest&& request, const CallOptions& call) {
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  return CreateGroup(std::as_const(request), call);
 }
 
 Result<v1::SubmitTasksResponse> Client::SubmitTasks(const v1::SubmitTasksRequest& request,
                                                     const CallOptions& call) {
-  return connection_->SubmitTasks(request, call);
+  if (request.request_id().empty()) return SubmitTasks(v1::SubmitTasksRequest(request), call);
+  return Ask<v1::SubmitTasksResponse>(*connection_, Named("/covey.v1.GroupService/SubmitTasks"), request,
+                                      call);
+}
+
+Result<v1::SubmitTasksResponse> Client::SubmitTasks(v1::SubmitTasksRequest&& request,
+                                                    const CallOptions& call) {
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  return SubmitTasks(std::as_const(request), call);
 }
 
 std::unique_ptr<TaskUpload> Client::SubmitTaskStream(const CallOptions& call) {
-  return connection_->SubmitTaskStream(call);
+  return std::make_unique<TaskUpload>(
+      connection_->Open(Named("/covey.v1.GroupService/SubmitTaskStream"), call));
 }
 
 Result<v1::Group> Client::SealGroup(std::string_view group, const CallOptions& call) {
   v1::SealGroupRequest request;
   request.set_group_id(std::string(group));
-  return Take(connection_->SealGroup(request, call), &v1::SealGroupResponse::mutable_group);
+  return Take(
+      Ask<v1::SealGroupResponse>(*connection_, Named("/covey.v1.GroupService/SealGroup"), request, call),
+      &v1::SealGroupResponse::mutable_group);
 }
 
 Result<v1::GroupResult> Client::WaitGroup(std::string_view group, bool seal_when_idle,
@@ -68,7 +90,9 @@ Result<v1::GroupResult> Client::WaitGroup(std::string_view group, bool seal_when
   v1::WaitGroupRequest request;
   request.set_group_id(std::string(group));
   request.set_seal_when_idle(seal_when_idle);
-  return Take(connection_->WaitGroup(request, call), &v1::WaitGroupResponse::mutable_result);
+  return Take(
+      Ask<v1::WaitGroupResponse>(*connection_, Named("/covey.v1.GroupService/WaitGroup"), request, call),
+      &v1::WaitGroupResponse::mutable_result);
 }
 
 Result<v1::Group> Client::CancelGroup(std::string_view group, std::string_view reason, bool wait,
@@ -77,18 +101,22 @@ Result<v1::Group> Client::CancelGroup(std::string_view group, std::string_view r
   request.set_group_id(std::string(group));
   request.set_reason(std::string(reason));
   request.set_wait(wait);
-  return Take(connection_->CancelGroup(request, call), &v1::CancelGroupResponse::mutable_group);
+  return Take(
+      Ask<v1::CancelGroupResponse>(*connection_, Named("/covey.v1.GroupService/CancelGroup"), request, call),
+      &v1::CancelGroupResponse::mutable_group);
 }
 
 Result<v1::Group> Client::GetGroup(std::string_view group, const CallOptions& call) {
   v1::GetGroupRequest request;
   request.set_group_id(std::string(group));
-  return Take(connection_->GetGroup(request, call), &v1::GetGroupResponse::mutable_group);
+  return Take(
+      Ask<v1::GetGroupResponse>(*connection_, Named("/covey.v1.GroupService/GetGroup"), request, call),
+      &v1::GetGroupResponse::mutable_group);
 }
 
 Result<v1::ListGroupsResponse> Client::ListGroups(const v1::ListGroupsRequest& request,
                                                   const CallOptions& call) {
-  return connection_->ListGroups(request, call);
+  return Ask<v1::ListGroupsResponse>(*connection_, Named("/covey.v1.GroupService/ListGroups"), request, call);
 }
 
 Result<Void> Client::ForEachGroup(v1::ListGroupsRequest request,
@@ -108,19 +136,21 @@ Result<Void> Client::ForEachGroup(v1::ListGroupsRequest request,
 Result<Void> Client::DeleteGroup(std::string_view group, const CallOptions& call) {
   v1::DeleteGroupRequest request;
   request.set_group_id(std::string(group));
-  return Drop(connection_->DeleteGroup(request, call));
+  return Drop(
+      Ask<v1::DeleteGroupResponse>(*connection_, Named("/covey.v1.GroupService/DeleteGroup"), request, call));
 }
 
 Result<v1::Task> Client::GetTask(std::string_view group, std::string_view task, const CallOptions& call) {
   v1::GetTaskRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
-  return Take(connection_->GetTask(request, call), &v1::GetTaskResponse::mutable_task);
+  return Take(Ask<v1::GetTaskResponse>(*connection_, Named("/covey.v1.TaskService/GetTask"), request, call),
+              &v1::GetTaskResponse::mutable_task);
 }
 
 Result<v1::ListTasksResponse> Client::ListTasks(const v1::ListTasksRequest& request,
                                                 const CallOptions& call) {
-  return connection_->ListTasks(request, call);
+  return Ask<v1::ListTasksResponse>(*connection_, Named("/covey.v1.TaskService/ListTasks"), request, call);
 }
 
 Result<Void> Client::ForEachTask(v1::ListTasksRequest request,
@@ -140,7 +170,8 @@ Result<v1::Task> Client::WaitTask(std::string_view group, std::string_view task,
   v1::WaitTaskRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
-  return Take(connection_->WaitTask(request, call), &v1::WaitTaskResponse::mutable_task);
+  return Take(Ask<v1::WaitTaskResponse>(*connection_, Named("/covey.v1.TaskService/WaitTask"), request, call),
+              &v1::WaitTaskResponse::mutable_task);
 }
 
 Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view task, std::string_view reason,
@@ -150,29 +181,36 @@ Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view tas
   request.set_task(std::string(task));
   request.set_reason(std::string(reason));
   request.set_wait(wait);
-  return Take(connection_->CancelTask(request, call), &v1::CancelTaskResponse::mutable_task);
+  return Take(
+      Ask<v1::CancelTaskResponse>(*connection_, Named("/covey.v1.TaskService/CancelTask"), request, call),
+      &v1::CancelTaskResponse::mutable_task);
 }
 
 std::unique_ptr<OutputReader> Client::ReadOutput(const v1::ReadOutputRequest& request,
                                                  const CallOptions& call) {
-  return connection_->ReadOutput(request, call);
+  return std::make_unique<OutputReader>(
+      connection_->Read(Named("/covey.v1.TaskService/ReadOutput"), request, call));
 }
 
 Result<v1::Pool> Client::CreatePool(std::string_view name, uint32_t max, const CallOptions& call) {
   v1::CreatePoolRequest request;
   request.set_name(std::string(name));
   request.set_max(max);
-  return Take(connection_->CreatePool(request, call), &v1::CreatePoolResponse::mutable_pool);
+  return Take(
+      Ask<v1::CreatePoolResponse>(*connection_, Named("/covey.v1.PoolService/CreatePool"), request, call),
+      &v1::CreatePoolResponse::mutable_pool);
 }
 
 Result<v1::Pool> Client::GetPool(std::string_view name, const CallOptions& call) {
   v1::GetPoolRequest request;
   request.set_name(std::string(name));
-  return Take(connection_->GetPool(request, call), &v1::GetPoolResponse::mutable_pool);
+  return Take(Ask<v1::GetPoolResponse>(*connection_, Named("/covey.v1.PoolService/GetPool"), request, call),
+              &v1::GetPoolResponse::mutable_pool);
 }
 
 Result<std::vector<v1::Pool>> Client::ListPools(const CallOptions& call) {
-  const Result<v1::ListPoolsResponse> answer = connection_->ListPools({}, call);
+  const Result<v1::ListPoolsResponse> answer = Ask<v1::ListPoolsResponse>(
+      *connection_, Named("/covey.v1.PoolService/ListPools"), v1::ListPoolsRequest(), call);
   if (!answer.ok()) return answer.error();
   return std::vector<v1::Pool>(answer.value().pools().begin(), answer.value().pools().end());
 }
@@ -181,34 +219,45 @@ Result<v1::Pool> Client::UpdatePool(std::string_view name, uint32_t max, const C
   v1::UpdatePoolRequest request;
   request.set_name(std::string(name));
   request.set_max(max);
-  return Take(connection_->UpdatePool(request, call), &v1::UpdatePoolResponse::mutable_pool);
+  return Take(
+      Ask<v1::UpdatePoolResponse>(*connection_, Named("/covey.v1.PoolService/UpdatePool"), request, call),
+      &v1::UpdatePoolResponse::mutable_pool);
 }
 
 Result<Void> Client::ClosePool(std::string_view name, const CallOptions& call) {
   v1::ClosePoolRequest request;
   request.set_name(std::string(name));
-  return Drop(connection_->ClosePool(request, call));
+  return Drop(
+      Ask<v1::ClosePoolResponse>(*connection_, Named("/covey.v1.PoolService/ClosePool"), request, call));
 }
 
 std::unique_ptr<EventStream> Client::StreamEvents(const v1::StreamEventsRequest& request,
                                                   const CallOptions& call) {
-  return connection_->StreamEvents(request, call);
+  return std::make_unique<EventStream>(
+      connection_->Read(Named("/covey.v1.EventService/StreamEvents"), request, call));
 }
 
 Result<v1::GetServerInfoResponse> Client::GetServerInfo(const CallOptions& call) {
-  return connection_->GetServerInfo({}, call);
+  return Ask<v1::GetServerInfoResponse>(*connection_, Named("/covey.v1.AdminService/GetServerInfo"),
+                                        v1::GetServerInfoRequest(), call);
 }
 
-Result<Void> Client::Drain(const CallOptions& call) { return Drop(connection_->Drain({}, call)); }
+Result<Void> Client::Drain(const CallOptions& call) {
+  return Drop(
+      Ask<v1::DrainResponse>(*connection_, Named("/covey.v1.AdminService/Drain"), v1::DrainRequest(), call));
+}
 
-Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) { return connection_->Reload({}, call); }
+Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
+  return Ask<v1::ReloadResponse>(*connection_, Named("/covey.v1.AdminService/Reload"), v1::ReloadRequest(),
+                                 call);
+}
 
 Result<v1::ExplainResponse> Client::Explain(std::string_view group, std::string_view task,
                                             const CallOptions& call) {
   v1::ExplainRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
-  return connection_->Explain(request, call);
+  return Ask<v1::ExplainResponse>(*connection_, Named("/covey.v1.AdminService/Explain"), request, call);
 }
 
 }  // namespace covey::client

@@ -9,21 +9,31 @@
 
 #include "client/attached_group.h"
 #include "client/connection.h"
-#include "client/grpc_connection.h"
+#include "client/options.h"
 #include "client/request_id.h"
 #include "client/scope.h"
+#include "client/stream.h"
 #include "client/task.h"
 #include "core/base/error.h"
+#include "covey/v1/admin_service.pb.h"
+#include "covey/v1/event_service.pb.h"
+#include "covey/v1/group_service.pb.h"
+#include "covey/v1/pool_service.pb.h"
+#include "covey/v1/task_service.pb.h"
 
 namespace covey::client {
+
+using TaskUpload = Upload<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamResponse>;
+using EventStream = Stream<v1::StreamEventsResponse>;
+using OutputReader = Stream<v1::ReadOutputResponse>;
 
 // A client of coveyd: the façade of this folder. One method for each call of the contract, with the arguments
 // that people give; those that take a whole request take it for its options.
 //
 // Copies share one connection; all methods may be called by several threads at once. Nothing throws. Calls
-// without a timeout wait as long as the daemon lives. A daemon out of reach fails the first of them at once
-// (see MakeGrpcConnection); later a restart of the daemon is bridged (see MakeRetryingConnection). Streams
-// and groups may outlive the client.
+// without a timeout wait as long as the daemon lives. A daemon out of reach fails the first of them at once,
+// reason UNREACHABLE; later a restart of the daemon is bridged (see RetryPolicy). Streams and groups may
+// outlive the client.
 class Client {
  public:
   // The daemon at `address` (see ParseAddress), by default at DefaultAddress(). Fails for a bad address only:
@@ -41,9 +51,13 @@ class Client {
   std::unique_ptr<AttachedGroup> RunGroup(const v1::RunGroupRequest& first, const CallOptions& call = {});
   // A group that lives as long as the returned scope; see Scope.
   Result<Scope> OpenScope(const v1::GroupSpec& spec = {}, const CallOptions& call = {});
+  // This and SubmitTasks get a request id when they have none, so that they can be repeated: a large request
+  // is better moved than copied for it.
   Result<v1::Group> CreateGroup(const v1::CreateGroupRequest& request, const CallOptions& call = {});
+  Result<v1::Group> CreateGroup(v1::CreateGroupRequest&& request, const CallOptions& call = {});
   Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
                                               const CallOptions& call = {});
+  Result<v1::SubmitTasksResponse> SubmitTasks(v1::SubmitTasksRequest&& request, const CallOptions& call = {});
   std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& call = {});
   Result<v1::Group> SealGroup(std::string_view group, const CallOptions& call = {});
   Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false,

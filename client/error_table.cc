@@ -1,65 +1,86 @@
 #include "client/error_table.h"
 
-#include <string>
-
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
 
 namespace covey::client {
 namespace {
 
+using rpc::Code;
+
 struct Row {
-  grpc::StatusCode grpc_code;
+  Code rpc_code;
   ErrorCode code;
   std::string_view reason;  // when the daemon gave none
 };
 
 constexpr Row kTable[] = {
-    {grpc::StatusCode::CANCELLED, ErrorCode::kCancelled, "CANCELLED"},
-    {grpc::StatusCode::UNKNOWN, ErrorCode::kInternal, "UNKNOWN"},
-    {grpc::StatusCode::INVALID_ARGUMENT, ErrorCode::kInvalidArgument, "INVALID_ARGUMENT"},
-    {grpc::StatusCode::DEADLINE_EXCEEDED, ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
-    {grpc::StatusCode::NOT_FOUND, ErrorCode::kNotFound, "NOT_FOUND"},
-    {grpc::StatusCode::ALREADY_EXISTS, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
-    {grpc::StatusCode::PERMISSION_DENIED, ErrorCode::kPermissionDenied, "PERMISSION_DENIED"},
-    {grpc::StatusCode::UNAUTHENTICATED, ErrorCode::kInternal, "UNAUTHENTICATED"},
-    {grpc::StatusCode::RESOURCE_EXHAUSTED, ErrorCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
-    {grpc::StatusCode::FAILED_PRECONDITION, ErrorCode::kFailedPrecondition, "FAILED_PRECONDITION"},
-    {grpc::StatusCode::ABORTED, ErrorCode::kFailedPrecondition, "ABORTED"},
-    {grpc::StatusCode::OUT_OF_RANGE, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
-    {grpc::StatusCode::UNIMPLEMENTED, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
-    {grpc::StatusCode::INTERNAL, ErrorCode::kInternal, "INTERNAL"},
-    {grpc::StatusCode::UNAVAILABLE, ErrorCode::kUnavailable, "UNAVAILABLE"},
-    {grpc::StatusCode::DATA_LOSS, ErrorCode::kInternal, "DATA_LOSS"},
+    {Code::kCancelled, ErrorCode::kCancelled, "CANCELLED"},
+    {Code::kUnknown, ErrorCode::kInternal, "UNKNOWN"},
+    {Code::kInvalidArgument, ErrorCode::kInvalidArgument, "INVALID_ARGUMENT"},
+    {Code::kDeadlineExceeded, ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
+    {Code::kNotFound, ErrorCode::kNotFound, "NOT_FOUND"},
+    {Code::kAlreadyExists, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
+    {Code::kPermissionDenied, ErrorCode::kPermissionDenied, "PERMISSION_DENIED"},
+    {Code::kUnauthenticated, ErrorCode::kInternal, "UNAUTHENTICATED"},
+    {Code::kResourceExhausted, ErrorCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
+    {Code::kFailedPrecondition, ErrorCode::kFailedPrecondition, "FAILED_PRECONDITION"},
+    {Code::kAborted, ErrorCode::kFailedPrecondition, "ABORTED"},
+    {Code::kOutOfRange, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
+    {Code::kUnimplemented, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
+    {Code::kInternal, ErrorCode::kInternal, "INTERNAL"},
+    {Code::kUnavailable, ErrorCode::kUnavailable, "UNAVAILABLE"},
+    {Code::kDataLoss, ErrorCode::kInternal, "DATA_LOSS"},
 };
 
-void AddDetails(const std::string& bytes, Error* error) {
-  google::rpc::Status details;
-  if (bytes.empty() || !details.ParseFromString(bytes)) return;
-  for (const google::protobuf::Any& any : details.details()) {
-    google::rpc::ErrorInfo info;
-    google::rpc::BadRequest bad;
-    if (any.Is<google::rpc::ErrorInfo>() && any.UnpackTo(&info)) {
-      if (info.domain() == "covey" && !info.reason().empty()) error->reason = info.reason();
-    } else if (any.Is<google::rpc::BadRequest>() && any.UnpackTo(&bad)) {
-      for (const auto& violation : bad.field_violations()) {
-        error->fields.push_back({.field = violation.field(), .description = violation.description()});
-      }
-    }
+void AddDetails(std::string_view bytes, Error* error) {
+  std::optional<rpc::StatusDetails> details = rpc::Decode(bytes);
+  if (!details) return;
+  for (rpc::ErrorInfo& info : details->error_infos) {
+    if (info.domain == "covey" && !info.reason.empty()) error->reason = std::move(info.reason);
   }
+  for (rpc::FieldViolation& violation : details->field_violations) {
+    error->fields.push_back(
+        {.field = std::move(violation.field), .description = std::move(violation.description)});
+  }
+}
+
+Error OutOfReach(std::string_view cause, const std::string& address) {
+  constexpr std::string_view kLast = "last error: ";
+  constexpr std::string_view kUnknown = "UNKNOWN: ";
+  const bool never_reached =
+      cause.starts_with("failed to connect") || cause.starts_with("DNS resolution failed");
+  if (const size_t last = cause.find(kLast); last != std::string_view::npos)
+    cause.remove_prefix(last + kLast.size());
+  if (cause.starts_with(kUnknown)) cause.remove_prefix(kUnknown.size());
+  Error error{.code = ErrorCode::kUnavailable, .reason = "CONNECTION_LOST", .message = {}, .fields = {}};
+  if (never_reached) {
+    error.reason = "UNREACHABLE";
+    error.message = "cannot reach the daemon at " + address + " (" + std::string(cause) +
+                    "); start it with coveyd, or set COVEY_ADDRESS to where it listens";
+  } else {
+    error.message = "lost the daemon at " + address + " (" + std::string(cause) + ")";
+  }
+  return error;
 }
 
 }  // namespace
 
-Error FromGrpc(const grpc::Status& status) {
-  Error error{
-      .code = ErrorCode::kInternal, .reason = "UNKNOWN", .message = status.error_message(), .fields = {}};
-  for (const Row& row : kTable) {
-    if (row.grpc_code != status.error_code()) continue;
-    error.code = row.code;
-    error.reason = row.reason;
+Error ErrorOf(const CallEnd& end, const std::string& address) {
+  if (end.details.empty() &&
+      (end.code == Code::kUnavailable || (end.code == Code::kCancelled && !end.cancelled))) {
+    return OutOfReach(end.message, address);
   }
-  AddDetails(status.error_details(), &error);
+  Error error{.code = ErrorCode::kInternal, .reason = "UNKNOWN", .message = end.message, .fields = {}};
+  const Row* const row = std::find_if(std::begin(kTable), std::end(kTable),
+                                      [&end](const Row& one) { return one.rpc_code == end.code; });
+  if (row != std::end(kTable)) {
+    error.code = row->code;
+    error.reason = row->reason;
+  }
+  AddDetails(end.details, &error);
   if (error.message.empty()) {
     error.message = error.code == ErrorCode::kUnimplemented
                         ? "this daemon does not know that call; it is older than its client"

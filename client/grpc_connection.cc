@@ -1,24 +1,61 @@
 #include "client/grpc_connection.h"
 
+#include <google/protobuf/message.h>
 #include <grpc/grpc.h>
 #include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/impl/client_unary_call.h>
+#include <grpcpp/impl/rpc_method.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/proto_buffer_writer.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <algorithm>
-#include <string_view>
+#include <atomic>
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "client/error_table.h"
-#include "client/grpc_stream.h"
-#include "covey/v1/admin_service.grpc.pb.h"
-#include "covey/v1/event_service.grpc.pb.h"
-#include "covey/v1/group_service.grpc.pb.h"
-#include "covey/v1/pool_service.grpc.pb.h"
-#include "covey/v1/task_service.grpc.pb.h"
 
 namespace covey::client {
+namespace {
 
+using google::protobuf::Message;
+using methods::Method;
+// As the generated stubs use them, but with messages in their encoded form: one stub for every method.
+using BytesStream = grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+using BytesStreamFactory = grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+// The kind matters to interceptors alone, of which there are none.
+grpc::internal::RpcMethod RpcOf(const Method& method, grpc::internal::RpcMethod::RpcType type) {
+  return {method.name.data(), type};
+}
+
+grpc::ByteBuffer Encode(const Message& message) {
+  grpc::ByteBuffer bytes;
+  const size_t size = message.ByteSizeLong();
+  grpc::ProtoBufferWriter writer(&bytes, grpc::kProtoBufferWriterMaxBufferLength, static_cast<int>(size));
+  message.SerializeToZeroCopyStream(&writer);
+  return bytes;
+}
+
+bool Decode(grpc::ByteBuffer* bytes, Message* message) {
+  grpc::ProtoBufferReader reader(bytes);
+  return reader.status().ok() && message->ParseFromZeroCopyStream(&reader);
+}
+
+Error BadAnswer(const Method& method) {
+  return {.code = ErrorCode::kInternal,
+          .reason = "BAD_ANSWER",
+          .message = "an answer of the daemon to " + std::string(method.name) + " cannot be read",
+          .fields = {}};
+}
+
+// Sets the deadline of a call that starts now.
 void Prepare(const CallOptions& options, grpc::ClientContext* context) {
   if (!options.timeout) return;
   // Far enough for everybody, and no overflow of the clock.
@@ -29,30 +66,72 @@ void Prepare(const CallOptions& options, grpc::ClientContext* context) {
                         std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
 }
 
-Error ExplainGrpc(const grpc::Status& status, const std::string& address) {
-  Error error = FromGrpc(status);
-  // With details the daemon itself refused; without, the transport speaks.
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !status.error_details().empty()) return error;
-  std::string_view cause = error.message;
-  constexpr std::string_view kLast = "last error: ";
-  constexpr std::string_view kUnknown = "UNKNOWN: ";
-  const bool never_reached =
-      cause.starts_with("failed to connect") || cause.starts_with("DNS resolution failed");
-  if (const size_t last = cause.find(kLast); last != std::string_view::npos)
-    cause.remove_prefix(last + kLast.size());
-  if (cause.starts_with(kUnknown)) cause.remove_prefix(kUnknown.size());
-  if (never_reached) {
-    error.reason = "UNREACHABLE";
-    error.message = "cannot reach the daemon at " + address + " (" + std::string(cause) +
-                    "); start it with coveyd, or set COVEY_ADDRESS to where it listens";
-  } else {
-    error.reason = "CONNECTION_LOST";
-    error.message = "lost the daemon at " + address + " (" + std::string(cause) + ")";
-  }
-  return error;
+Result<Void> EndOf(const grpc::Status& status, bool cancelled, const std::string& address) {
+  if (status.ok()) return Void{};
+  return ErrorOf({.code = static_cast<rpc::Code>(status.error_code()),
+                  .message = status.error_message(),
+                  .details = status.error_details(),
+                  .cancelled = cancelled},
+                 address);
 }
 
-namespace {
+// A streamed call of any shape. Invariants: the call is finished at most once, and always before its context
+// goes.
+class GrpcStream final : public MessageStream {
+ public:
+  // Starts the call; with a `request` that is all that is written.
+  GrpcStream(std::string address, grpc::ChannelInterface* channel, const Method& method,
+             const Message* request, const CallOptions& options)
+      : address_(std::move(address)), method_(method) {
+    Prepare(options, &context_);
+    context_.set_initial_metadata_corked(request != nullptr);  // to go with the request
+    stream_.reset(BytesStreamFactory::Create(
+        channel, RpcOf(method, grpc::internal::RpcMethod::BIDI_STREAMING), &context_));
+    if (request != nullptr) stream_->WriteLast(Encode(*request), {});
+  }
+  ~GrpcStream() override {
+    if (end_) return;
+    Cancel();
+    (void)Finish();
+  }
+
+  bool Next(Message* message) override {
+    grpc::ByteBuffer bytes;
+    if (bad_ || !stream_->Read(&bytes)) return false;
+    if (Decode(&bytes, message)) return true;
+    bad_ = true;
+    context_.TryCancel();
+    return false;
+  }
+  bool Write(const Message& message) override { return stream_->Write(Encode(message)); }
+  bool HalfClose() override { return stream_->WritesDone(); }
+  Result<Void> Finish() override {
+    if (end_) return *end_;
+    // The status comes after the messages: unread ones would hold it back.
+    for (grpc::ByteBuffer dropped; stream_->Read(&dropped);) {
+    }
+    const grpc::Status status = stream_->Finish();
+    end_ = bad_ ? Result<Void>(BadAnswer(method_)) : EndOf(status, cancelled_, address_);
+    return *end_;
+  }
+  void Cancel() override {
+    cancelled_ = true;
+    context_.TryCancel();
+  }
+
+ private:
+  // Constant after construction.
+  const std::string address_;
+  const Method& method_;
+  grpc::ClientContext context_;  // has its own synchronisation
+  std::unique_ptr<BytesStream> stream_;
+
+  std::atomic<bool> cancelled_ = false;
+
+  // Used by the reading thread alone.
+  bool bad_ = false;  // a message could not be read
+  std::optional<Result<Void>> end_;
+};
 
 grpc::ChannelArguments Arguments(const ConnectOptions& options) {
   grpc::ChannelArguments arguments;
@@ -84,122 +163,29 @@ class GrpcConnection final : public Connection {
   GrpcConnection(std::string address, const ConnectOptions& options)
       : address_(std::move(address)),
         channel_((KeepGrpc(), grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(),
-                                                        Arguments(options)))),
-        groups_(v1::GroupService::NewStub(channel_)),
-        tasks_(v1::TaskService::NewStub(channel_)),
-        pools_(v1::PoolService::NewStub(channel_)),
-        events_(v1::EventService::NewStub(channel_)),
-        admin_(v1::AdminService::NewStub(channel_)) {}
+                                                        Arguments(options)))) {}
 
-  std::unique_ptr<RunGroupStream> RunGroup(const CallOptions& options) override {
-    return std::make_unique<GrpcDuplex<v1::RunGroupRequest, v1::RunGroupResponse>>(
-        address_, options, [this](grpc::ClientContext* context) { return groups_->RunGroup(context); });
-  }
-  Result<v1::CreateGroupResponse> CreateGroup(const v1::CreateGroupRequest& request,
-                                              const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::CreateGroup, request, options);
-  }
-  Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
-                                              const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::SubmitTasks, request, options);
-  }
-  std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& options) override {
-    return std::make_unique<GrpcUpload<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamResponse>>(
-        address_, options, [this](grpc::ClientContext* context, v1::SubmitTaskStreamResponse* answer) {
-          return groups_->SubmitTaskStream(context, answer);
-        });
-  }
-  Result<v1::SealGroupResponse> SealGroup(const v1::SealGroupRequest& request,
-                                          const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::SealGroup, request, options);
-  }
-  Result<v1::WaitGroupResponse> WaitGroup(const v1::WaitGroupRequest& request,
-                                          const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::WaitGroup, request, options);
-  }
-  Result<v1::CancelGroupResponse> CancelGroup(const v1::CancelGroupRequest& request,
-                                              const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::CancelGroup, request, options);
-  }
-  Result<v1::GetGroupResponse> GetGroup(const v1::GetGroupRequest& request,
-                                        const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::GetGroup, request, options);
-  }
-  Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request,
-                                            const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::ListGroups, request, options);
-  }
-  Result<v1::DeleteGroupResponse> DeleteGroup(const v1::DeleteGroupRequest& request,
-                                              const CallOptions& options) override {
-    return Call(*groups_, &v1::GroupService::Stub::DeleteGroup, request, options);
-  }
-
-  Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request,
-                                      const CallOptions& options) override {
-    return Call(*tasks_, &v1::TaskService::Stub::GetTask, request, options);
-  }
-  Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
-                                          const CallOptions& options) override {
-    return Call(*tasks_, &v1::TaskService::Stub::ListTasks, request, options);
-  }
-  Result<v1::WaitTaskResponse> WaitTask(const v1::WaitTaskRequest& request,
-                                        const CallOptions& options) override {
-    return Call(*tasks_, &v1::TaskService::Stub::WaitTask, request, options);
-  }
-  Result<v1::CancelTaskResponse> CancelTask(const v1::CancelTaskRequest& request,
-                                            const CallOptions& options) override {
-    return Call(*tasks_, &v1::TaskService::Stub::CancelTask, request, options);
-  }
-  std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
-                                           const CallOptions& options) override {
+  Result<Void> Call(const Method& method, const Message& request, Message* answer,
+                    const CallOptions& options) override {
     Reconnect();
-    return std::make_unique<GrpcReader<v1::ReadOutputResponse>>(
-        address_, options,
-        [this, &request](grpc::ClientContext* context) { return tasks_->ReadOutput(context, request); });
+    grpc::ClientContext context;
+    Prepare(options, &context);
+    grpc::ByteBuffer bytes;
+    const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
+        channel_.get(), RpcOf(method, grpc::internal::RpcMethod::NORMAL_RPC), &context, Encode(request),
+        &bytes);
+    if (!status.ok()) return EndOf(status, false, address_);
+    if (!Decode(&bytes, answer)) return BadAnswer(method);
+    return Void{};
   }
-
-  Result<v1::CreatePoolResponse> CreatePool(const v1::CreatePoolRequest& request,
-                                            const CallOptions& options) override {
-    return Call(*pools_, &v1::PoolService::Stub::CreatePool, request, options);
-  }
-  Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
+  std::unique_ptr<MessageStream> Read(const Method& method, const Message& request,
                                       const CallOptions& options) override {
-    return Call(*pools_, &v1::PoolService::Stub::GetPool, request, options);
-  }
-  Result<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
-                                          const CallOptions& options) override {
-    return Call(*pools_, &v1::PoolService::Stub::ListPools, request, options);
-  }
-  Result<v1::UpdatePoolResponse> UpdatePool(const v1::UpdatePoolRequest& request,
-                                            const CallOptions& options) override {
-    return Call(*pools_, &v1::PoolService::Stub::UpdatePool, request, options);
-  }
-  Result<v1::ClosePoolResponse> ClosePool(const v1::ClosePoolRequest& request,
-                                          const CallOptions& options) override {
-    return Call(*pools_, &v1::PoolService::Stub::ClosePool, request, options);
-  }
-
-  std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request,
-                                            const CallOptions& options) override {
     Reconnect();
-    return std::make_unique<GrpcReader<v1::StreamEventsResponse>>(
-        address_, options,
-        [this, &request](grpc::ClientContext* context) { return events_->StreamEvents(context, request); });
+    return std::make_unique<GrpcStream>(address_, channel_.get(), method, &request, options);
   }
-
-  Result<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
-                                                  const CallOptions& options) override {
-    return Call(*admin_, &v1::AdminService::Stub::GetServerInfo, request, options);
-  }
-  Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& options) override {
-    return Call(*admin_, &v1::AdminService::Stub::Drain, request, options);
-  }
-  Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request, const CallOptions& options) override {
-    return Call(*admin_, &v1::AdminService::Stub::Reload, request, options);
-  }
-  Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request,
-                                      const CallOptions& options) override {
-    return Call(*admin_, &v1::AdminService::Stub::Explain, request, options);
+  std::unique_ptr<MessageStream> Open(const Method& method, const CallOptions& options) override {
+    Reconnect();
+    return std::make_unique<GrpcStream>(address_, channel_.get(), method, nullptr, options);
   }
 
  private:
@@ -212,26 +198,8 @@ class GrpcConnection final : public Connection {
     channel_->WaitForConnected(std::chrono::system_clock::now() + kMoment);
   }
 
-  template <typename Stub, typename Request, typename Response>
-  Result<Response> Call(Stub& stub,
-                        grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                        const Request& request, const CallOptions& options) {
-    Reconnect();
-    grpc::ClientContext context;
-    Prepare(options, &context);
-    Response response;
-    const grpc::Status status = (stub.*method)(&context, request, &response);
-    if (!status.ok()) return ExplainGrpc(status, address_);
-    return response;
-  }
-
   const std::string address_;
   const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::GroupService::Stub> groups_;
-  const std::unique_ptr<v1::TaskService::Stub> tasks_;
-  const std::unique_ptr<v1::PoolService::Stub> pools_;
-  const std::unique_ptr<v1::EventService::Stub> events_;
-  const std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
 }  // namespace

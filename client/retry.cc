@@ -5,16 +5,34 @@
 
 namespace covey::client {
 
-bool MayTryAgain(const Error& error, Repeat repeat) {
+namespace {
+
+// Longer than anybody waits, and no overflow of the clock.
+constexpr std::chrono::hours kEndless{24 * 365 * 10};
+
+}  // namespace
+
+bool MayTryAgain(const Error& error, methods::Repeat repeat) {
   if (error.code != ErrorCode::kUnavailable) return false;
-  return error.reason == "UNREACHABLE" || (error.reason == "CONNECTION_LOST" && repeat == Repeat::kSafe);
+  return error.reason == "UNREACHABLE" ||
+         (error.reason == "CONNECTION_LOST" && repeat != methods::Repeat::kNever);
+}
+
+bool HasAnswered(const Error& error) {
+  // The reasons of the client itself; the daemon has others for these codes.
+  return error.reason != "UNREACHABLE" && error.reason != "DEADLINE_EXCEEDED" && error.reason != "CANCELLED";
+}
+
+Backoff::Clock::time_point DeadlineOf(const CallOptions& options) {
+  if (!options.timeout || *options.timeout >= kEndless) return Backoff::Clock::time_point::max();
+  return Backoff::Clock::now() + std::max(*options.timeout, std::chrono::nanoseconds(0));
 }
 
 bool Backoff::TryAgain(Clock::time_point deadline) {
   const MutexLock lock(mutex_);
   const Clock::time_point now = Clock::now();
   if (give_up_ == Clock::time_point()) {
-    give_up_ = now + std::chrono::duration_cast<Clock::duration>(policy_.patience);
+    give_up_ = now + std::min<std::chrono::nanoseconds>(policy_.patience, kEndless);
     pause_ = policy_.first_pause;
   }
   static thread_local std::minstd_rand random(std::random_device{}());

@@ -2,29 +2,23 @@
 
 #include <chrono>
 
+#include "client/options.h"
 #include "core/base/error.h"
 #include "core/base/mutex.h"
+#include "proto/methods.h"
 
 namespace covey::client {
 
-// For how long and how often what the daemon's absence cut off is tried again.
-struct RetryPolicy {
-  // Longest time without the daemon; 0 never tries again. A daemon that was never reached is not waited for.
-  std::chrono::nanoseconds patience = std::chrono::seconds(10);
-  // The pauses between attempts double from the first to the longest; each is drawn from its upper half, so
-  // that many clients do not come back at once.
-  std::chrono::nanoseconds first_pause = std::chrono::milliseconds(50);
-  std::chrono::nanoseconds longest_pause = std::chrono::seconds(1);
-};
+// True when a call that ended so may be made again: the daemon was out of reach, or it was lost and the call
+// may be repeated.
+bool MayTryAgain(const Error& error, methods::Repeat repeat);
 
-// What may become of a call when it is made once more after it may have been carried out.
-enum class Repeat {
-  kSafe,    // the same as if it had been made once
-  kUnsafe,  // something else: made again only when it was certainly not carried out
-};
+// True when a call that ended so has met a daemon: not when there was no connection, nor when the client's
+// own deadline or cancel came first, which says nothing.
+bool HasAnswered(const Error& error);
 
-// True when the daemon was out of reach, or was lost and `repeat` is safe.
-bool MayTryAgain(const Error& error, Repeat repeat);
+// When a call that starts now is over at the latest; time_point::max() for one without an end.
+std::chrono::steady_clock::time_point DeadlineOf(const CallOptions& options);
 
 // The pauses of one call or stream. TryAgain is called by one thread at a time, Stop by any.
 class Backoff {

@@ -1,36 +1,61 @@
 #include "client/retrying_connection.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include <atomic>
 #include <utility>
 
-#include "client/request_id.h"
 #include "client/resuming_stream.h"
+#include "client/retry.h"
+#include "covey/v1/event_service.pb.h"
+#include "covey/v1/task_service.pb.h"
 
 namespace covey::client {
 namespace {
 
 using Clock = Backoff::Clock;
+using google::protobuf::Message;
+using methods::Method;
+using methods::Repeat;
 
-constexpr std::chrono::hours kEndless{24 * 365 *
-                                      10};  // longer than anybody waits, and no overflow of the clock
-
-bool AdvanceEvents(const v1::StreamEventsResponse& message, v1::StreamEventsRequest* request) {
-  if (request->group_id().empty()) {
-    request->set_cursor(message.cursor());
+bool AdvanceEvents(const Message& answer, Message* question) {
+  const auto& message = static_cast<const v1::StreamEventsResponse&>(answer);
+  auto& request = static_cast<v1::StreamEventsRequest&>(*question);
+  if (request.group_id().empty()) {
+    request.set_cursor(message.cursor());
     return true;
   }
-  request->set_after(message.through());
+  request.set_after(message.through());
   for (const v1::Event& event : message.events()) {
     if (event.kind() == v1::EVENT_KIND_GROUP_COMPLETED) return false;
   }
   return true;
 }
 
-bool AdvanceOutput(const v1::ReadOutputResponse& message, v1::ReadOutputRequest* request) {
-  const v1::OutputChunk& chunk = message.chunk();
-  request->set_attempt(chunk.attempt());  // the last one may be another after a restart
-  request->set_offset(chunk.offset() + chunk.data().size());
+bool AdvanceOutput(const Message& answer, Message* question) {
+  const v1::OutputChunk& chunk = static_cast<const v1::ReadOutputResponse&>(answer).chunk();
+  auto& request = static_cast<v1::ReadOutputRequest&>(*question);
+  request.set_attempt(chunk.attempt());  // the last one may be another after a restart
+  request.set_offset(chunk.offset() + chunk.data().size());
   return !chunk.end();
+}
+
+// How the stream of a method goes on; null for one that is not resumed.
+const Resumption* ResumptionOf(const Method& method) {
+  static const Resumption events{v1::StreamEventsResponse::default_instance(), AdvanceEvents};
+  static const Resumption output{v1::ReadOutputResponse::default_instance(), AdvanceOutput};
+  if (method.name == methods::Named("/covey.v1.EventService/StreamEvents").name) return &events;
+  if (method.name == methods::Named("/covey.v1.TaskService/ReadOutput").name) return &output;
+  return nullptr;
+}
+
+// How `request` may be repeated: without a request id one that needs it may not.
+Repeat RepeatOf(const Method& method, const Message& request) {
+  if (method.repeat != Repeat::kWithRequestId) return method.repeat;
+  const google::protobuf::FieldDescriptor* const id = request.GetDescriptor()->FindFieldByName("request_id");
+  const bool has_id = id != nullptr && !request.GetReflection()->GetString(request, id).empty();
+  return has_id ? Repeat::kWithRequestId : Repeat::kNever;
 }
 
 class RetryingConnection final : public Connection {
@@ -38,139 +63,39 @@ class RetryingConnection final : public Connection {
   RetryingConnection(std::shared_ptr<Connection> inner, const RetryPolicy& policy)
       : inner_(std::move(inner)), policy_(policy) {}
 
-  std::unique_ptr<RunGroupStream> RunGroup(const CallOptions& options) override {
-    return inner_->RunGroup(options);
-  }
-  std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& options) override {
-    return inner_->SubmitTaskStream(options);
-  }
-  std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request,
-                                            const CallOptions& options) override {
-    return std::make_unique<ResumingStream<v1::StreamEventsRequest, v1::StreamEventsResponse>>(
-        request, options, policy_, reached_,
-        [inner = inner_](const auto& from, const CallOptions& call) {
-          return inner->StreamEvents(from, call);
-        },
-        AdvanceEvents);
-  }
-  std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
-                                           const CallOptions& options) override {
-    return std::make_unique<ResumingStream<v1::ReadOutputRequest, v1::ReadOutputResponse>>(
-        request, options, policy_, reached_,
-        [inner = inner_](const auto& from, const CallOptions& call) { return inner->ReadOutput(from, call); },
-        AdvanceOutput);
-  }
-
-  Result<v1::CreateGroupResponse> CreateGroup(const v1::CreateGroupRequest& request,
-                                              const CallOptions& options) override {
-    v1::CreateGroupRequest named = request;
-    if (named.request_id().empty()) named.set_request_id(NewRequestId());
-    return Insist(Repeat::kSafe, &Connection::CreateGroup, named, options);
-  }
-  Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
-                                              const CallOptions& options) override {
-    v1::SubmitTasksRequest named = request;
-    if (named.request_id().empty()) named.set_request_id(NewRequestId());
-    return Insist(Repeat::kSafe, &Connection::SubmitTasks, named, options);
-  }
-  Result<v1::SealGroupResponse> SealGroup(const v1::SealGroupRequest& request,
-                                          const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::SealGroup, request, options);
-  }
-  Result<v1::WaitGroupResponse> WaitGroup(const v1::WaitGroupRequest& request,
-                                          const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::WaitGroup, request, options);
-  }
-  Result<v1::CancelGroupResponse> CancelGroup(const v1::CancelGroupRequest& request,
-                                              const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::CancelGroup, request, options);
-  }
-  Result<v1::GetGroupResponse> GetGroup(const v1::GetGroupRequest& request,
-                                        const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::GetGroup, request, options);
-  }
-  Result<v1::ListGroupsResponse> ListGroups(const v1::ListGroupsRequest& request,
-                                            const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::ListGroups, request, options);
-  }
-  Result<v1::DeleteGroupResponse> DeleteGroup(const v1::DeleteGroupRequest& request,
-                                              const CallOptions& options) override {
-    return Insist(Repeat::kUnsafe, &Connection::DeleteGroup, request, options);
-  }
-  Result<v1::GetTaskResponse> GetTask(const v1::GetTaskRequest& request,
-                                      const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::GetTask, request, options);
-  }
-  Result<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
-                                          const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::ListTasks, request, options);
-  }
-  Result<v1::WaitTaskResponse> WaitTask(const v1::WaitTaskRequest& request,
-                                        const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::WaitTask, request, options);
-  }
-  Result<v1::CancelTaskResponse> CancelTask(const v1::CancelTaskRequest& request,
-                                            const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::CancelTask, request, options);
-  }
-  Result<v1::CreatePoolResponse> CreatePool(const v1::CreatePoolRequest& request,
-                                            const CallOptions& options) override {
-    return Insist(Repeat::kUnsafe, &Connection::CreatePool, request, options);
-  }
-  Result<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
-                                      const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::GetPool, request, options);
-  }
-  Result<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
-                                          const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::ListPools, request, options);
-  }
-  Result<v1::UpdatePoolResponse> UpdatePool(const v1::UpdatePoolRequest& request,
-                                            const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::UpdatePool, request, options);
-  }
-  Result<v1::ClosePoolResponse> ClosePool(const v1::ClosePoolRequest& request,
-                                          const CallOptions& options) override {
-    return Insist(Repeat::kUnsafe, &Connection::ClosePool, request, options);
-  }
-  Result<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
-                                                  const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::GetServerInfo, request, options);
-  }
-  Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::Drain, request, options);
-  }
-  Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request, const CallOptions& options) override {
-    return Insist(Repeat::kUnsafe, &Connection::Reload, request, options);
-  }
-  Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request,
-                                      const CallOptions& options) override {
-    return Insist(Repeat::kSafe, &Connection::Explain, request, options);
-  }
-
- private:
-  template <typename Request, typename Response>
-  Result<Response> Insist(Repeat repeat,
-                          Result<Response> (Connection::*method)(const Request&, const CallOptions&),
-                          const Request& request, const CallOptions& options) {
-    const Clock::time_point deadline = options.timeout && *options.timeout < kEndless
-                                           ? Clock::now() + *options.timeout
-                                           : Clock::time_point::max();
+  Result<Void> Call(const Method& method, const Message& request, Message* answer,
+                    const CallOptions& options) override {
+    const Clock::time_point deadline = DeadlineOf(options);
+    const Repeat repeat = RepeatOf(method, request);
     CallOptions call = options;
     Backoff backoff(policy_);
     while (true) {
       const Clock::time_point begin = Clock::now();
-      Result<Response> answer = ((*inner_).*method)(request, call);
-      const bool lost = !answer.ok() && answer.error().code == ErrorCode::kUnavailable;
-      if (!lost || answer.error().reason != "UNREACHABLE") *reached_ = true;
-      if (!lost || !MayTryAgain(answer.error(), repeat) || !*reached_) return answer;
+      const Result<Void> end = inner_->Call(method, request, answer, call);
+      if (end.ok() || HasAnswered(end.error())) *reached_ = true;
+      if (end.ok() || !MayTryAgain(end.error(), repeat) || !*reached_) return end;
       // A long wait was cut off. What ends the daemon each time it is asked is not asked for ever.
       if (Clock::now() - begin > policy_.patience) backoff.Reset();
-      if (!backoff.TryAgain(deadline)) return answer;
-      if (options.timeout && deadline != Clock::time_point::max()) call.timeout = deadline - Clock::now();
+      if (!backoff.TryAgain(deadline)) return end;
+      if (deadline != Clock::time_point::max()) call.timeout = deadline - Clock::now();
     }
   }
+  std::unique_ptr<MessageStream> Read(const Method& method, const Message& request,
+                                      const CallOptions& options) override {
+    const Resumption* const resumption = ResumptionOf(method);
+    if (resumption == nullptr) return inner_->Read(method, request, options);
+    return std::make_unique<ResumingStream>(
+        request, options, policy_, reached_,
+        [inner = inner_, &method](const Message& from, const CallOptions& call) {
+          return inner->Read(method, from, call);
+        },
+        *resumption);
+  }
+  std::unique_ptr<MessageStream> Open(const Method& method, const CallOptions& options) override {
+    return inner_->Open(method, options);
+  }
 
+ private:
   const std::shared_ptr<Connection> inner_;
   const RetryPolicy policy_;
   const std::shared_ptr<std::atomic<bool>> reached_ = std::make_shared<std::atomic<bool>>(false);

@@ -1,5 +1,6 @@
 #include "client/scope.h"
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -7,6 +8,12 @@
 #include "core/base/mutex.h"
 
 namespace covey::client {
+namespace {
+
+// A daemon that does not answer for so long does not hold up who leaves a scope.
+constexpr std::chrono::seconds kLeaveTimeout{10};
+
+}  // namespace
 
 // Invariant: once sealed_ is set, nothing more is written.
 class Scope::State {
@@ -20,7 +27,7 @@ class Scope::State {
   ~State() {
     if (result_) return;
     // Without an answer to the cancel the end of the call cancels.
-    if (!group_.Cancel("its scope was left").ok()) group_.Abandon();
+    if (!group_.Cancel("its scope was left", {.timeout = kLeaveTimeout}).ok()) group_.Abandon();
     (void)Wait();
   }
 

@@ -7,13 +7,11 @@
 #include "client/cli/command.h"
 #include "client/cli/exit_code.h"
 #include "core/base/duration.h"
-#include "grpc/health/v1/health.pb.h"
 
 namespace covey::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using grpc::health::v1::HealthCheckResponse;
 
 constexpr std::chrono::seconds kPatience{5};  // for one answer
 constexpr std::chrono::milliseconds kPause{50};
@@ -46,9 +44,8 @@ int Run(Session& session, const Arguments& arguments) {
   }
   if (!serving.ok()) return session.Fail(serving.error());
   if (session.json()) {
-    HealthCheckResponse answer;
-    answer.set_status(serving.value() ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
-    session.PrintJson(answer);
+    // As grpc.health.v1.HealthCheckResponse.
+    session.Print(serving.value() ? "{\"status\":\"SERVING\"}\n" : "{\"status\":\"NOT_SERVING\"}\n");
   } else {
     session.Print(serving.value() ? "serving\n" : "draining: it takes no new groups\n");
   }

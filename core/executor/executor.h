@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "core/base/status.h"
-#include "core/spec/task_spec.h"
 #include "core/output/output_store.h"
+#include "core/spec/task_spec.h"
 
 namespace covey {
 

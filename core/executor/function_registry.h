@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/spec/task_spec.h"
 #include "core/output/output_store.h"
 #include "core/run/context.h"
+#include "core/spec/task_spec.h"
 
 namespace covey {
 

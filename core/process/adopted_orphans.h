@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "core/process/proc_fs.h"
 #include "core/base/unique_fd.h"
+#include "core/process/proc_fs.h"
 
 namespace covey {
 

@@ -10,8 +10,8 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
-#include "core/process/process.h"
 #include "core/base/unique_fd.h"
+#include "core/process/process.h"
 
 namespace covey {
 

@@ -6,8 +6,8 @@
 
 #include <sstream>
 
-#include "core/process/errno_text.h"
 #include "core/base/unique_fd.h"
+#include "core/process/errno_text.h"
 
 namespace covey::cgroup_limits {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/base/unique_fd.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
-#include "core/base/unique_fd.h"
 
 namespace covey {
 

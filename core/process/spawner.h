@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/base/unique_fd.h"
 #include "core/process/account.h"
 #include "core/process/cgroup.h"
 #include "core/process/clone.h"
 #include "core/process/process.h"
-#include "core/base/unique_fd.h"
 
 namespace covey {
 

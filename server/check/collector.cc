@@ -38,6 +38,13 @@ void Collector::Add(const FieldPath& path, std::string_view rest) {
   violations_.push_back({.field = path.ToString(), .description = std::move(description)});
 }
 
+Error BadField(std::string_view name, std::string_view rest) {
+  const FieldPath root;
+  Collector out;
+  out.Add(root.Field(name), rest);
+  return BadRequest(out.Take());
+}
+
 std::string Quoted(std::string_view value) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";

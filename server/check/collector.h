@@ -49,6 +49,9 @@ class Collector {
   Violations violations_;
 };
 
+// The refusal of one field of the request itself, for what only the daemon's state tells: "<name> <rest>".
+Error BadField(std::string_view name, std::string_view rest);
+
 // A value as it is told: quoted, what is not printable ASCII escaped, the end cut off when it is long.
 std::string Quoted(std::string_view value);
 

@@ -138,4 +138,15 @@ void CheckEnum(const FieldPath& path, int value, bool known, bool zero, Collecto
   out.Add(path, "must be a known value, got " + (known ? std::string("UNSPECIFIED") : std::to_string(value)));
 }
 
+void CheckFilter(const FieldPath& path, const google::protobuf::RepeatedField<int>& values,
+                 bool (*known)(int), Collector& out) {
+  if (values.size() > kMaxFilterValues) {
+    out.Add(path, "must have at most " + std::to_string(kMaxFilterValues) + " entries, got " +
+                      std::to_string(values.size()));
+    return;
+  }
+  for (int i = 0; i < values.size(); ++i)
+    CheckEnum(path.Index(static_cast<size_t>(i)), values[i], known(values[i]), false, out);
+}
+
 }  // namespace covey

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <google/protobuf/map.h>
+#include <google/protobuf/repeated_field.h>
 
 #include <cstdint>
 #include <string>
@@ -16,6 +17,7 @@ namespace covey {
 using LabelMap = google::protobuf::Map<std::string, std::string>;
 
 inline constexpr size_t kMaxName = 128;
+inline constexpr int kMaxFilterValues = 64;
 inline constexpr uint32_t kMaxSlots = 65536;
 inline constexpr int64_t kMaxTimeoutSeconds = 315'576'000;  // 10 years of 365.25 days
 
@@ -42,5 +44,8 @@ void CheckPageSize(const FieldPath& path, int32_t size, Collector& out);
 void CheckPageToken(const FieldPath& path, std::string_view token, Collector& out);
 // A value that this version knows; `zero`: UNSPECIFIED is one.
 void CheckEnum(const FieldPath& path, int value, bool known, bool zero, Collector& out);
+// Values to filter by, UNSPECIFIED not being one: at most kMaxFilterValues.
+void CheckFilter(const FieldPath& path, const google::protobuf::RepeatedField<int>& values,
+                 bool (*known)(int), Collector& out);
 
 }  // namespace covey

@@ -82,11 +82,7 @@ Violations Check(const v1::ListGroupsRequest& request) {
   Collector out;
   CheckPageSize(root.Field("page_size"), request.page_size(), out);
   CheckPageToken(root.Field("page_token"), request.page_token(), out);
-  const FieldPath states = root.Field("states");
-  for (int i = 0; i < request.states_size(); ++i) {
-    const int state = request.states(i);
-    CheckEnum(states.Index(static_cast<size_t>(i)), state, v1::GroupState_IsValid(state), false, out);
-  }
+  CheckFilter(root.Field("states"), request.states(), v1::GroupState_IsValid, out);
   CheckLabels(root.Field("labels"), request.labels(), out);
   CheckText(root.Field("name_prefix"), request.name_prefix(), kMaxName, out);
   if (request.has_created_after()) CheckTime(root.Field("created_after"), request.created_after(), out);

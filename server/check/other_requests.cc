@@ -45,6 +45,7 @@ Violations Check(const v1::ClosePoolRequest& request) {
 Violations Check(const v1::ListPoolsRequest&) { return {}; }
 Violations Check(const v1::GetServerInfoRequest&) { return {}; }
 Violations Check(const v1::DrainRequest&) { return {}; }
+Violations Check(const v1::ReloadRequest&) { return {}; }
 
 Violations Check(const v1::ExplainRequest& request) {
   const FieldPath root;
@@ -62,11 +63,7 @@ Violations Check(const v1::StreamEventsRequest& request) {
   if (!one && request.after() != 0) out.Add(root.Field("after"), "must not be set without group_id");
   if (one && !request.cursor().empty()) out.Add(root.Field("cursor"), "must not be set with group_id");
   CheckBytes(root.Field("cursor"), request.cursor().size(), kMaxCursor, out);
-  const FieldPath kinds = root.Field("kinds");
-  for (int i = 0; i < request.kinds_size(); ++i) {
-    const int kind = request.kinds(i);
-    CheckEnum(kinds.Index(static_cast<size_t>(i)), kind, v1::EventKind_IsValid(kind), false, out);
-  }
+  CheckFilter(root.Field("kinds"), request.kinds(), v1::EventKind_IsValid, out);
   const FieldPath labels = root.Field("labels");
   if (one && !request.labels().empty()) out.Add(labels, "must not be set with group_id");
   CheckLabels(labels, request.labels(), out);

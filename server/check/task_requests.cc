@@ -42,11 +42,7 @@ Violations Check(const v1::ListTasksRequest& request) {
   CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
   CheckPageSize(root.Field("page_size"), request.page_size(), out);
   CheckPageToken(root.Field("page_token"), request.page_token(), out);
-  const FieldPath states = root.Field("states");
-  for (int i = 0; i < request.states_size(); ++i) {
-    const int state = request.states(i);
-    CheckEnum(states.Index(static_cast<size_t>(i)), state, v1::TaskState_IsValid(state), false, out);
-  }
+  CheckFilter(root.Field("states"), request.states(), v1::TaskState_IsValid, out);
   return out.Take();
 }
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
-#include "core/process/account.h"
 #include "core/base/unique_fd.h"
+#include "core/process/account.h"
 #include "server/config/command_line.h"
 
 namespace covey {

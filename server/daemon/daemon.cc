@@ -27,11 +27,7 @@
 #include "server/daemon/unix_socket.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
-#include "server/services/admin_service.h"
-#include "server/services/event_service.h"
-#include "server/services/group_service.h"
-#include "server/services/pool_service.h"
-#include "server/services/task_service.h"
+#include "server/services/services.h"
 
 #ifndef COVEY_VERSION
 #error "COVEY_VERSION comes from the build"
@@ -192,24 +188,15 @@ class Daemon {
                     .output = output_.get(),
                     .log = log_,
                     .permit = [this](const Config& config) { return Permit(config); }});
-    groups_ = std::make_unique<GroupHandlers>(context_);
-    tasks_ = std::make_unique<TaskHandlers>(context_);
-    events_ = std::make_unique<EventHandlers>(context_);
-    admin_ = std::make_unique<AdminHandlers>(context_);
-    pools_ = std::make_unique<PoolHandlers>(context_);
-    server_ = std::make_unique<edge::Server>(edge::ServerOptions{
-        .addresses = config_.listen,
-        .queues = config_.queues,
-        .health_names = {v1::GroupService::service_full_name(), v1::TaskService::service_full_name(),
-                         v1::EventService::service_full_name(), v1::PoolService::service_full_name(),
-                         v1::AdminService::service_full_name()},
-        .log = [log = log_](std::string_view line) { log->error("{}", line); }});
+    context_.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
+    server_ = std::make_unique<edge::Server>(
+        edge::ServerOptions{.addresses = config_.listen,
+                            .queues = config_.queues,
+                            .health_names = ServiceNames(),
+                            .log = [log = log_](std::string_view line) { log->error("{}", line); }});
     context_.on_drain = [server = server_.get()] { server->SetServing(false); };
-    groups_->Register(*server_);
-    tasks_->Register(*server_);
-    events_->Register(*server_);
-    admin_->Register(*server_);
-    pools_->Register(*server_);
+    dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
+    AddServices(*dispatcher_);
     const mode_t before = umask(0177);  // sockets are ours alone until Permit says otherwise
     const Status started = server_->Start();
     umask(before);
@@ -340,11 +327,7 @@ class Daemon {
   std::shared_ptr<ProcessExecutor> processes_;
   std::unique_ptr<Engine> engine_;
   ServiceContext context_;
-  std::unique_ptr<GroupHandlers> groups_;
-  std::unique_ptr<TaskHandlers> tasks_;
-  std::unique_ptr<EventHandlers> events_;
-  std::unique_ptr<AdminHandlers> admin_;
-  std::unique_ptr<PoolHandlers> pools_;
+  std::unique_ptr<Dispatcher> dispatcher_;  // of calls of server_
   std::unique_ptr<edge::Server> server_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };

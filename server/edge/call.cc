@@ -1,95 +1,110 @@
 #include "server/edge/call.h"
 
+#include <google/protobuf/message_lite.h>
+
 #include <exception>
 #include <utility>
+
+#include "server/edge/errors.h"
+#include "server/edge/message.h"
 
 namespace covey::edge {
 namespace {
 
-const grpc::Status& StoppingStatus() {
-  static const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down");
-  return status;
-}
+bool HasOneResponse(Shape shape) { return shape == Shape::kUnary || shape == Shape::kClientStream; }
+
+grpc::Status InternalError() { return {grpc::StatusCode::INTERNAL, "internal error"}; }
 
 }  // namespace
 
-Call::Call(Queue& queue, std::string_view name)
+Call::Call(Queue& queue, const Rpc& rpc)
     : queue_(queue),
-      name_(name),
+      rpc_(rpc),
       scope_(queue, nullptr),
       handler_end_(*this),
-      accept_tag_(*this),
+      reader_(*this),
+      writer_(*this),
       done_tag_(*this),
-      finish_tag_(*this) {
-  context_.AsyncNotifyWhenDone(static_cast<Tag*>(&done_tag_));
+      finish_tag_(*this) {}
+
+Error Call::EndError() const {
+  if (refusal_) return *refusal_;
+  return cancelled_ || !stopping() ? CallCancelled() : ServerStopping();
 }
 
-grpc::Status Call::EndStatus() const {
-  if (cancelled_ || !stopping()) return grpc::Status(grpc::StatusCode::CANCELLED, "the call was cancelled");
-  return StoppingStatus();
+grpc::Status Call::EndStatus() const { return ToStatus(EndError()); }
+
+bool Call::Parse(grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message) {
+  const size_t size = bytes.Length();
+  if (edge::Parse(bytes, message)) return true;
+  if (!refusal_) refusal_ = MalformedMessage(message.GetTypeName(), size);
+  reader_.Close();
+  return false;
 }
 
-std::optional<Call::Clock::time_point> Call::deadline() const {
-  const gpr_timespec deadline = context_.raw_deadline();
-  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return std::nullopt;
-  const gpr_timespec monotonic = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
-  return Clock::time_point(std::chrono::seconds(monotonic.tv_sec) +
-                           std::chrono::nanoseconds(monotonic.tv_nsec));
+bool Call::SetLast(const google::protobuf::MessageLite& message) {
+  const size_t size = Serialize(message, rpc_.max_send_bytes, last_);
+  if (size <= rpc_.max_send_bytes) return true;
+  OnUnsent(size);
+  return false;
 }
 
-std::optional<std::string_view> Call::metadata(std::string_view key) const {
-  const auto& all = context_.client_metadata();
-  const auto found = all.find(grpc::string_ref(key.data(), key.size()));
-  if (found == all.end()) return std::nullopt;
-  return std::string_view(found->second.data(), found->second.size());
+void Call::OnUnsent(size_t size) {
+  unsent_ = true;
+  if (!refusal_) refusal_ = AnswerTooLarge(size, rpc_.max_send_bytes);
 }
 
 void Call::Begin() {
   OperationStarted();  // the notification that the call is done
   queue_.AddCall(*this);
   if (stopping()) {
-    ended_ = true;
-    status_ = StoppingStatus();
-    FinishIfReady();
+    EndWith(ToStatus(ServerStopping()));
     return;
   }
   try {
-    task_ = MakeTask();
+    task_ = rpc_.handler(*this);
   } catch (...) {
     // A handler that is no coroutine itself failed before it made one.
-    ended_ = true;
-    queue_.Log("could not start the handler of ", name_);
-    status_ = grpc::Status(grpc::StatusCode::INTERNAL, "internal error");
-    FinishIfReady();
+    queue_.Log("could not start the handler of ", rpc_.name);
+    EndWith(InternalError());
     return;
   }
   queue_.RunIn(scope_, [this] { task_.Start(handler_end_); });
 }
 
 void Call::OnHandlerEnded() {
-  ended_ = true;
+  grpc::Status status;
   try {
-    status_ = task_.TakeResult();
+    status = task_.TakeResult();
+    if (unsent_ && status.ok()) status = ToStatus(*refusal_);
   } catch (const std::exception& e) {
-    queue_.Log(std::string(name_) + ": the handler ended by an exception: ", e.what());
-    status_ = grpc::Status(grpc::StatusCode::INTERNAL, "internal error");
+    queue_.Log(rpc_.name + ": the handler ended by an exception: ", e.what());
+    status = InternalError();
   } catch (...) {
-    queue_.Log(std::string(name_) + ": the handler ended by an exception of an unknown type", "");
-    status_ = grpc::Status(grpc::StatusCode::INTERNAL, "internal error");
+    queue_.Log(rpc_.name + ": the handler ended by an exception of an unknown type", "");
+    status = InternalError();
   }
   task_ = Task<grpc::Status>();
+  EndWith(std::move(status));
+}
+
+void Call::EndWith(grpc::Status status) {
+  ended_ = true;
+  status_ = std::move(status);
   FinishIfReady();
 }
 
 void Call::FinishIfReady() {
-  if (!status_ || !ReadyToFinish()) return;
+  if (!status_ || writer_.in_flight()) return;
   const grpc::Status status = *std::exchange(status_, std::nullopt);
+  const bool one = HasOneResponse(rpc_.shape);
+  COVEY_CHECK(!one || !status.ok() || last_.Valid());  // OK without a response
   OperationStarted();
-  StartFinish(status);
+  StartFinish(last_.Valid() && (status.ok() || !one) ? &last_ : nullptr, status, finish_tag_);
 }
 
 void Call::OnDone(bool) {
-  cancelled_ = context_.IsCancelled();
+  cancelled_ = WasCancelled();
   if (!ended_) scope_.Cancel();
   OperationEnded();
 }

@@ -1,152 +1,155 @@
 #pragma once
 
-#include <grpcpp/support/async_stream.h>
-#include <grpcpp/support/async_unary_call.h>
-
+#include <coroutine>
 #include <optional>
-#include <utility>
+#include <string_view>
 
 #include "server/edge/call.h"
-#include "server/edge/reader.h"
-#include "server/edge/writer.h"
 
-// The four kinds of calls as their handlers see them. Messages are written from named variables (rvalues do
-// not compile): they must live until the write is over.
+// The four shapes of calls as their handlers see them: views of a Call that know the types of its messages. A
+// view holds the one request or response of a call that has one, and lives as long as the call's handler.
+// Whoever makes it calls ParseRequest before the handler and, when that went well, SetLast(response()) behind
+// it.
+//
+// Messages are written from named variables (rvalues do not compile): they must live until the write is over.
 namespace covey::edge {
 
-// One request, one response. The response is sent when the handler returns OK, else the status alone.
-template <class Request, class Response>
-class Unary : public Call {
+// What all four have.
+class TypedCall {
  public:
+  explicit TypedCall(Call& call) : call_(call) {}
+  TypedCall(const TypedCall&) = delete;
+  TypedCall& operator=(const TypedCall&) = delete;
+
+  Call& raw() { return call_; }
+  bool cancelled() const { return call_.cancelled(); }
+  bool stopping() const { return call_.stopping(); }
+  Error EndError() const { return call_.EndError(); }
+  grpc::Status EndStatus() const { return call_.EndStatus(); }
+  std::optional<Call::Clock::time_point> deadline() const { return call_.deadline(); }
+  std::optional<std::string_view> metadata(std::string_view key) const { return call_.metadata(key); }
+  SleepAwaiter Sleep(Call::Clock::duration duration) const { return call_.Sleep(duration); }
+
+ protected:
+  ~TypedCall() = default;
+
+ private:
+  Call& call_;
+};
+
+template <class Request>
+class [[nodiscard]] ReadAwaiter {
+ public:
+  explicit ReadAwaiter(Call& call) : call_(call), reading_(call.Read()) {}
+  bool await_ready() const noexcept { return reading_.await_ready(); }
+  bool await_suspend(std::coroutine_handle<> handle) { return reading_.await_suspend(handle); }
+  std::optional<Request> await_resume() const {
+    std::optional<Request> message;
+    if (!reading_.await_resume()) return message;
+    grpc::ByteBuffer bytes;
+    call_.Take(bytes);
+    message.emplace();
+    if (!call_.Parse(bytes, *message)) message.reset();
+    return message;
+  }
+
+ private:
+  Call& call_;
+  Reader::Awaiter reading_;
+};
+
+// One request.
+template <class RequestType>
+class WithRequest : public TypedCall {
+ public:
+  using Request = RequestType;
+  using TypedCall::TypedCall;
+
+  // False: it is no Request, and EndError says so.
+  bool ParseRequest() { return raw().Parse(raw().request(), request_); }
   const Request& request() const { return request_; }
   // For handlers that move parts out of it.
   Request& mutable_request() { return request_; }
-  Response& response() { return response_; }
-
- protected:
-  using Stream = grpc::ServerAsyncResponseWriter<Response>;
-
-  Unary(Queue& queue, std::string_view name) : Call(queue, name), stream_(&context()) {}
-
-  void StartFinish(const grpc::Status& status) final {
-    if (status.ok()) {
-      stream_.Finish(response_, status, finish_tag());
-    } else {
-      stream_.FinishWithError(status, finish_tag());
-    }
-  }
-  Stream& stream() { return stream_; }
 
  private:
   Request request_;
-  Response response_;
-  Stream stream_;
 };
 
-// One request, many responses.
-template <class Request, class Response>
-class ServerStream : public Call {
+// Many requests.
+template <class RequestType>
+class WithRequests : public TypedCall {
  public:
-  const Request& request() const { return request_; }
-  Request& mutable_request() { return request_; }
+  using Request = RequestType;
+  using TypedCall::TypedCall;
+
+  // std::optional<Request> message = co_await call.Read(): nullopt when no more will come. Then half_closed()
+  // tells whether the client has sent everything; if not, EndError() tells why: the call is over, the server
+  // is stopping, or the message is no Request.
+  ReadAwaiter<Request> Read() { return ReadAwaiter<Request>(raw()); }
+  bool half_closed() { return raw().half_closed(); }
+};
+
+// One response, besides the requests of `Base`. It goes out when the handler returns OK, else the status
+// alone.
+template <class Base, class ResponseType>
+class WithResponse : public Base {
+ public:
+  using Response = ResponseType;
+  using Base::Base;
+
+  Response& response() { return response_; }
+
+ private:
+  Response response_;
+};
+
+// Many responses, besides the requests of `Base`.
+template <class Base, class ResponseType>
+class WithResponses : public Base {
+ public:
+  using Response = ResponseType;
+  using Base::Base;
 
   // co_await call.Write(message): false when the call is over; then return.
-  auto Write(const Response& message, Flush flush = Flush::kNow) { return writer_.Write(&message, flush); }
+  Writer::Awaiter Write(const Response& message, Flush flush = Flush::kNow) {
+    return this->raw().Write(message, flush);
+  }
   void Write(Response&& message, Flush flush = Flush::kNow) = delete;
   // co_await call.SendHeaders(): tells the client that the stream stands before there is a message. At most
   // once, before the first message.
-  auto SendHeaders() { return writer_.Write(nullptr, Flush::kNow); }
+  Writer::Awaiter SendHeaders() { return this->raw().SendHeaders(); }
   // A last message that goes out together with the status that the handler returns.
-  void WriteLast(Response message) { last_ = std::move(message); }
-
- protected:
-  using Stream = grpc::ServerAsyncWriter<Response>;
-
-  ServerStream(Queue& queue, std::string_view name)
-      : Call(queue, name), stream_(&context()), writer_(*this, stream_) {}
-
-  bool ReadyToFinish() const final { return !writer_.in_flight(); }
-  void StartFinish(const grpc::Status& status) final {
-    if (last_) {
-      stream_.WriteAndFinish(*last_, grpc::WriteOptions(), status, finish_tag());
-    } else {
-      stream_.Finish(status, finish_tag());
-    }
-  }
-  Stream& stream() { return stream_; }
-
- private:
-  Request request_;
-  std::optional<Response> last_;
-  Stream stream_;
-  Writer<Stream, Response> writer_;
+  // False: it is too large.
+  bool WriteLast(const Response& message) { return this->raw().SetLast(message); }
 };
 
-// Many requests, one response. The response is sent when the handler returns OK.
 template <class Request, class Response>
-class ClientStream : public Call {
+class Unary final : public WithResponse<WithRequest<Request>, Response> {
  public:
-  Response& response() { return response_; }
-
-  // std::optional<Request> message = co_await call.Read(): nullopt when no more will come. Then half_closed()
-  // tells whether the client has sent everything; if not, return EndStatus().
-  auto Read() { return reader_.Read(); }
-  bool half_closed() const { return reader_.half_closed(); }
-
- protected:
-  using Stream = grpc::ServerAsyncReader<Response, Request>;
-
-  ClientStream(Queue& queue, std::string_view name)
-      : Call(queue, name), stream_(&context()), reader_(*this, stream_) {}
-
-  void StartFinish(const grpc::Status& status) final {
-    if (status.ok()) {
-      stream_.Finish(response_, status, finish_tag());
-    } else {
-      stream_.FinishWithError(status, finish_tag());
-    }
-  }
-  Stream& stream() { return stream_; }
-
- private:
-  Response response_;
-  Stream stream_;
-  Reader<Stream, Request> reader_;
+  static constexpr Shape kShape = Shape::kUnary;
+  using WithResponse<WithRequest<Request>, Response>::WithResponse;
 };
 
-// Many requests, many responses, independent of each other: a Child may read while its handler writes.
 template <class Request, class Response>
-class BidiStream : public Call {
+class ServerStream final : public WithResponses<WithRequest<Request>, Response> {
  public:
-  auto Read() { return reader_.Read(); }
-  bool half_closed() const { return reader_.half_closed(); }
+  static constexpr Shape kShape = Shape::kServerStream;
+  using WithResponses<WithRequest<Request>, Response>::WithResponses;
+};
 
-  auto Write(const Response& message, Flush flush = Flush::kNow) { return writer_.Write(&message, flush); }
-  void Write(Response&& message, Flush flush = Flush::kNow) = delete;
-  auto SendHeaders() { return writer_.Write(nullptr, Flush::kNow); }
-  void WriteLast(Response message) { last_ = std::move(message); }
+template <class Request, class Response>
+class ClientStream final : public WithResponse<WithRequests<Request>, Response> {
+ public:
+  static constexpr Shape kShape = Shape::kClientStream;
+  using WithResponse<WithRequests<Request>, Response>::WithResponse;
+};
 
- protected:
-  using Stream = grpc::ServerAsyncReaderWriter<Response, Request>;
-
-  BidiStream(Queue& queue, std::string_view name)
-      : Call(queue, name), stream_(&context()), reader_(*this, stream_), writer_(*this, stream_) {}
-
-  bool ReadyToFinish() const final { return !writer_.in_flight(); }
-  void StartFinish(const grpc::Status& status) final {
-    if (last_) {
-      stream_.WriteAndFinish(*last_, grpc::WriteOptions(), status, finish_tag());
-    } else {
-      stream_.Finish(status, finish_tag());
-    }
-  }
-  Stream& stream() { return stream_; }
-
- private:
-  std::optional<Response> last_;
-  Stream stream_;
-  Reader<Stream, Request> reader_;
-  Writer<Stream, Response> writer_;
+// Reads and writes are independent of each other: a Child may read while its handler writes.
+template <class Request, class Response>
+class BidiStream final : public WithResponses<WithRequests<Request>, Response> {
+ public:
+  static constexpr Shape kShape = Shape::kBidi;
+  using WithResponses<WithRequests<Request>, Response>::WithResponses;
 };
 
 }  // namespace covey::edge

@@ -1,7 +1,5 @@
 #include "server/edge/mailbox.h"
 
-#include <grpc/support/time.h>
-
 namespace covey::edge {
 namespace {
 
@@ -19,17 +17,16 @@ bool Mailbox::PostMail(Mail& mail) {
     if (head == Closed()) return false;
     mail.next = head;
   } while (!head_.compare_exchange_weak(head, &mail, std::memory_order_acq_rel, std::memory_order_relaxed));
-  // A deadline in the infinite past fires inside this call; one of "now" would take a timer's tick.
-  if (head == nullptr) alarm_.Set(&queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<Tag*>(this));
+  if (head == nullptr) bell_->Ring(*this);
   return true;
 }
 
 void Mailbox::OnEvent(bool) {
   if (head_.load(std::memory_order_relaxed) == Closed()) {  // by this thread: its mail has been delivered
-    alarm_is_out_ = false;
+    rung_ = false;
     return;
   }
-  // Emptying it is the disarming: from here on the next post sets the alarm again.
+  // Emptying it is the disarming: from here on the next post rings again.
   DeliverAll(head_.exchange(nullptr, std::memory_order_acq_rel));
 }
 
@@ -51,10 +48,10 @@ void Mailbox::DeliverAll(Mail* newest_first) {
 bool Mailbox::Close() {
   if (head_.load(std::memory_order_relaxed) != Closed()) {
     Mail* const rest = head_.exchange(Closed(), std::memory_order_acq_rel);
-    alarm_is_out_ = rest != nullptr;
+    rung_ = rest != nullptr;
     DeliverAll(rest);
   }
-  return !alarm_is_out_;
+  return !rung_;
 }
 
 }  // namespace covey::edge

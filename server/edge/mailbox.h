@@ -1,8 +1,5 @@
 #pragma once
 
-#include <grpcpp/alarm.h>
-#include <grpcpp/completion_queue.h>
-
 #include <atomic>
 #include <memory>
 #include <type_traits>
@@ -24,25 +21,33 @@ class Mail {
   ~Mail() = default;
 };
 
+// Brings a queue's thread to a tag.
+class Bell {
+ public:
+  virtual ~Bell() = default;
+  // From any thread. Soon the queue's thread runs `tag`; not again before it has.
+  virtual void Ring(Tag& tag) = 0;
+};
+
 // The way onto a queue's thread from any other thread. Many posts cost one wake-up of the queue.
 //
 // Thread safety: Post from any thread; the rest on the queue's thread. Shared: whoever may post keeps it
 // alive, also after the server has gone; it touches the queue only while it is open.
 //
 // Invariants:
-// 1. Not empty => the alarm is set, or about to be set by the one thread whose post found it empty. The alarm
+// 1. Not empty => the bell has rung, or is about to be rung by the one thread whose post found it empty. It
 // is
-//    never set twice: a post finds it empty again only after the alarm's tag was taken out and the mail with
-//    it.
-// 2. A closed one takes no post. The queue is shut down only when no alarm is set or about to be set any
+//    never rung twice: a post finds the mailbox empty again only after the bell's tag was taken out and the
+//    mail with it.
+// 2. A closed one takes no post. The queue is shut down only when no bell is rung or about to be rung any
 // more.
-//    (Setting an alarm after the queue's shutdown would abort the process.)
+//    (Ringing gRPC's after the queue's shutdown would abort the process.)
 // 3. Every accepted post is delivered once, in the order of acceptance, on the queue's thread.
 //
 // There is no lock: the whole state is the head of a linked stack, whose value also says "closed".
 class Mailbox final : private Tag {
  public:
-  explicit Mailbox(grpc::CompletionQueue& queue) : queue_(queue) {}
+  explicit Mailbox(std::unique_ptr<Bell> bell) : bell_(std::move(bell)) {}
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
@@ -59,7 +64,7 @@ class Mailbox final : private Tag {
   bool PostMail(Mail& mail);
 
   // Takes no post from here on and delivers what is there: posters that never pause cannot keep it open. True
-  // when the queue may be shut down; false when the alarm's tag is on the way: ask again behind it.
+  // when the queue may be shut down; false when the bell's tag is on the way: ask again behind it.
   bool Close();
 
  private:
@@ -79,10 +84,9 @@ class Mailbox final : private Tag {
   void OnEvent(bool ok) override;
   static void DeliverAll(Mail* newest_first);
 
-  grpc::CompletionQueue& queue_;
-  grpc::Alarm alarm_;
+  const std::unique_ptr<Bell> bell_;
   std::atomic<Mail*> head_ = nullptr;
-  bool alarm_is_out_ = false;  // when closed; of the queue's thread
+  bool rung_ = false;  // when closed; of the queue's thread
 };
 
 }  // namespace covey::edge

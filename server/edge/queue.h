@@ -1,7 +1,5 @@
 #pragma once
 
-#include <grpcpp/completion_queue.h>
-
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -13,6 +11,10 @@
 #include "server/edge/list.h"
 #include "server/edge/mailbox.h"
 #include "server/edge/scope.h"
+
+namespace grpc {
+class ServerCompletionQueue;
+}
 
 namespace covey::edge {
 

@@ -1,20 +1,22 @@
 #include "server/edge/server.h"
 
-#include <cxxabi.h>
 #include <grpc/grpc.h>
 #include <grpcpp/ext/health_check_service_server_builder_option.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <sys/resource.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <limits>
 
 #include "core/base/check.h"
 #include "server/edge/accept_guard.h"
+#include "server/edge/armed_call.h"
+#include "server/edge/raw_service.h"
 
 namespace covey::edge {
 namespace {
@@ -83,18 +85,22 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {}
 
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
 
-void Server::Register(grpc::Service& service) {
+void Server::Add(std::string name, Shape shape, Handler handler) {
   COVEY_CHECK(queues_.empty());  // add before Start
-  if (std::find(services_.begin(), services_.end(), &service) == services_.end())
-    services_.push_back(&service);
-}
-
-std::string Server::TypeName(const std::type_info& type) {
-  int status = 0;
-  char* const readable = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-  std::string name = status == 0 ? readable : type.name();
-  std::free(readable);
-  return name;
+  const size_t slash = name.rfind('/');
+  COVEY_CHECK(name.starts_with('/') && slash > 1);
+  const std::string service_name = name.substr(1, slash - 1);
+  const auto known = std::find_if(services_.begin(), services_.end(),
+                                  [&](const auto& service) { return service->name() == service_name; });
+  RawService* service = known == services_.end() ? nullptr : known->get();
+  if (service == nullptr) {
+    services_.push_back(std::make_unique<RawService>(service_name));
+    service = services_.back().get();
+  }
+  service->Add({.name = std::move(name),
+                .shape = shape,
+                .handler = std::move(handler),
+                .max_send_bytes = static_cast<size_t>(options_.max_send_bytes)});
 }
 
 Status Server::Start() {
@@ -107,7 +113,7 @@ Status Server::Start() {
   for (size_t i = 0; i < ports_.size(); ++i) {
     builder.AddListeningPort(options_.addresses[i], grpc::InsecureServerCredentials(), &ports_[i]);
   }
-  for (grpc::Service* service : services_) builder.RegisterService(service);
+  for (const auto& service : services_) builder.RegisterService(service.get());
   for (int i = 0; i < options_.queues; ++i) {
     queues_.push_back(std::make_unique<Queue>(builder.AddCompletionQueue(), options_.log));
   }
@@ -122,8 +128,10 @@ Status Server::Start() {
     return Status::Error("cannot start the server");
   }
   for (const auto& queue : queues_) {
-    for (const auto& method : methods_) {
-      for (int i = 0; i < options_.armed_per_method; ++i) method->Arm(*queue);
+    for (const auto& service : services_) {
+      for (const auto& method : service->methods()) {
+        for (int i = 0; i < options_.armed_per_method; ++i) ArmedCall::Arm(*method, *queue);
+      }
     }
     queue->Start();
   }

@@ -1,25 +1,23 @@
 #pragma once
 
-#include <grpcpp/server.h>
-#include <grpcpp/server_context.h>
-
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <typeinfo>
-#include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
-#include "server/edge/method.h"
+#include "server/edge/call.h"
 #include "server/edge/queue.h"
 
+namespace grpc {
+class Server;
+}
+
 namespace covey::edge {
+
+class RawService;
 
 struct ServerOptions {
   // "unix:/path", "unix-abstract:name", "HOST:PORT"; port 0 picks a free one. A unix path that exists is
@@ -66,38 +64,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // One RPC: Add(service, &Service::RequestGetGroup, handler), where Service is a generated AsyncService,
-  // which must outlive the server, and the handler is any callable Task<grpc::Status>(Unary<Request,
-  // Response>&), or ServerStream, ClientStream, BidiStream. It is called for each call, on its queue's
-  // thread.
-  template <class Service, class Base, class Request, class Response, class Handler>
-  void Add(Service& service,
-           void (Base::*request)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
-                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-           Handler handler) {
-    AddWithRequest<Unary<Request, Response>>(service, request, std::move(handler), typeid(Request));
-  }
-  template <class Service, class Base, class Request, class Response, class Handler>
-  void Add(Service& service,
-           void (Base::*request)(grpc::ServerContext*, Request*, grpc::ServerAsyncWriter<Response>*,
-                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-           Handler handler) {
-    AddWithRequest<ServerStream<Request, Response>>(service, request, std::move(handler), typeid(Request));
-  }
-  template <class Service, class Base, class Request, class Response, class Handler>
-  void Add(Service& service,
-           void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReader<Response, Request>*,
-                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-           Handler handler) {
-    AddWithoutRequest<ClientStream<Request, Response>>(service, request, std::move(handler), typeid(Request));
-  }
-  template <class Service, class Base, class Request, class Response, class Handler>
-  void Add(Service& service,
-           void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Response, Request>*,
-                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-           Handler handler) {
-    AddWithoutRequest<BidiStream<Request, Response>>(service, request, std::move(handler), typeid(Request));
-  }
+  // One RPC by its name on the wire, "/covey.v1.GroupService/SealGroup". The handler is called for each call,
+  // on its queue's thread. Before Start.
+  void Add(std::string name, Shape shape, Handler handler);
 
   // Binds and serves. The error names the address that could not be bound.
   Status Start();
@@ -117,30 +86,8 @@ class Server {
   const std::shared_ptr<Mailbox>& mailbox(size_t queue) const { return queues_[queue]->mailbox(); }
 
  private:
-  template <class Kind, class Service, class Request, class Handler>
-  void AddWithRequest(Service& service, Request request, Handler handler, const std::type_info& type) {
-    Register(service);
-    auto ask = [&service, request](auto* context, auto* message, auto* stream,
-                                   grpc::ServerCompletionQueue* queue, void* tag) {
-      (service.*request)(context, message, stream, queue, queue, tag);
-    };
-    methods_.push_back(
-        std::make_unique<MethodOf<Kind, decltype(ask)>>(TypeName(type), ask, std::move(handler)));
-  }
-  template <class Kind, class Service, class Request, class Handler>
-  void AddWithoutRequest(Service& service, Request request, Handler handler, const std::type_info& type) {
-    Register(service);
-    auto ask = [&service, request](auto* context, auto* stream, grpc::ServerCompletionQueue* queue,
-                                   void* tag) { (service.*request)(context, stream, queue, queue, tag); };
-    methods_.push_back(
-        std::make_unique<MethodOf<Kind, decltype(ask)>>(TypeName(type), ask, std::move(handler)));
-  }
-  void Register(grpc::Service& service);
-  static std::string TypeName(const std::type_info& type);
-
   const ServerOptions options_;
-  std::vector<grpc::Service*> services_;
-  std::vector<std::unique_ptr<Method>> methods_;
+  std::vector<std::unique_ptr<RawService>> services_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<int> ports_;
   std::unique_ptr<grpc::Server> server_;

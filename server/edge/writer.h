@@ -1,86 +1,70 @@
 #pragma once
 
-#include <algorithm>
+#include <grpcpp/support/byte_buffer.h>
+
 #include <coroutine>
+#include <cstdint>
 #include <deque>
 
-#include "server/edge/call.h"
+#include "server/edge/scope.h"
+#include "server/edge/tag.h"
+
+namespace google::protobuf {
+class MessageLite;
+}
 
 namespace covey::edge {
 
+class Call;
+
+// Whether more messages follow a written one at once, so that it may stay in gRPC's buffer until then. Only
+// for writes that another write, or the handler's return, follows without a wait in between.
+enum class Flush : uint8_t { kNow, kWithNext };
+
+// What is written: a message, or bytes that are one already, or (neither) the headers alone. It is not owned
+// and must live until the write is over.
+struct Outgoing {
+  const google::protobuf::MessageLite* message = nullptr;
+  const grpc::ByteBuffer* bytes = nullptr;
+};
+
 // The writing half of a streaming call: one write is with gRPC, further ones (of other coroutines of the same
 // handler) take turns. A message is serialised when its turn comes, and the memory held here is that one
-// message: a slow reader stops the writer.
-template <class Stream, class Response>
+// message: a slow reader stops the writer. One that is larger than the server may send is not sent, and the
+// call ends with that refusal.
 class Writer {
  public:
   class [[nodiscard]] Awaiter final : public Waiter {
    public:
-    // No message: the headers alone.
-    Awaiter(Writer& writer, const Response* message, Flush flush)
-        : Waiter(OnStop::kWait), writer_(writer), message_(message), flush_(flush) {}
+    Awaiter(Writer& writer, const Outgoing& outgoing, Flush flush)
+        : Waiter(OnStop::kWait), writer_(writer), outgoing_(outgoing), flush_(flush) {}
     bool await_ready() const noexcept { return writer_.broken_; }
-    bool await_suspend(std::coroutine_handle<> handle) {
-      if (!Suspend(handle)) return false;
-      writer_.turns_.push_back(this);
-      writer_.StartNext();
-      return true;
-    }
+    bool await_suspend(std::coroutine_handle<> handle);
     // True: it is on its way to the client. False: the call is over.
     bool await_resume() const noexcept { return wake() == Wake::kDone && ok_; }
 
    private:
     friend class Writer;
-    void Detach() override {
-      if (writer_.current_ == this) {
-        writer_.current_ = nullptr;
-      } else {
-        std::erase(writer_.turns_, this);
-      }
-    }
+    void Detach() override;
     Writer& writer_;
-    const Response* const message_;
+    const Outgoing outgoing_;
     const Flush flush_;
     bool ok_ = false;
   };
 
-  Writer(Call& call, Stream& stream) : call_(call), stream_(stream), tag_(*this) {}
+  explicit Writer(Call& call) : call_(call), tag_(*this) {}
 
-  Awaiter Write(const Response* message, Flush flush) { return Awaiter(*this, message, flush); }
+  Awaiter Write(const Outgoing& outgoing, Flush flush) { return {*this, outgoing, flush}; }
   bool in_flight() const { return in_flight_; }
 
  private:
-  void StartNext() {
-    if (in_flight_ || turns_.empty()) return;
-    current_ = turns_.front();
-    turns_.pop_front();
-    in_flight_ = true;
-    call_.OperationStarted();
-    void* const tag = static_cast<Tag*>(&tag_);
-    if (current_->message_ == nullptr) {
-      stream_.SendInitialMetadata(tag);
-    } else {
-      grpc::WriteOptions options;
-      // The hint on a stream's first message makes gRPC 1.51 hold it back for ever.
-      if (current_->flush_ == Flush::kWithNext && started_) options.set_buffer_hint();
-      started_ = true;
-      stream_.Write(*current_->message_, options, tag);
-    }
-  }
-  void OnWritten(bool ok) {
-    in_flight_ = false;
-    if (!ok) broken_ = true;
-    if (current_ != nullptr) {
-      current_->ok_ = ok;
-      Scope::WakeUp(*current_, Wake::kDone);
-    }
-    while (broken_ && !turns_.empty()) Scope::WakeUp(*turns_.front(), Wake::kDone);
-    StartNext();
-    call_.OperationEnded();
-  }
+  void StartNext();
+  // False: it is too large.
+  bool StartWrite(const Outgoing& outgoing, Flush flush);
+  void OnWritten(bool ok);
+  void Break();
 
   Call& call_;
-  Stream& stream_;
   bool in_flight_ = false;
   bool started_ = false;
   bool broken_ = false;

@@ -1,12 +1,21 @@
-#include "server/services/admin_service.h"
-
 #include <unistd.h>
 
-#include "server/check/check.h"
-#include "server/services/status.h"
+#include <optional>
+#include <string>
 
+#include "server/convert/convert.h"
+#include "server/services/find_task.h"
+#include "server/services/services.h"
+
+// AdminService.
 namespace covey {
 namespace {
+
+using edge::Unary;
+using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
+using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
+using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
+using ExplainCall = Unary<v1::ExplainRequest, v1::ExplainResponse>;
 
 void ToProto(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_key(change.key);
@@ -14,81 +23,79 @@ void ToProto(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_after(change.after);
 }
 
-}  // namespace
-
-void AdminHandlers::Register(edge::Server& server) {
-  using Service = v1::AdminService::AsyncService;
-  server.Add(service_, &Service::RequestGetServerInfo, [this](auto& call) { return GetServerInfo(call); });
-  server.Add(service_, &Service::RequestDrain, [this](auto& call) { return Drain(call); });
-  server.Add(service_, &Service::RequestReload, [this](auto& call) { return Reload(call); });
-  server.Add(service_, &Service::RequestExplain, [this](auto& call) { return Explain(call); });
-}
-
-AdminHandlers::Handled AdminHandlers::GetServerInfo(
-    edge::Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>& call) {
+Handled GetServerInfo(CallContext& context, InfoCall& call) {
+  const ServiceContext& service = context.service;
+  const Engine& engine = context.engine();
   v1::GetServerInfoResponse& info = call.response();
-  info.set_version(context_.version);
-  info.set_instance_id(context_.instance_id);
-  *info.mutable_start_time() = ToProto(std::chrono::floor<std::chrono::microseconds>(context_.start_time));
-  *info.mutable_uptime() = ToProto(std::chrono::floor<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - context_.start_instant));
+  info.set_version(service.version);
+  info.set_instance_id(service.instance_id);
+  *info.mutable_start_time() =
+      covey::ToProto(std::chrono::floor<std::chrono::microseconds>(service.start_time));
+  *info.mutable_uptime() = covey::ToProto(std::chrono::floor<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - service.start_instant));
   info.set_pid(getpid());
-  for (const std::string& address : context_.listen) info.add_listen(address);
-  info.set_draining(engine_.draining());
-  info.mutable_journal()->set_backend(engine_.journal_capabilities().backend);
-  info.mutable_journal()->set_durable(engine_.journal_capabilities().durable);
-  info.set_process_control(context_.process_control);
-  for (const std::string& name : context_.functions->Names()) info.add_functions(name);
-  if (const auto processes = context_.processes.lock()) {
+  for (const std::string& address : service.listen) info.add_listen(address);
+  info.set_draining(engine.draining());
+  info.mutable_journal()->set_backend(engine.journal_capabilities().backend);
+  info.mutable_journal()->set_durable(engine.journal_capabilities().durable);
+  info.set_process_control(service.process_control);
+  for (const std::string& name : service.functions->Names()) info.add_functions(name);
+  if (const auto processes = service.processes.lock()) {
     for (const std::string& name : processes->supervisor().controllers()) info.add_cgroup_controllers(name);
   }
-  info.set_config_file(context_.config_file);
-  const Engine::Counts counts = engine_.counts();
+  info.set_config_file(service.config_file);
+  const Engine::Counts counts = engine.counts();
   info.set_running_groups(counts.running_groups);
   info.set_queued_tasks(counts.queued_tasks);
   info.set_running_tasks(static_cast<uint32_t>(counts.running_tasks));
-  co_return grpc::Status::OK;
+  co_return Void{};
 }
 
-AdminHandlers::Handled AdminHandlers::Drain(edge::Unary<v1::DrainRequest, v1::DrainResponse>& call) {
-  engine_.BeginDrain();
-  if (context_.on_drain) context_.on_drain();
-  while (!engine_.Busy().empty()) {
+Handled Drain(CallContext& context, DrainCall& call) {
+  context.waits = true;
+  context.engine().BeginDrain();
+  if (context.service.on_drain) context.service.on_drain();
+  while (!context.engine().Busy().empty()) {
     constexpr std::chrono::milliseconds kLook{50};
     const bool awake = co_await call.Sleep(kLook);
-    if (!awake) co_return call.EndStatus();
+    if (!awake) co_return call.EndError();
   }
-  co_return grpc::Status::OK;
+  co_return Void{};
 }
 
-AdminHandlers::Handled AdminHandlers::Reload(edge::Unary<v1::ReloadRequest, v1::ReloadResponse>& call) {
-  edge::Completion<Result<Reloaded>> done;
-  context_.readers->Run([&reload = context_.reload, completer = done.completer()] { completer(reload()); },
-                        /*at_once=*/1);
-  const std::optional<Result<Reloaded>> reloaded = co_await done;
-  if (!reloaded) co_return call.EndStatus();
-  if (!reloaded->ok()) co_return ToGrpc(reloaded->error());
-  for (const Reloaded::Change& change : reloaded->value().changed)
+Handled Reload(CallContext& context, ReloadCall& call) {
+  edge::Completion<Reloaded> done;
+  context.service.readers->Run(
+      [&reload = context.service.reload, completer = done.completer()] { completer(reload()); },
+      /*at_once=*/1);
+  const Result<Reloaded> reloaded = co_await done;
+  if (!reloaded.ok()) co_return reloaded.error();
+  for (const Reloaded::Change& change : reloaded.value().changed)
     ToProto(change, call.response().add_changed());
-  for (const Reloaded::Change& change : reloaded->value().needs_restart)
+  for (const Reloaded::Change& change : reloaded.value().needs_restart)
     ToProto(change, call.response().add_needs_restart());
-  co_return grpc::Status::OK;
+  co_return Void{};
 }
 
-AdminHandlers::Handled AdminHandlers::Explain(edge::Unary<v1::ExplainRequest, v1::ExplainResponse>& call) {
-  const v1::ExplainRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> group = co_await finding;
-  if (!group) co_return call.EndStatus();
-  if (!group->ok()) co_return ToGrpc(group->error());
-  std::optional<uint32_t> task;
-  if (!request.task().empty()) {
-    task = group->value()->FindTask(request.task());
-    if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
+Handled Explain(CallContext&, ExplainCall& call, const GroupPtr& group) {
+  std::optional<uint32_t> index;
+  if (!call.request().task().empty()) {
+    const Result<uint32_t> task = FindTask(*group, call.request().task());
+    if (!task.ok()) co_return task.error();
+    index = task.value();
   }
-  call.response() = ToProto(group->value()->Explain(task));
-  co_return grpc::Status::OK;
+  call.response() = covey::ToProto(group->Explain(index));
+  co_return Void{};
+}
+
+}  // namespace
+
+void AddAdminService(Dispatcher& dispatcher) {
+  using methods::Named;
+  dispatcher.Add(Named("/covey.v1.AdminService/GetServerInfo"), GetServerInfo);
+  dispatcher.Add(Named("/covey.v1.AdminService/Drain"), Drain);
+  dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
+  dispatcher.Add(Named("/covey.v1.AdminService/Explain"), Explain);
 }
 
 }  // namespace covey

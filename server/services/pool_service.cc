@@ -1,69 +1,65 @@
-#include "server/services/pool_service.h"
+#include "server/convert/convert.h"
+#include "server/services/services.h"
+#include "server/services/watch.h"
 
-#include "server/check/check.h"
-#include "server/services/status.h"
-
+// PoolService.
 namespace covey {
+namespace {
 
 using edge::Unary;
+using CreateCall = Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>;
+using GetCall = Unary<v1::GetPoolRequest, v1::GetPoolResponse>;
+using ListCall = Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>;
+using UpdateCall = Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>;
+using CloseCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
 
-void PoolHandlers::Register(edge::Server& server) {
-  using Service = v1::PoolService::AsyncService;
-  server.Add(service_, &Service::RequestCreatePool, [this](auto& call) { return CreatePool(call); });
-  server.Add(service_, &Service::RequestGetPool, [this](auto& call) { return GetPool(call); });
-  server.Add(service_, &Service::RequestListPools, [this](auto& call) { return ListPools(call); });
-  server.Add(service_, &Service::RequestUpdatePool, [this](auto& call) { return UpdatePool(call); });
-  server.Add(service_, &Service::RequestClosePool, [this](auto& call) { return ClosePool(call); });
-}
-
-PoolHandlers::Handled PoolHandlers::CreatePool(Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>& call) {
-  const v1::CreatePoolRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Completion<Result<PoolView>> created;
-  pools_.Create(request.name(), request.max(), Into(created));
-  std::optional<Result<PoolView>> pool = co_await created;
-  if (!pool) co_return call.EndStatus();
-  if (!pool->ok()) co_return ToGrpc(pool->error());
-  *call.response().mutable_pool() = ToProto(pool->value());
-  co_return grpc::Status::OK;
-}
-
-PoolHandlers::Handled PoolHandlers::GetPool(Unary<v1::GetPoolRequest, v1::GetPoolResponse>& call) {
-  if (Violations bad = Check(call.request()); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  const Result<PoolView> pool = pools_.Get(call.request().name());
-  if (!pool.ok()) co_return ToGrpc(pool.error());
+Handled CreatePool(CallContext& context, CreateCall& call) {
+  edge::Completion<PoolView> created;
+  context.engine().pools().Create(call.request().name(), call.request().max(), created.completer());
+  const Result<PoolView> pool = co_await created;
+  if (!pool.ok()) co_return pool.error();
   *call.response().mutable_pool() = ToProto(pool.value());
-  co_return grpc::Status::OK;
+  co_return Void{};
 }
 
-PoolHandlers::Handled PoolHandlers::ListPools(Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>& call) {
-  for (const PoolView& pool : pools_.List()) *call.response().add_pools() = ToProto(pool);
-  co_return grpc::Status::OK;
+Handled GetPool(CallContext& context, GetCall& call) {
+  const Result<PoolView> pool = context.engine().pools().Get(call.request().name());
+  if (!pool.ok()) co_return pool.error();
+  *call.response().mutable_pool() = ToProto(pool.value());
+  co_return Void{};
 }
 
-PoolHandlers::Handled PoolHandlers::UpdatePool(Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>& call) {
-  const v1::UpdatePoolRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Completion<Result<PoolView>> updated;
-  pools_.Update(request.name(), request.max(), Into(updated));
-  std::optional<Result<PoolView>> pool = co_await updated;
-  if (!pool) co_return call.EndStatus();
-  if (!pool->ok()) co_return ToGrpc(pool->error());
-  *call.response().mutable_pool() = ToProto(pool->value());
-  co_return grpc::Status::OK;
+Handled ListPools(CallContext& context, ListCall& call) {
+  for (const PoolView& pool : context.engine().pools().List()) *call.response().add_pools() = ToProto(pool);
+  co_return Void{};
 }
 
-PoolHandlers::Handled PoolHandlers::ClosePool(Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>& call) {
-  if (Violations bad = Check(call.request()); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Completion<Result<Void>> gone(edge::OnStop::kWake);
-  const uint64_t waiter = pools_.Close(call.request().name(), Into(gone));
-  std::optional<Result<Void>> closed = co_await gone;
-  if (!closed) {
-    pools_.Unwait(waiter);
-    co_return call.EndStatus();
-  }
-  if (!closed->ok()) co_return ToGrpc(closed->error());
-  co_return grpc::Status::OK;
+Handled UpdatePool(CallContext& context, UpdateCall& call) {
+  edge::Completion<PoolView> updated;
+  context.engine().pools().Update(call.request().name(), call.request().max(), updated.completer());
+  const Result<PoolView> pool = co_await updated;
+  if (!pool.ok()) co_return pool.error();
+  *call.response().mutable_pool() = ToProto(pool.value());
+  co_return Void{};
+}
+
+Handled ClosePool(CallContext& context, CloseCall& call) {
+  context.waits = true;
+  edge::Completion<Void> closed(edge::OnStop::kWake);
+  const PoolClosing closing(context.engine().pools(), call.request().name(), closed.completer());
+  const Result<Void> done = co_await closed;
+  co_return done;
+}
+
+}  // namespace
+
+void AddPoolService(Dispatcher& dispatcher) {
+  using methods::Named;
+  dispatcher.Add(Named("/covey.v1.PoolService/CreatePool"), CreatePool);
+  dispatcher.Add(Named("/covey.v1.PoolService/GetPool"), GetPool);
+  dispatcher.Add(Named("/covey.v1.PoolService/ListPools"), ListPools);
+  dispatcher.Add(Named("/covey.v1.PoolService/UpdatePool"), UpdatePool);
+  dispatcher.Add(Named("/covey.v1.PoolService/ClosePool"), ClosePool);
 }
 
 }  // namespace covey

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "covey/v1/group_service.grpc.pb.h"
-#include "server/services/service_context.h"
+#include "server/services/dispatcher.h"
 
 namespace covey {
 
-// GroupService.RunGroup: one call is one scope.
-edge::Task<grpc::Status> RunGroup(const ServiceContext& context,
-                                  edge::BidiStream<v1::RunGroupRequest, v1::RunGroupResponse>& call);
+using RunCall = edge::BidiStream<v1::RunGroupRequest, v1::RunGroupResponse>;
+
+// GroupService.RunGroup: one call is one scope. However it ends before the group is over, by an exception
+// too, the group is cancelled.
+Handled RunGroup(CallContext& context, RunCall& call);
 
 }  // namespace covey

@@ -1,7 +1,10 @@
 #include "server/services/status.h"
 
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
+#include <string>
+#include <utility>
+
+#include "proto/rpc_status.h"
+#include "server/edge/errors.h"
 
 namespace covey {
 namespace {
@@ -9,34 +12,9 @@ namespace {
 // gRPC refuses header lists over 8 KiB by default, and a call would end without its status.
 constexpr size_t kMaxMessage = 1024;
 constexpr size_t kMaxDetails = 4096;
-
-grpc::StatusCode CodeOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return grpc::StatusCode::INVALID_ARGUMENT;
-    case ErrorCode::kNotFound:
-      return grpc::StatusCode::NOT_FOUND;
-    case ErrorCode::kAlreadyExists:
-      return grpc::StatusCode::ALREADY_EXISTS;
-    case ErrorCode::kPermissionDenied:
-      return grpc::StatusCode::PERMISSION_DENIED;
-    case ErrorCode::kFailedPrecondition:
-      return grpc::StatusCode::FAILED_PRECONDITION;
-    case ErrorCode::kResourceExhausted:
-      return grpc::StatusCode::RESOURCE_EXHAUSTED;
-    case ErrorCode::kUnavailable:
-      return grpc::StatusCode::UNAVAILABLE;
-    case ErrorCode::kCancelled:
-      return grpc::StatusCode::CANCELLED;
-    case ErrorCode::kDeadlineExceeded:
-      return grpc::StatusCode::DEADLINE_EXCEEDED;
-    case ErrorCode::kUnimplemented:
-      return grpc::StatusCode::UNIMPLEMENTED;
-    case ErrorCode::kInternal:
-      return grpc::StatusCode::INTERNAL;
-  }
-  return grpc::StatusCode::INTERNAL;
-}
+constexpr size_t kMaxField = 256;
+constexpr size_t kMaxDescription = 512;
+constexpr size_t kViolationFrame = 9;  // tags and lengths of one violation, at most
 
 // At most `limit` bytes, cut between characters.
 std::string Shorten(const std::string& text, size_t limit) {
@@ -49,28 +27,19 @@ std::string Shorten(const std::string& text, size_t limit) {
 }  // namespace
 
 grpc::Status ToGrpc(const Error& error) {
-  const std::string message = Shorten(error.message, kMaxMessage);
-  google::rpc::Status status;
-  status.set_code(CodeOf(error.code));
-  status.set_message(message);
-  google::rpc::ErrorInfo info;
-  info.set_reason(error.reason);
-  info.set_domain("covey");
-  status.add_details()->PackFrom(info);
-  if (!error.fields.empty()) {
-    google::rpc::BadRequest bad;
-    for (const FieldViolation& violation : error.fields) {
-      google::rpc::BadRequest::FieldViolation* out = bad.add_field_violations();
-      out->set_field(Shorten(violation.field, 256));
-      out->set_description(Shorten(violation.description, 512));
-      if (bad.ByteSizeLong() > kMaxDetails && bad.field_violations_size() > 1) {
-        bad.mutable_field_violations()->RemoveLast();
-        break;
-      }
-    }
-    status.add_details()->PackFrom(bad);
+  const grpc::StatusCode code = edge::ToStatusCode(error.code);
+  rpc::StatusDetails details{.code = static_cast<rpc::Code>(code),
+                             .message = Shorten(error.message, kMaxMessage)};
+  details.error_infos.push_back({.reason = error.reason, .domain = "covey"});
+  size_t size = 0;
+  for (const FieldViolation& violation : error.fields) {
+    rpc::FieldViolation told{.field = Shorten(violation.field, kMaxField),
+                             .description = Shorten(violation.description, kMaxDescription)};
+    size += told.field.size() + told.description.size() + kViolationFrame;
+    if (size > kMaxDetails && !details.field_violations.empty()) break;
+    details.field_violations.push_back(std::move(told));
   }
-  return grpc::Status(CodeOf(error.code), message, status.SerializeAsString());
+  return {code, details.message, rpc::Encode(details)};
 }
 
 }  // namespace covey

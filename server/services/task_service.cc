@@ -1,196 +1,180 @@
-#include "server/services/task_service.h"
-
 #include <algorithm>
 #include <charconv>
+#include <string>
+#include <utility>
 
-#include "server/check/check.h"
-#include "server/services/status.h"
+#include "server/check/collector.h"
+#include "server/convert/convert.h"
+#include "server/services/endings.h"
+#include "server/services/find_task.h"
+#include "server/services/output_reader.h"
+#include "server/services/services.h"
+#include "server/services/value_set.h"
+#include "server/services/watch.h"
 
+// TaskService.
 namespace covey {
 namespace {
+
+using edge::Unary;
+using GetCall = Unary<v1::GetTaskRequest, v1::GetTaskResponse>;
+using ListCall = Unary<v1::ListTasksRequest, v1::ListTasksResponse>;
+using WaitCall = Unary<v1::WaitTaskRequest, v1::WaitTaskResponse>;
+using CancelCall = Unary<v1::CancelTaskRequest, v1::CancelTaskResponse>;
+using OutputCall = edge::ServerStream<v1::ReadOutputRequest, v1::ReadOutputResponse>;
 
 bool IsOver(const TaskView& task) {
   return task.stopped || task.state.phase == state::TaskState::Phase::kEnded;
 }
 
-}  // namespace
-
-void TaskHandlers::Register(edge::Server& server) {
-  using Service = v1::TaskService::AsyncService;
-  server.Add(service_, &Service::RequestGetTask, [this](auto& call) { return GetTask(call); });
-  server.Add(service_, &Service::RequestListTasks, [this](auto& call) { return ListTasks(call); });
-  server.Add(service_, &Service::RequestWaitTask, [this](auto& call) { return WaitTask(call); });
-  server.Add(service_, &Service::RequestCancelTask, [this](auto& call) { return CancelTask(call); });
-  server.Add(service_, &Service::RequestReadOutput, [this](auto& call) { return ReadOutput(call); });
-}
-
-v1::Task TaskHandlers::Describe(const TaskView& task) const {
+// A task with the sizes of its output.
+v1::Task Describe(Engine& engine, const TaskView& task) {
   v1::Task message = ToProto(task);
   if (task.state.attempt > 0) {
     OutputKey key{.group = task.group, .task = task.index, .attempt = task.state.attempt};
-    message.set_stdout_bytes(engine_.output().Size(key));
+    message.set_stdout_bytes(engine.output().Size(key));
     key.stream = OutputStream::kStderr;
-    message.set_stderr_bytes(engine_.output().Size(key));
+    message.set_stderr_bytes(engine.output().Size(key));
   }
   return message;
 }
 
-edge::Task<bool> TaskHandlers::Over(GroupPtr group, uint32_t task) {
-  edge::Completion<Void> over(edge::OnStop::kWake);
-  const uint64_t waiter = group->WaitTask(task, [completer = over.completer()] { completer(Void{}); });
-  std::optional<Void> ended = co_await over;
-  if (!ended) group->Unwait(waiter);
-  co_return ended.has_value();
+Handled GetTask(CallContext& context, GetCall& call, const GroupPtr& group) {
+  const Result<uint32_t> task = FindTask(*group, call.request().task());
+  if (!task.ok()) co_return task.error();
+  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
+  co_return Void{};
 }
 
-TaskHandlers::Handled TaskHandlers::GetTask(Unary<v1::GetTaskRequest, v1::GetTaskResponse>& call) {
-  const v1::GetTaskRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> group = co_await finding;
-  if (!group) co_return call.EndStatus();
-  if (!group->ok()) co_return ToGrpc(group->error());
-  const auto task = group->value()->FindTask(request.task());
-  if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
-  *call.response().mutable_task() = Describe(group->value()->ViewTask(*task));
-  co_return grpc::Status::OK;
-}
-
-TaskHandlers::Handled TaskHandlers::ListTasks(Unary<v1::ListTasksRequest, v1::ListTasksResponse>& call) {
-  const v1::ListTasksRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  uint32_t next = 0;  // the token is the index of the first task to look at
-  const std::string& token = request.page_token();
+// A token is the index of the first task to look at.
+Result<uint32_t> ParseToken(const std::string& token) {
+  uint32_t next = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), next);
-  if (!token.empty() && (error != std::errc() || end != token.data() + token.size())) {
-    co_return ToGrpc(
-        BadRequest({{"page_token", "page_token must be the next_page_token of an answer, got " + token}}));
-  }
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> group = co_await finding;
-  if (!group) co_return call.EndStatus();
-  if (!group->ok()) co_return ToGrpc(group->error());
+  if (!token.empty() && (error != std::errc() || end != token.data() + token.size()))
+    return BadField("page_token", "must be the next_page_token of an answer, got " + token);
+  return next;
+}
+
+Handled ListTasks(CallContext& context, ListCall& call, const GroupPtr& group) {
+  const v1::ListTasksRequest& request = call.request();
+  const Result<uint32_t> first = ParseToken(request.page_token());
+  if (!first.ok()) co_return first.error();
   constexpr int kDefaultPage = 100;
+  // A filter that few tasks pass answers short pages instead of long waits.
+  constexpr uint32_t kLookedAt = 10'000;
+  const ValueSet states(request.states());
   const int limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  const uint32_t count = group->value()->task_count();
-  constexpr uint32_t kLookedAt =
-      10'000;  // a filter that few tasks pass answers short pages instead of long waits
+  const uint32_t count = group->task_count();
+  uint32_t next = first.value();
   const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
   while (next < last && call.response().tasks_size() < limit) {
     const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
-    for (const TaskView& task : group->value()->ViewTasks(next, step)) {
+    for (const TaskView& task : group->ViewTasks(next, step)) {
       ++next;
-      const auto state = TaskStateOf(task);
-      if (request.states_size() > 0 &&
-          std::find(request.states().begin(), request.states().end(), state) == request.states().end()) {
-        continue;
-      }
-      *call.response().add_tasks() = Describe(task);
+      if (states.Contains(TaskStateOf(task))) *call.response().add_tasks() = Describe(context.engine(), task);
     }
   }
   if (next < count) call.response().set_next_page_token(std::to_string(next));
-  co_return grpc::Status::OK;
+  co_return Void{};
 }
 
-TaskHandlers::Handled TaskHandlers::WaitTask(Unary<v1::WaitTaskRequest, v1::WaitTaskResponse>& call) {
-  const v1::WaitTaskRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> group = co_await finding;
-  if (!group) co_return call.EndStatus();
-  if (!group->ok()) co_return ToGrpc(group->error());
-  const auto task = group->value()->FindTask(request.task());
-  if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
-  edge::Task<bool> waiting = Over(group->value(), *task);
-  const bool over = co_await waiting;
-  if (!over) co_return call.EndStatus();
-  *call.response().mutable_task() = Describe(group->value()->ViewTask(*task));
-  co_return grpc::Status::OK;
+Handled WaitTask(CallContext& context, WaitCall& call, const GroupPtr& group) {
+  const Result<uint32_t> task = FindTask(*group, call.request().task());
+  if (!task.ok()) co_return task.error();
+  Handled waiting = TaskOver(context, group, task.value());
+  const Result<Void> over = co_await waiting;
+  if (!over.ok()) co_return over.error();
+  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
+  co_return Void{};
 }
 
-TaskHandlers::Handled TaskHandlers::CancelTask(Unary<v1::CancelTaskRequest, v1::CancelTaskResponse>& call) {
+Handled CancelTask(CallContext& context, CancelCall& call, const GroupPtr& group) {
   const v1::CancelTaskRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> group = co_await finding;
-  if (!group) co_return call.EndStatus();
-  if (!group->ok()) co_return ToGrpc(group->error());
-  const auto task = group->value()->FindTask(request.task());
-  if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
-  edge::Completion<std::optional<Error>> cancelled;
-  Failure cause{.kind = FailureKind::kCancelled,
-                .message = request.reason().empty() ? "cancelled by request"
-                                                    : "cancelled by request: " + request.reason(),
-                .task = request.task()};
-  group->value()->CancelTask(request.task(), std::move(cause), IntoReply(cancelled));
-  std::optional<std::optional<Error>> done = co_await cancelled;
-  if (!done) co_return call.EndStatus();
-  if (*done) co_return ToGrpc(**done);
+  const Result<uint32_t> task = FindTask(*group, request.task());
+  if (!task.ok()) co_return task.error();
+  Failure cause = CancelledByRequest(request.reason());
+  cause.task = request.task();
+  edge::Completion<Void> cancelled;
+  group->CancelTask(request.task(), std::move(cause), cancelled.completer());
+  const Result<Void> done = co_await cancelled;
+  if (!done.ok()) co_return done.error();
   if (request.wait()) {
-    edge::Task<bool> waiting = Over(group->value(), *task);
-    const bool over = co_await waiting;
-    if (!over) co_return call.EndStatus();
+    Handled waiting = TaskOver(context, group, task.value());
+    const Result<Void> over = co_await waiting;
+    if (!over.ok()) co_return over.error();
   }
-  *call.response().mutable_task() = Describe(group->value()->ViewTask(*task));
-  co_return grpc::Status::OK;
+  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
+  co_return Void{};
 }
 
-TaskHandlers::Handled TaskHandlers::ReadOutput(ReadCall& call) {
-  const v1::ReadOutputRequest& request = call.request();
-  if (Violations bad = Check(request); !bad.empty()) co_return ToGrpc(BadRequest(std::move(bad)));
-  edge::Task<std::optional<Result<GroupPtr>>> finding = FindGroup(engine_, request.group_id());
-  std::optional<Result<GroupPtr>> found = co_await finding;
-  if (!found) co_return call.EndStatus();
-  if (!found->ok()) co_return ToGrpc(found->error());
-  const GroupPtr group = found->value();
-  const auto task = group->FindTask(request.task());
-  if (!task) co_return ToGrpc(TaskNotFound(request.group_id(), request.task()));
-
-  edge::Signal news;
-  const uint64_t watch = group->Watch(news.notifier());
-  const std::shared_ptr<void> subscription = engine_.output().Subscribe(
-      group->id(), [wanted = *task, notify = news.notifier()](uint32_t index, uint32_t, OutputStream) {
-        if (index == wanted) notify();
-      });
-  // Wakes the handler no more, however it ends.
-  const std::shared_ptr<void> unwatch(nullptr, [&](void*) { group->Unwatch(watch); });
-
-  OutputKey key{
-      .group = group->id(), .task = *task, .attempt = request.attempt(), .stream = ToCore(request.stream())};
-  while (key.attempt == 0) {  // the last one started; there may be none yet
-    const TaskView view = group->ViewTask(*task);
-    key.attempt = view.state.attempt;
-    if (key.attempt > 0) break;
-    if (IsOver(view) || !request.follow()) co_return grpc::Status::OK;
-    const edge::Wake wake = co_await news.Wait();
-    if (wake != edge::Wake::kDone) co_return call.EndStatus();
-  }
-  const TaskView asked = group->ViewTask(*task);
-  if (key.attempt > asked.state.attempt) {
-    co_return ToGrpc(BadRequest({{"attempt", "attempt must be 0.." + std::to_string(asked.state.attempt) +
-                                                 ", got " + std::to_string(key.attempt)}}));
-  }
-  const std::string& name = asked.name;
-  uint64_t offset = request.offset();
+// Sends the output of one attempt from `offset` on; to its end when the request says so, else what is there.
+Handled SendOutput(CallContext& context, OutputCall& call, const OutputKey& key, const std::string& name,
+                   const edge::Signal& news) {
+  uint64_t offset = call.request().offset();
   for (;;) {
-    edge::Task<std::optional<OutputPiece>> reading = ReadOutputPiece(context_, key, offset);
-    std::optional<OutputPiece> piece = co_await reading;
-    if (!piece) co_return call.EndStatus();
-    const bool empty = piece->bytes.empty() && piece->dropped == 0;
-    if (!empty || piece->end) {
-      const bool end = piece->end;
-      offset = piece->offset + piece->bytes.size();
+    edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context.service, key, offset);
+    Result<OutputPiece> piece = co_await reading;
+    if (!piece.ok()) co_return piece.error();
+    const bool empty = piece.value().bytes.empty() && piece.value().dropped == 0;
+    const bool end = piece.value().end;
+    if (!empty || end) {
+      offset = piece.value().offset + piece.value().bytes.size();
       v1::ReadOutputResponse message;
-      *message.mutable_chunk() = ToProto(key, name, std::move(*piece));
+      *message.mutable_chunk() = ToProto(key, name, std::move(piece.value()));
       const bool ok = co_await call.Write(message);
-      if (!ok) co_return call.EndStatus();
-      if (end) co_return grpc::Status::OK;
+      if (!ok) co_return call.EndError();
+      if (end) co_return Void{};
       continue;
     }
-    if (!request.follow()) co_return grpc::Status::OK;
+    if (!call.request().follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
-    if (wake != edge::Wake::kDone) co_return call.EndStatus();
+    if (wake != edge::Wake::kDone) co_return call.EndError();
   }
+}
+
+Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group) {
+  const v1::ReadOutputRequest& request = call.request();
+  const Result<uint32_t> task = FindTask(*group, request.task());
+  if (!task.ok()) co_return task.error();
+
+  const edge::Signal news;
+  const Watch watch(group, news.notifier());
+  const std::shared_ptr<void> subscription = context.engine().output().Subscribe(
+      group->id(), [wanted = task.value(), notify = news.notifier()](uint32_t index, uint32_t, OutputStream) {
+        if (index == wanted) notify();
+      });
+
+  OutputKey key{.group = group->id(),
+                .task = task.value(),
+                .attempt = request.attempt(),
+                .stream = ToCore(request.stream())};
+  while (key.attempt == 0) {  // the last one started; there may be none yet
+    const TaskView view = group->ViewTask(key.task);
+    key.attempt = view.state.attempt;
+    if (key.attempt > 0) break;
+    if (IsOver(view) || !request.follow()) co_return Void{};
+    const edge::Wake wake = co_await news.Wait();
+    if (wake != edge::Wake::kDone) co_return call.EndError();
+  }
+  const TaskView asked = group->ViewTask(key.task);
+  if (key.attempt > asked.state.attempt) {
+    co_return BadField("attempt", "must be 0.." + std::to_string(asked.state.attempt) + ", got " +
+                                      std::to_string(key.attempt));
+  }
+  Handled sending = SendOutput(context, call, key, asked.name, news);
+  const Result<Void> sent = co_await sending;
+  co_return sent;
+}
+
+}  // namespace
+
+void AddTaskService(Dispatcher& dispatcher) {
+  using methods::Named;
+  dispatcher.Add(Named("/covey.v1.TaskService/GetTask"), GetTask);
+  dispatcher.Add(Named("/covey.v1.TaskService/ListTasks"), ListTasks);
+  dispatcher.Add(Named("/covey.v1.TaskService/WaitTask"), WaitTask);
+  dispatcher.Add(Named("/covey.v1.TaskService/CancelTask"), CancelTask);
+  dispatcher.Add(Named("/covey.v1.TaskService/ReadOutput"), ReadOutput);
 }
 
 }  // namespace covey

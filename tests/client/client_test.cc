@@ -2,7 +2,8 @@
 
 #include "client/client.h"
 
-#include <grpcpp/generic/async_generic_service.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -10,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "client/grpc_connection.h"
+#include "tests/client/fake_connection.h"
 #include "tests/client/fake_daemon.h"
 
 namespace covey::client {
@@ -19,29 +22,44 @@ constexpr std::chrono::seconds kBound{30};
 
 Client ConnectTo(const FakeDaemon& daemon) { return Client::Connect(daemon.address()).value(); }
 
-TEST(ClientTest, EachMethodMakesItsCall) {
-  // Answers every call with its name.
-  class Echo final : public grpc::CallbackGenericService {
-    class Reactor final : public grpc::ServerGenericBidiReactor {
-     public:
-      explicit Reactor(const std::string& method) {
-        Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, method.substr(method.rfind('.') + 1)));
-      }
-      void OnDone() override { delete this; }
-    };
-    grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
-      return new Reactor(context->method());
-    }
-  };
-  Echo echo;
-  FakeDaemon folder;  // for its folder alone
-  const std::string address = "unix:" + folder.folder() + "/echo";
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-  builder.RegisterCallbackGenericService(&echo);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  Client client = Client::Connect(address).value();
+// Sees that the messages are those of the contract.
+class CheckingConnection final : public Connection {
+ public:
+  explicit CheckingConnection(std::shared_ptr<Connection> inner) : inner_(std::move(inner)) {}
 
+  Result<Void> Call(const methods::Method& method, const google::protobuf::Message& request,
+                    google::protobuf::Message* answer, const CallOptions& options) override {
+    EXPECT_EQ(method.shape, methods::Shape::kUnary);
+    EXPECT_EQ(RpcOf(method)->input_type(), request.GetDescriptor()) << method.name;
+    EXPECT_EQ(RpcOf(method)->output_type(), answer->GetDescriptor()) << method.name;
+    return inner_->Call(method, request, answer, options);
+  }
+  std::unique_ptr<MessageStream> Read(const methods::Method& method, const google::protobuf::Message& request,
+                                      const CallOptions& options) override {
+    EXPECT_EQ(method.shape, methods::Shape::kServerStream);
+    EXPECT_EQ(RpcOf(method)->input_type(), request.GetDescriptor()) << method.name;
+    return inner_->Read(method, request, options);
+  }
+  std::unique_ptr<MessageStream> Open(const methods::Method& method, const CallOptions& options) override {
+    return inner_->Open(method, options);
+  }
+
+ private:
+  static const google::protobuf::MethodDescriptor* RpcOf(const methods::Method& method) {
+    std::string name(method.name.substr(1));
+    name[name.find('/')] = '.';
+    return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
+  }
+
+  const std::shared_ptr<Connection> inner_;
+};
+
+TEST(ClientTest, EachMethodMakesItsCall) {
+  FakeDaemon daemon;
+  daemon.SetAll([](std::string_view method, ServerStream*) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, std::string(method.substr(method.rfind('.') + 1)));
+  });
+  Client client(std::make_shared<CheckingConnection>(MakeGrpcConnection(daemon.address(), {})));
   const auto of = [](const auto& result) { return result.ok() ? "ok" : result.error().message; };
   EXPECT_EQ(of(client.CreateGroup({})), "GroupService/CreateGroup");
   EXPECT_EQ(of(client.SubmitTasks({})), "GroupService/SubmitTasks");
@@ -70,7 +88,6 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.Drain()), "AdminService/Drain");
   EXPECT_EQ(of(client.Reload()), "AdminService/Reload");
   EXPECT_EQ(of(client.Explain("g")), "AdminService/Explain");
-  server->Shutdown(std::chrono::system_clock::now());
 }
 
 TEST(ClientTest, ArgumentsArriveAndAnswersComeBack) {
@@ -182,7 +199,7 @@ TEST(ClientTest, AStreamEndsAndSaysHow) {
 
 TEST(ClientTest, FinishDropsWhatWasNotRead) {
   FakeDaemon daemon;
-  daemon.read_output = [](const v1::ReadOutputRequest&, auto* writer) {
+  daemon.read_output = [](grpc::ServerContext*, const v1::ReadOutputRequest&, auto* writer) {
     v1::ReadOutputResponse message;
     message.mutable_chunk()->set_data(std::string(64 << 10, 'x'));
     for (int i = 0; i < 100; ++i) writer->Write(message);  // more than a window of flow control
@@ -253,14 +270,58 @@ TEST(ClientTest, ALostDaemonIsNamedAsSuch) {
   EXPECT_EQ(info.error().code, ErrorCode::kUnavailable);
 }
 
+TEST(ClientTest, AnAnswerThatCannotBeReadIsAnError) {
+  FakeDaemon daemon;
+  daemon.SetAll([](std::string_view, ServerStream* stream) {
+    google::protobuf::BytesValue junk;  // where a message is expected
+    junk.set_value("\xff\xff");
+    stream->Write(junk);
+    return grpc::Status::OK;
+  });
+  Client client = ConnectTo(daemon);
+  const Result<v1::Group> group = client.GetGroup("g");
+  ASSERT_FALSE(group.ok());
+  EXPECT_EQ(group.error().code, ErrorCode::kInternal);
+  EXPECT_EQ(group.error().reason, "BAD_ANSWER");
+  const auto stream = client.StreamEvents({});
+  v1::StreamEventsResponse message;
+  EXPECT_FALSE(stream->Next(&message));
+  EXPECT_EQ(stream->Finish().error().reason, "BAD_ANSWER");
+}
+
+TEST(ClientTest, AnUploadWithoutAnAnswerIsAnError) {
+  FakeDaemon daemon;
+  daemon.SetAll([](std::string_view, ServerStream*) { return grpc::Status::OK; });
+  EXPECT_EQ(ConnectTo(daemon).SubmitTaskStream()->Finish().error().reason, "NO_RESULT");
+}
+
+TEST(ClientTest, ARequestGetsAnIdAndIsNotCopiedForIt) {
+  const auto connection = std::make_shared<FakeConnection>();
+  Client client(connection);
+  v1::SubmitTasksRequest tasks;
+  tasks.set_request_id("mine");
+  EXPECT_TRUE(client.SubmitTasks(tasks).ok());
+  EXPECT_EQ(connection->asked.back().address, &tasks);
+  EXPECT_EQ(connection->asked.back().request, "request_id: \"mine\"");
+  v1::CreateGroupRequest create;
+  EXPECT_TRUE(client.CreateGroup(create).ok());
+  EXPECT_TRUE(create.request_id().empty());  // the caller's own stays as it is
+  EXPECT_EQ(connection->asked.back().request.size(), std::string("request_id: \"\"").size() + 32);
+  EXPECT_TRUE(client.CreateGroup(std::move(create)).ok());
+  EXPECT_EQ(connection->asked.back().address, &create);
+  EXPECT_EQ(connection->asked.back().request.size(), std::string("request_id: \"\"").size() + 32);
+}
+
 TEST(ClientTest, AnUploadCountsItsMessages) {
   FakeDaemon daemon;
-  daemon.submit_task_stream = [](auto* reader, v1::SubmitTaskStreamResponse* answer) {
+  daemon.submit_task_stream = [](grpc::ServerContext*, auto* stream) {
     v1::SubmitTaskStreamRequest message;
-    while (reader->Read(&message)) {
-      answer->set_last_number(message.number());
-      answer->set_count(answer->count() + static_cast<uint64_t>(message.tasks_size()));
+    v1::SubmitTaskStreamResponse answer;
+    while (stream->Read(&message)) {
+      answer.set_last_number(message.number());
+      answer.set_count(answer.count() + static_cast<uint64_t>(message.tasks_size()));
     }
+    stream->Write(answer);
     return grpc::Status::OK;
   };
   const auto upload = ConnectTo(daemon).SubmitTaskStream();

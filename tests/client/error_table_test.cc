@@ -5,52 +5,57 @@
 #include <string>
 
 #include "client/error_code.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
-#include "tests/client/fake_daemon.h"
 
 namespace covey::client {
 namespace {
 
+using rpc::Code;
+
+constexpr char kAddress[] = "unix:/s";
+
 TEST(ErrorTableTest, EveryCodeHasItsError) {
   struct Row {
-    grpc::StatusCode grpc_code;
+    Code rpc_code;
     ErrorCode code;
     std::string_view reason;
   };
   const Row rows[] = {
-      {grpc::StatusCode::CANCELLED, ErrorCode::kCancelled, "CANCELLED"},
-      {grpc::StatusCode::UNKNOWN, ErrorCode::kInternal, "UNKNOWN"},
-      {grpc::StatusCode::INVALID_ARGUMENT, ErrorCode::kInvalidArgument, "INVALID_ARGUMENT"},
-      {grpc::StatusCode::DEADLINE_EXCEEDED, ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
-      {grpc::StatusCode::NOT_FOUND, ErrorCode::kNotFound, "NOT_FOUND"},
-      {grpc::StatusCode::ALREADY_EXISTS, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
-      {grpc::StatusCode::PERMISSION_DENIED, ErrorCode::kPermissionDenied, "PERMISSION_DENIED"},
-      {grpc::StatusCode::UNAUTHENTICATED, ErrorCode::kInternal, "UNAUTHENTICATED"},
-      {grpc::StatusCode::RESOURCE_EXHAUSTED, ErrorCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
-      {grpc::StatusCode::FAILED_PRECONDITION, ErrorCode::kFailedPrecondition, "FAILED_PRECONDITION"},
-      {grpc::StatusCode::ABORTED, ErrorCode::kFailedPrecondition, "ABORTED"},
-      {grpc::StatusCode::OUT_OF_RANGE, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
-      {grpc::StatusCode::UNIMPLEMENTED, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
-      {grpc::StatusCode::INTERNAL, ErrorCode::kInternal, "INTERNAL"},
-      {grpc::StatusCode::UNAVAILABLE, ErrorCode::kUnavailable, "UNAVAILABLE"},
-      {grpc::StatusCode::DATA_LOSS, ErrorCode::kInternal, "DATA_LOSS"},
+      {Code::kCancelled, ErrorCode::kCancelled, "CANCELLED"},
+      {Code::kUnknown, ErrorCode::kInternal, "UNKNOWN"},
+      {Code::kInvalidArgument, ErrorCode::kInvalidArgument, "INVALID_ARGUMENT"},
+      {Code::kDeadlineExceeded, ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
+      {Code::kNotFound, ErrorCode::kNotFound, "NOT_FOUND"},
+      {Code::kAlreadyExists, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
+      {Code::kPermissionDenied, ErrorCode::kPermissionDenied, "PERMISSION_DENIED"},
+      {Code::kUnauthenticated, ErrorCode::kInternal, "UNAUTHENTICATED"},
+      {Code::kResourceExhausted, ErrorCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
+      {Code::kFailedPrecondition, ErrorCode::kFailedPrecondition, "FAILED_PRECONDITION"},
+      {Code::kAborted, ErrorCode::kFailedPrecondition, "ABORTED"},
+      {Code::kOutOfRange, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
+      {Code::kUnimplemented, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
+      {Code::kInternal, ErrorCode::kInternal, "INTERNAL"},
+      {Code::kDataLoss, ErrorCode::kInternal, "DATA_LOSS"},
   };
   for (const Row& row : rows) {
-    const Error error = FromGrpc(grpc::Status(row.grpc_code, "what happened"));
+    const Error error =
+        ErrorOf({.code = row.rpc_code, .message = "what happened", .cancelled = true}, kAddress);
     EXPECT_EQ(error.code, row.code) << row.reason;
     EXPECT_EQ(error.reason, row.reason);
     EXPECT_EQ(error.message, "what happened");
     EXPECT_TRUE(error.fields.empty());
   }
+  EXPECT_EQ(ErrorOf({.code = static_cast<Code>(99), .message = "x"}, kAddress).reason, "UNKNOWN");
 }
 
 TEST(ErrorTableTest, DetailsGiveReasonAndFields) {
-  const Error error =
-      FromGrpc(DetailedStatus(grpc::StatusCode::INVALID_ARGUMENT, "bad request", "BAD_FIELDS",
-                              {{"spec.limit", "must be 1..65536, got 0"}, {"tasks[1].name", "is taken"}}));
+  rpc::StatusDetails details;
+  details.error_infos = {{.reason = "BAD_FIELDS", .domain = "covey", .metadata = {}}};
+  details.field_violations = {{"spec.limit", "must be 1..65536, got 0"}, {"tasks[1].name", "is taken"}};
+  const Error error = ErrorOf(
+      {.code = Code::kInvalidArgument, .message = "bad request", .details = rpc::Encode(details)}, kAddress);
   EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(error.reason, "BAD_FIELDS");
+  EXPECT_EQ(error.message, "bad request");
   ASSERT_EQ(error.fields.size(), 2U);
   EXPECT_EQ(error.fields[0].field, "spec.limit");
   EXPECT_EQ(error.fields[0].description, "must be 1..65536, got 0");
@@ -58,18 +63,44 @@ TEST(ErrorTableTest, DetailsGiveReasonAndFields) {
 }
 
 TEST(ErrorTableTest, DetailsOfOthersAreNotOurs) {
-  google::rpc::ErrorInfo info;
-  info.set_domain("proxy.example");
-  info.set_reason("BLOCKED");
-  google::rpc::Status details;
-  details.add_details()->PackFrom(info);
-  details.add_details()->set_type_url("type.googleapis.com/some.Unknown");
-  EXPECT_EQ(FromGrpc({grpc::StatusCode::NOT_FOUND, "x", details.SerializeAsString()}).reason, "NOT_FOUND");
-  EXPECT_EQ(FromGrpc({grpc::StatusCode::NOT_FOUND, "x", "\xff no protobuf"}).reason, "NOT_FOUND");
+  rpc::StatusDetails details;
+  details.error_infos = {{.reason = "BLOCKED", .domain = "proxy.example", .metadata = {}},
+                         {.reason = "", .domain = "covey", .metadata = {}}};
+  for (const std::string& bytes : {rpc::Encode(details), std::string("\xff no protobuf")}) {
+    EXPECT_EQ(ErrorOf({.code = Code::kNotFound, .message = "x", .details = bytes}, kAddress).reason,
+              "NOT_FOUND");
+  }
+}
+
+TEST(ErrorTableTest, WithoutDetailsTheTransportSpeaks) {
+  const Error never = ErrorOf({.code = Code::kUnavailable,
+                               .message = "failed to connect to all addresses; last error: UNKNOWN: "
+                                          "unix:/s: No such file or directory"},
+                              kAddress);
+  EXPECT_EQ(never.reason, "UNREACHABLE");
+  EXPECT_NE(never.message.find("(unix:/s: No such file or directory)"), std::string::npos) << never.message;
+  const Error lost = ErrorOf({.code = Code::kUnavailable, .message = "Socket closed"}, kAddress);
+  EXPECT_EQ(lost.code, ErrorCode::kUnavailable);
+  EXPECT_EQ(lost.reason, "CONNECTION_LOST");
+  EXPECT_EQ(lost.message, "lost the daemon at unix:/s (Socket closed)");
+}
+
+TEST(ErrorTableTest, ACancelThatNobodyAskedForIsALoss) {
+  rpc::StatusDetails details;
+  details.error_infos = {{.reason = "CALL_CANCELLED", .domain = "covey", .metadata = {}}};
+  CallEnd end{.code = Code::kCancelled, .message = "CANCELLED"};
+  EXPECT_EQ(ErrorOf(end, kAddress).reason, "CONNECTION_LOST");
+  EXPECT_EQ(ErrorOf(end, kAddress).code, ErrorCode::kUnavailable);
+  end.cancelled = true;
+  EXPECT_EQ(ErrorOf(end, kAddress).reason, "CANCELLED");
+  end = {.code = Code::kCancelled, .message = "m", .details = rpc::Encode(details)};  // the daemon's own word
+  EXPECT_EQ(ErrorOf(end, kAddress).code, ErrorCode::kCancelled);
+  EXPECT_EQ(ErrorOf(end, kAddress).reason, "CALL_CANCELLED");
 }
 
 TEST(ErrorTableTest, AnEmptyMessageIsFilled) {
-  EXPECT_FALSE(FromGrpc({grpc::StatusCode::INTERNAL, ""}).message.empty());
+  EXPECT_FALSE(ErrorOf({.code = Code::kInternal}, kAddress).message.empty());
+  EXPECT_NE(ErrorOf({.code = Code::kUnimplemented}, kAddress).message.find("older"), std::string::npos);
 }
 
 TEST(ErrorTableTest, NamesAreThoseOfGrpc) {

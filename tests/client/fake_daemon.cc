@@ -1,139 +1,92 @@
 #include "tests/client/fake_daemon.h"
 
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/method_handler.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/proto_buffer_writer.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 
 #include "core/base/check.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
+#include "proto/methods.h"
+#include "proto/rpc_status.h"
 
 namespace covey::client {
 namespace {
 
-template <typename Hook, typename... Arguments>
-grpc::Status Answer(const Hook& hook, Arguments... arguments) {
-  if (!hook) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "the test has no hook for it");
-  return hook(arguments...);
-}
+using google::protobuf::Message;
+using GrpcStream = grpc::ServerReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-using Context = grpc::ServerContext;
+class BytesStream final : public ServerStream {
+ public:
+  explicit BytesStream(GrpcStream* stream) : stream_(stream) {}
+
+  bool Read(Message* message) override {
+    grpc::ByteBuffer bytes;
+    if (!stream_->Read(&bytes)) return false;
+    grpc::ProtoBufferReader reader(&bytes);
+    COVEY_CHECK(message->ParseFromZeroCopyStream(&reader));
+    return true;
+  }
+  bool Write(const Message& message) override {
+    const std::string encoded = message.SerializeAsString();
+    const grpc::Slice slice(encoded);
+    return stream_->Write(grpc::ByteBuffer(&slice, 1));
+  }
+
+ private:
+  GrpcStream* const stream_;
+};
 
 }  // namespace
 
-class FakeDaemon::Groups final : public v1::GroupService::Service {
+// Every method of the contract as streams of bytes both ways, which on the wire is what the others are too.
+class FakeDaemon::Server final : public grpc::Service {
  public:
-  explicit Groups(const FakeDaemon* daemon) : daemon_(daemon) {}
-
-  grpc::Status RunGroup(Context* context, RunGroupServerStream* stream) override {
-    return Answer(daemon_->run_group, context, stream);
+  explicit Server(const FakeDaemon* daemon) {
+    using Handler = grpc::internal::BidiStreamingHandler<Server, grpc::ByteBuffer, grpc::ByteBuffer>;
+    for (const methods::Method& method : methods::kMethods) {
+      AddMethod(new grpc::internal::RpcServiceMethod(
+          method.name.data(), grpc::internal::RpcMethod::BIDI_STREAMING,
+          new Handler(
+              [daemon, name = method.name](Server*, grpc::ServerContext* context, GrpcStream* stream) {
+                const auto hook = daemon->hooks_.find(name);
+                if (hook == daemon->hooks_.end()) {
+                  return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "the test has no hook for it");
+                }
+                BytesStream bytes(stream);
+                return hook->second(context, &bytes);
+              },
+              this)));
+    }
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(daemon->address(), grpc::InsecureServerCredentials());
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // as coveyd: a window update could be 10 s late
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    COVEY_CHECK(server_ != nullptr);
   }
-  grpc::Status CreateGroup(Context*, const v1::CreateGroupRequest* request,
-                           v1::CreateGroupResponse* answer) override {
-    return Answer(daemon_->create_group, std::cref(*request), answer);
-  }
-  grpc::Status SubmitTasks(Context*, const v1::SubmitTasksRequest* request,
-                           v1::SubmitTasksResponse* answer) override {
-    return Answer(daemon_->submit_tasks, std::cref(*request), answer);
-  }
-  grpc::Status SubmitTaskStream(Context*, grpc::ServerReader<v1::SubmitTaskStreamRequest>* reader,
-                                v1::SubmitTaskStreamResponse* answer) override {
-    return Answer(daemon_->submit_task_stream, reader, answer);
-  }
-  grpc::Status SealGroup(Context*, const v1::SealGroupRequest* request,
-                         v1::SealGroupResponse* answer) override {
-    return Answer(daemon_->seal_group, std::cref(*request), answer);
-  }
-  grpc::Status WaitGroup(Context*, const v1::WaitGroupRequest* request,
-                         v1::WaitGroupResponse* answer) override {
-    return Answer(daemon_->wait_group, std::cref(*request), answer);
-  }
-  grpc::Status CancelGroup(Context*, const v1::CancelGroupRequest* request,
-                           v1::CancelGroupResponse* answer) override {
-    return Answer(daemon_->cancel_group, std::cref(*request), answer);
-  }
-  grpc::Status GetGroup(Context*, const v1::GetGroupRequest* request, v1::GetGroupResponse* answer) override {
-    return Answer(daemon_->get_group, std::cref(*request), answer);
-  }
-  grpc::Status DeleteGroup(Context*, const v1::DeleteGroupRequest* request,
-                           v1::DeleteGroupResponse* answer) override {
-    return Answer(daemon_->delete_group, std::cref(*request), answer);
-  }
-  grpc::Status ListGroups(Context*, const v1::ListGroupsRequest* request,
-                          v1::ListGroupsResponse* answer) override {
-    return Answer(daemon_->list_groups, std::cref(*request), answer);
+  ~Server() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
   }
 
  private:
-  const FakeDaemon* const daemon_;
+  std::unique_ptr<grpc::Server> server_;
 };
 
-class FakeDaemon::Tasks final : public v1::TaskService::Service {
- public:
-  explicit Tasks(const FakeDaemon* daemon) : daemon_(daemon) {}
-
-  grpc::Status GetTask(Context*, const v1::GetTaskRequest* request, v1::GetTaskResponse* answer) override {
-    return Answer(daemon_->get_task, std::cref(*request), answer);
-  }
-  grpc::Status ListTasks(Context*, const v1::ListTasksRequest* request,
-                         v1::ListTasksResponse* answer) override {
-    return Answer(daemon_->list_tasks, std::cref(*request), answer);
-  }
-  grpc::Status ReadOutput(Context*, const v1::ReadOutputRequest* request,
-                          grpc::ServerWriter<v1::ReadOutputResponse>* writer) override {
-    return Answer(daemon_->read_output, std::cref(*request), writer);
-  }
-
- private:
-  const FakeDaemon* const daemon_;
-};
-
-class FakeDaemon::Events final : public v1::EventService::Service {
- public:
-  explicit Events(const FakeDaemon* daemon) : daemon_(daemon) {}
-
-  grpc::Status StreamEvents(Context* context, const v1::StreamEventsRequest* request,
-                            grpc::ServerWriter<v1::StreamEventsResponse>* writer) override {
-    return Answer(daemon_->stream_events, context, std::cref(*request), writer);
-  }
-
- private:
-  const FakeDaemon* const daemon_;
-};
-
-class FakeDaemon::Admin final : public v1::AdminService::Service {
- public:
-  explicit Admin(const FakeDaemon* daemon) : daemon_(daemon) {}
-
-  grpc::Status GetServerInfo(Context*, const v1::GetServerInfoRequest* request,
-                             v1::GetServerInfoResponse* answer) override {
-    return Answer(daemon_->get_server_info, std::cref(*request), answer);
-  }
-
- private:
-  const FakeDaemon* const daemon_;
-};
-
-FakeDaemon::FakeDaemon()
-    : groups_(std::make_unique<Groups>(this)),
-      tasks_(std::make_unique<Tasks>(this)),
-      events_(std::make_unique<Events>(this)),
-      admin_(std::make_unique<Admin>(this)) {
+FakeDaemon::FakeDaemon() {
   std::string pattern = (std::filesystem::temp_directory_path() / "covey-client-XXXXXX").string();
   COVEY_CHECK(mkdtemp(pattern.data()) != nullptr);
   folder_ = pattern;
   socket_ = folder_ + "/sock";
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // as coveyd: a window update could be 10 s late
-  builder.RegisterService(groups_.get());
-  builder.RegisterService(tasks_.get());
-  builder.RegisterService(events_.get());
-  builder.RegisterService(admin_.get());
-  server_ = builder.BuildAndStart();
-  COVEY_CHECK(server_ != nullptr);
+  server_ = std::make_unique<Server>(this);
 }
 
 FakeDaemon::~FakeDaemon() {
@@ -141,32 +94,28 @@ FakeDaemon::~FakeDaemon() {
   std::filesystem::remove_all(folder_);
 }
 
-void FakeDaemon::Stop() {
-  if (server_ == nullptr) return;
-  server_->Shutdown(std::chrono::system_clock::now());
-  server_->Wait();
-  server_.reset();
+void FakeDaemon::Stop() { server_.reset(); }
+
+void FakeDaemon::Set(std::string_view method, Hook hook) {
+  for (const methods::Method& one : methods::kMethods) {
+    if (one.name.substr(one.name.rfind('/') + 1) == method) hooks_[one.name] = std::move(hook);
+  }
+}
+
+void FakeDaemon::SetAll(const std::function<grpc::Status(std::string_view, ServerStream*)>& hook) {
+  for (const methods::Method& one : methods::kMethods) {
+    hooks_[one.name] = [hook, &one](grpc::ServerContext*, ServerStream* stream) {
+      return hook(one.name, stream);
+    };
+  }
 }
 
 grpc::Status DetailedStatus(grpc::StatusCode code, const std::string& message, const std::string& reason,
                             const std::vector<std::pair<std::string, std::string>>& fields) {
-  google::rpc::Status details;
-  details.set_code(code);
-  details.set_message(message);
-  google::rpc::ErrorInfo info;
-  info.set_domain("covey");
-  info.set_reason(reason);
-  details.add_details()->PackFrom(info);
-  if (!fields.empty()) {
-    google::rpc::BadRequest bad;
-    for (const auto& [field, description] : fields) {
-      auto& violation = *bad.add_field_violations();
-      violation.set_field(field);
-      violation.set_description(description);
-    }
-    details.add_details()->PackFrom(bad);
-  }
-  return {code, message, details.SerializeAsString()};
+  rpc::StatusDetails details{.code = static_cast<rpc::Code>(code), .message = message};
+  details.error_infos.push_back({.reason = reason, .domain = "covey", .metadata = {}});
+  for (const auto& [field, description] : fields) details.field_violations.push_back({field, description});
+  return {code, message, rpc::Encode(details)};
 }
 
 }  // namespace covey::client

@@ -16,6 +16,7 @@
 namespace covey::client {
 namespace {
 
+using methods::Repeat;
 using std::chrono::milliseconds;
 
 constexpr RetryPolicy kQuick{.patience = std::chrono::seconds(30),
@@ -36,9 +37,10 @@ Error Unavailable(const std::string& reason) {
 }
 
 TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
-  EXPECT_TRUE(MayTryAgain(Unavailable("UNREACHABLE"), Repeat::kUnsafe));
+  EXPECT_TRUE(MayTryAgain(Unavailable("UNREACHABLE"), Repeat::kNever));
   EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kSafe));
-  EXPECT_FALSE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kUnsafe));
+  EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kWithRequestId));
+  EXPECT_FALSE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kNever));
   EXPECT_FALSE(MayTryAgain(Unavailable("DRAINING"), Repeat::kSafe));
   Error refused = Unavailable("CONNECTION_LOST");
   for (const ErrorCode code :
@@ -47,6 +49,23 @@ TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
     refused.code = code;
     EXPECT_FALSE(MayTryAgain(refused, Repeat::kSafe));
   }
+}
+
+TEST(RetryTest, DeadlinesAreAsFarAsTheClockGoes) {
+  constexpr auto kNever = Backoff::Clock::time_point::max();
+  EXPECT_EQ(DeadlineOf({}), kNever);
+  EXPECT_EQ(DeadlineOf({.timeout = std::chrono::nanoseconds::max()}), kNever);
+  const auto now = Backoff::Clock::now();
+  EXPECT_GE(DeadlineOf({.timeout = std::chrono::hours(1)}), now + std::chrono::hours(1));
+  EXPECT_LT(DeadlineOf({.timeout = std::chrono::hours(1)}), now + std::chrono::hours(2));
+  EXPECT_GE(DeadlineOf({.timeout = std::chrono::nanoseconds::min()}), now);
+}
+
+TEST(BackoffTest, APatienceWithoutEndDoesNotOverflow) {
+  Backoff backoff({.patience = std::chrono::nanoseconds::max(),
+                   .first_pause = std::chrono::microseconds(1),
+                   .longest_pause = std::chrono::microseconds(1)});
+  EXPECT_TRUE(backoff.TryAgain());
 }
 
 TEST(BackoffTest, PausesGrowUntilThePatienceEnds) {
@@ -93,6 +112,23 @@ TEST(RetryTest, ACallIsMadeAgainUnderTheSameRequestId) {
   own.set_request_id("mine");
   EXPECT_TRUE(ConnectTo(daemon).CreateGroup(own).ok());
   EXPECT_EQ(ids.back(), "mine");
+}
+
+// gRPC answers so when a call meets a daemon that is being stopped.
+TEST(RetryTest, ACancelThatNobodyAskedForIsALoss) {
+  FakeDaemon daemon;
+  std::atomic<int> calls = 0;
+  daemon.get_group = [&calls](const auto&, auto*) {
+    return ++calls == 1 ? grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED") : grpc::Status::OK;
+  };
+  EXPECT_TRUE(ConnectTo(daemon).GetGroup("g").ok());
+  EXPECT_EQ(calls, 2);
+  calls = 0;
+  daemon.stream_events = [&calls](grpc::ServerContext*, const auto&, auto*) {
+    return ++calls == 1 ? grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED") : grpc::Status::OK;
+  };
+  EXPECT_TRUE(ConnectTo(daemon).StreamEvents({})->Finish().ok());
+  EXPECT_EQ(calls, 2);
 }
 
 TEST(RetryTest, WhatMayHaveHappenedIsNotDoneTwice) {
@@ -172,7 +208,7 @@ TEST(RetryTest, EventsOfManyGroupsGoOnByTheirCursor) {
 TEST(RetryTest, OutputGoesOnAtItsOffsetAndAttempt) {
   FakeDaemon daemon;
   std::vector<uint32_t> attempts;
-  daemon.read_output = [&attempts](const v1::ReadOutputRequest& request, auto* writer) {
+  daemon.read_output = [&attempts](grpc::ServerContext*, const v1::ReadOutputRequest& request, auto* writer) {
     static const std::string text = "0123456789";
     attempts.push_back(request.attempt());
     v1::ReadOutputResponse message;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "tests/client/fake_connection.h"
 #include "tests/client/fake_daemon.h"
 
 namespace covey::client {
@@ -106,6 +107,22 @@ TEST_F(ScopeTest, MovedAndAssignedItIsLeftOnce) {
   first.value() = std::move(second.value());  // leaves the first
   EXPECT_TRUE(cancelled_);
   EXPECT_TRUE(first.value().Wait().ok());
+}
+
+TEST(ScopeErrorTest, ADaemonThatHangsDoesNotHoldUpWhoLeaves) {
+  const auto connection = std::make_shared<FakeConnection>();
+  connection->on_call = [](const methods::Method&, auto*) {
+    return Error{.code = ErrorCode::kDeadlineExceeded, .reason = "r", .message = "m", .fields = {}};
+  };
+  connection->on_stream = [](const methods::Method&) {
+    const auto created = std::make_shared<v1::RunGroupResponse>();
+    created->mutable_created()->set_id("g");
+    return std::make_unique<FakeStream>(std::vector<std::shared_ptr<google::protobuf::Message>>{created},
+                                        Void{});
+  };
+  { const Result<Scope> scope = Client(connection).OpenScope(); }
+  EXPECT_EQ(connection->asked.back().method->name, "/covey.v1.GroupService/CancelGroup");
+  EXPECT_TRUE(connection->asked.back().options.timeout.has_value());
 }
 
 TEST(ScopeErrorTest, ARefusedGroupIsNoScope) {

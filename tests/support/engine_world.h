@@ -44,7 +44,7 @@ bool Answered(const std::future<T>& future) {
 }
 
 // Keeps nothing: what tasks write is not the engine's affair.
-class NoOutput final : public OutputStore {
+class NoOutput : public OutputStore {
  public:
   void Write(const OutputKey&, std::string_view) override {}
   void Finish(const std::string&, uint32_t, uint32_t) override { ++finished; }

@@ -235,7 +235,7 @@ TEST_F(CliCommandTest, EventsAreLinesWithNumbers) {
 
 TEST_F(CliCommandTest, LogsOfATaskAreItsBytes) {
   const std::string bytes("\0\xff no line end", 14);
-  daemon_.read_output = [&bytes](const v1::ReadOutputRequest& request, auto* writer) {
+  daemon_.read_output = [&bytes](grpc::ServerContext*, const v1::ReadOutputRequest& request, auto* writer) {
     v1::ReadOutputResponse message;
     message.mutable_chunk()->set_task(request.task());
     message.mutable_chunk()->set_stream(request.stream());
@@ -267,7 +267,7 @@ TEST_F(CliCommandTest, LogsOfAGroupStandBehindNames) {
     }
     return grpc::Status::OK;
   };
-  daemon_.read_output = [](const v1::ReadOutputRequest& request, auto* writer) {
+  daemon_.read_output = [](grpc::ServerContext*, const v1::ReadOutputRequest& request, auto* writer) {
     EXPECT_NE(request.task(), "silent") << "there is nothing to read";
     v1::ReadOutputResponse message;
     message.mutable_chunk()->set_task(request.task());

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/unique_fd.h"
 #include "core/process/cgroup.h"
 #include "core/process/proc_fs.h"
-#include "core/base/unique_fd.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "core/process/proc_fs.h"
 #include "core/base/unique_fd.h"
+#include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/process/proc_fs.h"
 #include "core/base/unique_fd.h"
+#include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {

@@ -151,6 +151,11 @@ TEST(GroupRequests, Lists) {
   request.set_states(2, static_cast<v1::GroupState>(6));
   EXPECT_WRONG("states[2]", "states must be a known value, got 6", request);
   request.clear_states();
+  for (int n = 0; n < 64; ++n) request.add_states(v1::GROUP_STATE_RUNNING);
+  EXPECT_FINE(request);
+  request.add_states(v1::GROUP_STATE_RUNNING);
+  EXPECT_WRONG("states", "states must have at most 64 entries, got 65", request);
+  request.clear_states();
 
   (*request.mutable_labels())["k"] = "v";
   EXPECT_FINE(request);

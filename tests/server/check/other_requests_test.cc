@@ -63,6 +63,11 @@ TEST(TaskRequests, Lists) {
   EXPECT_WRONG_FIELD("states[1]", request);
   request.set_states(1, static_cast<v1::TaskState>(-1));
   EXPECT_WRONG_FIELD("states[1]", request);
+  request.clear_states();
+  for (int n = 0; n < 64; ++n) request.add_states(v1::TASK_STATE_STOPPED);
+  EXPECT_FINE(request);
+  request.add_states(v1::TASK_STATE_STOPPED);
+  EXPECT_WRONG("states", "states must have at most 64 entries, got 65", request);
 }
 
 TEST(TaskRequests, Streams) {
@@ -147,12 +152,18 @@ TEST(EventRequests, CursorsAndKinds) {
   EXPECT_WRONG("kinds[2]", "kinds must be a known value, got UNSPECIFIED", request);
   request.set_kinds(2, static_cast<v1::EventKind>(12));
   EXPECT_WRONG("kinds[2]", "kinds must be a known value, got 12", request);
+  request.clear_kinds();
+  for (int n = 0; n < 64; ++n) request.add_kinds(v1::EVENT_KIND_GROUP_CREATED);
+  EXPECT_FINE(request);
+  request.add_kinds(v1::EVENT_KIND_GROUP_CREATED);
+  EXPECT_WRONG("kinds", "kinds must have at most 64 entries, got 65", request);
 }
 
 TEST(EmptyRequests, AreFine) {
   EXPECT_FINE(v1::ListPoolsRequest());
   EXPECT_FINE(v1::GetServerInfoRequest());
   EXPECT_FINE(v1::DrainRequest());
+  EXPECT_FINE(v1::ReloadRequest());
   v1::ExplainRequest explain;
   EXPECT_WRONG("group_id", "group_id is required", explain);
   explain.set_group_id("g");

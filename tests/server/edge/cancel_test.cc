@@ -63,8 +63,8 @@ Task<bool> Wait(ChatCall& call, std::string mode, std::atomic<int>& alive, std::
     Completion<std::unique_ptr<int>> never;
     const auto completer = never.completer();
     ++waiting;
-    std::optional<std::unique_ptr<int>> value = co_await never;
-    co_return !value;
+    const Result<std::unique_ptr<int>> value = co_await never;
+    co_return !value.ok();
   }
   if (mode == "signal" || mode == "timed signal") {
     Signal never;
@@ -105,7 +105,7 @@ Task<bool> Wait(ChatCall& call, std::string mode, std::atomic<int>& alive, std::
     EchoResponse response;
     response.set_text(std::string(8 << 20, 'x'));
     ++waiting;
-    call.WriteLast(std::move(response));
+    call.WriteLast(response);
     co_return true;
   }
   // A task that never starts, then a wait.
@@ -234,8 +234,8 @@ TEST(Kill, ADeadClientEndsItsCallsAtOnce) {
     const Alive here(*alive);
     Completion<int> never;
     ++waiting;
-    std::optional<int> value = co_await never;
-    if (value) ++fooled;
+    const Result<int> value = co_await never;
+    if (value.ok()) ++fooled;
     co_return call.EndStatus();
   };
   handlers.collect = [&](CollectCall& call) -> Handled {

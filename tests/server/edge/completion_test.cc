@@ -109,13 +109,13 @@ Handlers Completing(Desk& desk) {
     } else {
       desk.Add(answer.completer());
     }
-    std::optional<std::string> text = co_await answer;
-    if (!text) {
+    const Result<std::string> text = co_await answer;
+    if (!text.ok()) {
       ++desk.unanswered;
       co_return call.EndStatus();
     }
     ++desk.answered;
-    call.response().set_text(*text);
+    call.response().set_text(text.value());
     co_return grpc::Status::OK;
   };
   return handlers;

@@ -170,12 +170,12 @@ Task<int> Completions(EchoCall& call) {
   Completion<Tracked> completion;
   const Completer<Tracked> completer = completion.completer();
   if (call.request().count() > 0) {
-    call.queue().mailbox()->Post([completer] { completer(Tracked(3)); });
+    call.raw().queue().mailbox()->Post([completer] { completer(Tracked(3)); });
   } else {
     completer(Tracked(3));
   }
-  std::optional<Tracked> result = co_await completion;
-  co_return result->value();
+  const Result<Tracked> result = co_await completion;
+  co_return result.value().value();
 }
 Task<int> Children(EchoCall& call) {
   const Tracked tracked;

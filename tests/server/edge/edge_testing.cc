@@ -63,11 +63,10 @@ EchoServer::EchoServer(Handlers handlers, ServerOptions options) {
   options.addresses = {unix_address_, "127.0.0.1:0"};
   options.log = [this](std::string_view) { ++log_lines_; };
   server_ = std::make_unique<Server>(std::move(options));
-  using Service = EchoService::AsyncService;
-  server_->Add(service_, &Service::RequestEcho, std::move(handlers.echo));
-  server_->Add(service_, &Service::RequestRepeat, std::move(handlers.repeat));
-  server_->Add(service_, &Service::RequestCollect, std::move(handlers.collect));
-  server_->Add(service_, &Service::RequestChat, std::move(handlers.chat));
+  Add(*server_, "Echo", std::move(handlers.echo));
+  Add(*server_, "Repeat", std::move(handlers.repeat));
+  Add(*server_, "Collect", std::move(handlers.collect));
+  Add(*server_, "Chat", std::move(handlers.chat));
   const Status started = server_->Start();
   COVEY_CHECK(started.ok());
   tcp_address_ = "127.0.0.1:" + std::to_string(server_->ports()[1]);

@@ -26,6 +26,26 @@ using RepeatCall = ServerStream<EchoRequest, EchoResponse>;
 using CollectCall = ClientStream<EchoRequest, EchoResponse>;
 using ChatCall = BidiStream<EchoRequest, EchoResponse>;
 
+// Serves an RPC by a handler of the typed kind, as the services' dispatcher does.
+template <class Kind>
+Handled Serve(Call& raw, const std::function<Handled(Kind&)>& handler) {
+  Kind call(raw);
+  if constexpr (requires { call.ParseRequest(); }) {
+    if (!call.ParseRequest()) co_return call.EndStatus();
+  }
+  Handled handling = handler(call);
+  grpc::Status status = co_await handling;
+  if constexpr (requires { call.response(); }) {
+    if (status.ok()) raw.SetLast(call.response());
+  }
+  co_return status;
+}
+template <class Kind>
+void Add(Server& server, const std::string& method, std::function<Handled(Kind&)> handler) {
+  server.Add("/covey.test.edge.EchoService/" + method, Kind::kShape,
+             [handler = std::move(handler)](Call& call) { return Serve<Kind>(call, handler); });
+}
+
 // The bound of everything that must come about by itself.
 constexpr std::chrono::seconds kBound(30);
 
@@ -84,7 +104,6 @@ class EchoServer {
   int log_lines() const { return log_lines_; }
 
  private:
-  EchoService::AsyncService service_;
   std::atomic<int> alive_ = 0;
   std::atomic<int> log_lines_ = 0;
   std::string directory_;

@@ -56,8 +56,8 @@ TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
     const Alive here(*alive);
     Completion<int> result(OnStop::kWait);
     never.push_back(result.completer());
-    std::optional<int> value = co_await result;
-    if (!value && call.cancelled()) ++told;
+    const Result<int> value = co_await result;
+    if (!value.ok() && call.cancelled()) ++told;
     co_return call.EndStatus();
   };
   handlers.chat = [&](ChatCall& call) -> Handled {
@@ -66,8 +66,8 @@ TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
     const bool ok = co_await call.SendHeaders();
     if (!ok) co_return call.EndStatus();
     Completion<int> result(OnStop::kWait);
-    std::optional<int> value = co_await result;
-    if (!value && call.cancelled()) ++told;
+    const Result<int> value = co_await result;
+    if (!value.ok() && call.cancelled()) ++told;
     co_return call.EndStatus();
   };
   EchoServer server(handlers);
@@ -92,8 +92,8 @@ TEST(Shutdown, HandlersThatAreToldEndByThemselvesWithinTheGrace) {
   handlers.echo = [&](EchoCall& call) -> Handled {
     const Alive here(*alive);
     Completion<int> result(OnStop::kWake);
-    std::optional<int> value = co_await result;
-    if (value || !call.stopping() || call.cancelled()) ++fooled;
+    const Result<int> value = co_await result;
+    if (value.ok() || !call.stopping() || call.cancelled()) ++fooled;
     co_return call.EndStatus();
   };
   handlers.chat = [&](ChatCall& call) -> Handled {
@@ -211,12 +211,10 @@ TEST(Start, NamesTheAddressThatCannotBeBound) {
   const std::vector<std::string> culprits = {first.tcp_address(), first.tcp_address(), missing,
                                              "no.such.host.invalid:1"};
   for (size_t i = 0; i < attempts.size(); ++i) {
-    EchoService::AsyncService service;  // gRPC registers one with one server only, started or not
     ServerOptions options;
     options.addresses = attempts[i];
     Server server(std::move(options));
-    server.Add(service, &EchoService::AsyncService::RequestEcho,
-               [](EchoCall&) -> Handled { co_return grpc::Status::OK; });
+    Add<EchoCall>(server, "Echo", [](EchoCall&) -> Handled { co_return grpc::Status::OK; });
     const Status status = server.Start();
     ASSERT_FALSE(status.ok());
     EXPECT_NE(status.ToString().find(culprits[i]), std::string::npos) << status.ToString();
@@ -229,12 +227,10 @@ TEST(Start, NamesTheAddressThatCannotBeBound) {
 }
 
 TEST(Start, AServerThatNeverStartedIsDestroyed) {
-  EchoService::AsyncService service;
   ServerOptions options;
   options.addresses = {"127.0.0.1:0"};
   Server server(std::move(options));
-  server.Add(service, &EchoService::AsyncService::RequestEcho,
-             [](EchoCall&) -> Handled { co_return grpc::Status::OK; });
+  Add<EchoCall>(server, "Echo", [](EchoCall&) -> Handled { co_return grpc::Status::OK; });
 }
 
 TEST(Start, UnknownMethodsAreUnimplemented) {

@@ -241,7 +241,7 @@ TEST(Stream, AReadThatWasGivenUpLosesNoMessage) {
     while (std::optional<EchoRequest> message = co_await call.Read()) {
       response.mutable_text()->append(message->text());
     }
-    call.WriteLast(std::move(response));
+    call.WriteLast(response);
     co_return grpc::Status::OK;
   };
   EchoServer server(handlers);

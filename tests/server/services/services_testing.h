@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "server/services/services.h"
+#include "tests/server/edge/raw_client.h"
+#include "tests/support/engine_world.h"
+
+namespace covey::testing {
+
+// The services on a socket of their own, over the engine of a World.
+class ServicesWorld {
+ public:
+  struct Options {
+    void (*add)(Dispatcher&) = AddServices;  // gives the dispatcher its handlers
+    std::chrono::nanoseconds slow = Dispatcher::kSlowCall;
+    std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
+  };
+  ServicesWorld() : ServicesWorld(Options()) {}
+  explicit ServicesWorld(Options options);
+  ~ServicesWorld();
+
+  World& world() { return world_; }
+  const CallStats& stats() const { return dispatcher_->stats(); }
+  // Lines for the log.
+  std::vector<std::string> warnings() COVEY_EXCLUDES(mutex_);
+  std::vector<std::string> errors() COVEY_EXCLUDES(mutex_);
+
+  template <class Request>
+  edge::RawClient::Answer Call(const std::string& method, const Request& request) {
+    return CallRaw(method, {edge::Bytes(request.SerializeAsString())});
+  }
+  edge::RawClient::Answer CallRaw(const std::string& method, const std::vector<grpc::ByteBuffer>& requests) {
+    return edge::RawClient(address()).Call(method, requests);
+  }
+  std::string address() const { return "unix:" + directory_ + "/socket"; }
+
+ private:
+  World world_;
+  std::string directory_;
+  Mutex mutex_;
+  std::vector<std::string> warnings_ COVEY_GUARDED_BY(mutex_);
+  std::vector<std::string> errors_ COVEY_GUARDED_BY(mutex_);
+  ServiceContext context_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<edge::Server> server_;
+};
+
+// How many calls of `method` ended with `code`.
+uint64_t EndedWith(const CallStats& stats, std::string_view method, grpc::StatusCode code);
+
+// The reason in the details of a status.
+std::string ReasonOf(const grpc::Status& status);
+
+// A task that the World's executor runs.
+void SetTask(v1::TaskSpec* task);
+
+// Looks until `condition` holds; false when kPatience has passed.
+template <class Condition>
+bool Eventually(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace covey::testing
