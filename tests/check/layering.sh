@@ -46,6 +46,12 @@ judge 'core uses the standard library, POSIX and itself alone' < <(
 )
 judge 'server does not use client' < <(includes server | grep -F '"client/')
 judge 'client does not use server' < <(includes client | grep -F '"server/')
+judge 'proto uses the standard library alone' < <(
+  [[ ! -d proto ]] || includes proto | grep -vE 'include[[:space:]]*("proto/|<[a-z_]+>)' || true
+)
+judge 'of the client grpc_connection.cc alone uses gRPC, and nothing the generated services' < <(
+  includes client | grep -E '<grpc|\.grpc\.pb\.h' | grep -v '^client/grpc_connection\.cc:.*<grpc'
+)
 judge "client uses core's plain values alone" < <(includes client | grep -F '"core/' | grep -vE '"core/(base|spec|text)/')
 for room in core/*/; do
   room=$(basename "$room")

@@ -19,7 +19,7 @@ expect() {
 # layer FILE INCLUDE: the tree has this include alone.
 layer() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree/core/spec" "$tree/core/process" "$tree/server" "$tree/client"
+  mkdir -p "$tree/core/spec" "$tree/core/process" "$tree/server" "$tree/client" "$tree/proto"
   printf '#include %s\n' "$2" >"$tree/$1"
 }
 for include in '<vector>' '<sys/epoll.h>' '<linux/close_range.h>' '<signal.h>' '"core/base/mutex.h"'; do
@@ -37,6 +37,14 @@ layer client/a.cc '"server/a.h"'
 expect failed layering 'client and server'
 layer client/a.cc '"core/engine/engine.h"'
 expect failed layering 'client and the engine'
+layer client/a.h '<grpcpp/client_context.h>'
+expect failed layering 'client and gRPC'
+layer client/grpc_connection.cc '<grpcpp/client_context.h>'
+expect passed layering 'the one connection and gRPC'
+layer client/grpc_connection.cc '"covey/v1/task_service.grpc.pb.h"'
+expect failed layering 'client and generated services'
+layer proto/a.h '<google/protobuf/message.h>'
+expect failed layering 'plain data beside the contract and Protobuf'
 layer client/a.cc '"core/base/status.h"'
 expect passed layering 'client and plain values'
 layer core/spec/a.h '"core/journal/journal.h"'

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -156,13 +157,29 @@ class InstallTest(unittest.TestCase):
 
     def test_every_header_finds_those_it_includes(self):
         include = os.path.join(self.prefix, "include", "covey")
-        headers = sorted(os.path.relpath(path, include) for part in ("core", "client", "server")
+        headers = sorted(os.path.relpath(path, include) for part in ("core", "proto", "client", "server")
                          for path in glob.glob(os.path.join(glob.escape(include), part, "**", "*.h"), recursive=True))
-        for header in ("core/run/run.h", "core/engine/engine.h", "client/client.h", "server/daemon/daemon.h"):
+        for header in ("core/run/run.h", "core/engine/engine.h", "proto/methods.h", "client/client.h", "server/daemon/daemon.h"):
             self.assertIn(header, headers)
         source = self.write("headers.cc", "".join(f'#include "{header}"\n' for header in headers))
         compiled = run(["c++", "-std=c++20", "-fsyntax-only", "-I", include, source], limit=LIMIT)
         self.assertEqual(0, compiled.code, compiled)
+
+    def test_the_client_brings_neither_grpc_headers_nor_messages_of_others(self):
+        """A program that links two libraries with google/rpc/status.proto ends at its start."""
+        include = os.path.join(self.prefix, "include", "covey")
+        source = self.write("client_headers.cc", CLIENT)
+        needed = run(["c++", "-std=c++20", "-M", "-I", include, source], limit=LIMIT)
+        self.assertEqual(0, needed.code, needed)
+        self.assertIn("google/protobuf/message.h", needed.out)
+        self.assertNotIn("grpc", needed.out)
+        with open(self.installed("lib/**/covey-client.pc")) as file:
+            libraries = [word[2:] for word in file.read().split() if word.startswith("-lcovey")]
+        self.assertIn("covey_client", libraries)
+        for library in libraries:
+            names = run(["nm", "-C", self.installed(f"lib/**/lib{library}.a")], limit=LIMIT)
+            self.assertEqual(0, names.code, names)
+            self.assertIsNone(re.search(r"google::rpc|grpc::health", names.out), library)
 
     def test_programs_and_their_pages(self):
         for program in ("covey", "coveyd"):

@@ -1,6 +1,7 @@
-"""Clients that read and write on while the daemon is killed and started again: no gap, no duplicate."""
+"""Clients that read and write on while the daemon is killed, or stopped, and started again: no gap, no duplicate."""
 
 import json
+import os
 import subprocess
 import threading
 import unittest
@@ -36,7 +37,7 @@ class Follower:
         self.process.stderr.close()
 
 
-class RestartTest(DaemonTest):
+class RestartBase(DaemonTest):
     def tearDown(self):
         self.covey("cancel", "--all")
         super().tearDown()
@@ -46,14 +47,16 @@ class RestartTest(DaemonTest):
         self.addCleanup(follower.kill)
         return follower
 
-    def restart(self):
-        self.daemon.kill()
-        self.daemon.start()
-
     def detach(self, *tasks, options=()):
         result = self.assertExit(0, self.covey("run", "--detach", "--policy", "settled", *options, "-f", "-",
                                                stdin=lines(*tasks)))
         return result.out.strip()
+
+
+class RestartTest(RestartBase):
+    def restart(self):
+        self.daemon.kill()
+        self.daemon.start()
 
     def test_events_of_a_group(self):
         """The first task is lost with the daemon, the second one runs after the restart."""
@@ -124,6 +127,74 @@ class RestartTest(DaemonTest):
         self.assertEqual((0, ""), (code, err))
         self.assertEqual(5000, count()["submitted"])
         self.covey("wait", group)
+
+
+class GracefulRestartTest(RestartBase):
+    """SIGTERM: the daemon says that it goes, and a call may meet it on its way out."""
+
+    flags = ("--drain-timeout", "100ms")
+
+    def restart(self):
+        self.assertEqual(0, self.daemon.stop())
+        self.daemon.start()
+
+    def connections(self):
+        """How many sockets the daemon has open."""
+        folder = f"/proc/{self.daemon.pid}/fd"
+        count = 0
+        for entry in os.listdir(folder):
+            try:
+                count += os.readlink(os.path.join(folder, entry)).startswith("socket:")
+            except FileNotFoundError:
+                pass  # closed meanwhile
+        return count
+
+    def test_events_of_many_groups(self):
+        """A call that comes while the daemon goes is answered CANCELLED by gRPC itself, mostly: so several times."""
+        options = ("--label", "test=graceful")
+        follower = self.follow("--output", "json", "events", "--follow", *options)
+        groups = []
+        for _ in range(5):
+            groups.append(self.detach(process_task("true"), options=options))
+            done = lambda: sum("GROUP_COMPLETED" in line for line in list(follower.lines))
+            wait_until(lambda: done() == len(groups) or follower.process.poll() is not None, "the group has completed")
+            self.assertIsNone(follower.process.poll(), "the follower has ended")
+            self.restart()
+        groups.append(self.detach(process_task("true"), options=options))
+        wait_until(lambda: done() == len(groups) or follower.process.poll() is not None, "the last one has completed")
+        numbers = {}
+        for line in list(follower.lines):
+            event = json.loads(line)
+            numbers.setdefault(event["groupId"], []).append(int(event["number"]))
+        self.assertEqual(set(groups), set(numbers))
+        for seen in numbers.values():
+            self.assertEqual(list(range(1, len(seen) + 1)), seen)
+
+    def test_a_stream_that_has_told_nothing_yet(self):
+        """What the daemon answers while it goes shows as well that it was there."""
+        options = ("--label", "test=silent")
+        before = self.connections()
+        follower = self.follow("--output", "json", "events", "--follow", *options)
+        wait_until(lambda: self.connections() > before, "the follower is connected")
+        self.assertExit(0, self.covey("info"))  # behind the follower's call
+        self.restart()
+        group = self.detach(process_task("true"), options=options)
+        wait_until(lambda: any("GROUP_COMPLETED" in line for line in list(follower.lines))
+                   or follower.process.poll() is not None, "the group has completed")
+        self.assertIsNone(follower.process.poll(), "the follower has ended")
+        self.assertEqual({group}, {json.loads(line)["groupId"] for line in list(follower.lines)})
+
+    def test_output_of_a_task(self):
+        """The stop ends the task: all that it wrote is told once, and then the end."""
+        script = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
+        group = self.detach(process_task("sh", "-c", script, name="t"))
+        follower = self.follow("logs", "--follow", f"{group}/t")
+        follower.wait_for(5)
+        self.restart()
+        self.assertEqual((0, ""), follower.end())
+        self.assertEqual([f"{index}\n" for index in range(len(follower.lines))], follower.lines)
+        whole = self.assertExit(0, self.covey("logs", "--attempt", "1", f"{group}/t")).out
+        self.assertEqual("".join(follower.lines), whole)
 
 
 if __name__ == "__main__":
