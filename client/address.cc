@@ -24,6 +24,10 @@ Error Bad(std::string_view address, std::string_view why) {
 Result<std::string> ParseSocket(std::string_view whole, std::string_view path) {
   if (path.starts_with("//")) path.remove_prefix(2);  // unix:///path is gRPC's other spelling
   if (path.empty()) return Bad(whole, "the path is missing");
+  // gRPC takes an address for a URI: they would be decoded, or cut the path short.
+  if (path.find_first_of("%?#") != std::string_view::npos) {
+    return Bad(whole, "the path of a socket has no %, ? or #");
+  }
   if (path.size() > kMaxSocketPath) {
     return Bad(whole, "the path of a socket has at most " + std::to_string(kMaxSocketPath) +
                           " bytes, this one " + std::to_string(path.size()));

@@ -105,4 +105,10 @@ std::string DurationText(std::chrono::nanoseconds duration) {
   return print("%lldd%02lldh", static_cast<Long>(seconds / 86'400), static_cast<Long>(seconds / 3600 % 24));
 }
 
+std::string SecondsText(std::chrono::nanoseconds duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g s", std::chrono::duration<double>(duration).count());
+  return text;
+}
+
 }  // namespace covey

@@ -15,4 +15,7 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
 // A duration as people read it: "250ms", "1.25s", "3m04s", "2h05m", "3d04h".
 std::string DurationText(std::chrono::nanoseconds duration);
 
+// A bound as messages give it: "2 s", "0.25 s".
+std::string SecondsText(std::chrono::nanoseconds duration);
+
 }  // namespace covey

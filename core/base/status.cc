@@ -26,6 +26,31 @@ std::string_view Name(FailureKind kind) {
   return "unknown";
 }
 
+namespace {
+
+constexpr std::string_view kEllipsis = "\u2026";
+
+// True at the second and later bytes of a UTF-8 character.
+bool Continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+constexpr int kMostContinued = 3;  // bytes of one character; with more of them it is no UTF-8
+
+}  // namespace
+
+Failure Bounded(Failure failure) {
+  if (std::string& message = failure.message; message.size() > kMaxFailureMessage) {
+    size_t end = kMaxFailureMessage - kEllipsis.size();
+    for (int i = 0; i < kMostContinued && Continues(message[end]); ++i) --end;
+    message.replace(end, std::string::npos, kEllipsis);
+  }
+  if (std::string& detail = failure.detail; detail.size() > kMaxFailureDetail) {
+    size_t begin = detail.size() - (kMaxFailureDetail - kEllipsis.size());
+    for (int i = 0; i < kMostContinued && Continues(detail[begin]); ++i) ++begin;
+    detail.replace(0, begin, kEllipsis);
+  }
+  return failure;
+}
+
 Status Status::Error(std::string message, int32_t code) {
   return Failure{.kind = FailureKind::kError, .code = code, .message = std::move(message)};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,6 +35,14 @@ struct Failure {
   std::string task;      // name of the task that failed; empty outside groups
   uint32_t attempt = 0;  // 1, 2, …; 0 outside groups
 };
+
+// What a Failure may hold where it is kept, in bytes.
+inline constexpr size_t kMaxFailureMessage = 1024;
+inline constexpr size_t kMaxFailureDetail = 4096;
+
+// The failure within these bounds: the beginning of its message, the end of its detail. An ellipsis stands
+// for what was cut off, and no UTF-8 character is cut in two.
+Failure Bounded(Failure failure);
 
 // Codes of kRejected.
 enum class Rejection : int32_t {

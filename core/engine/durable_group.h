@@ -1,23 +1,23 @@
 #pragma once
 
-#include <deque>
+#include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/engine/answer_queue.h"
+#include "core/engine/attempts.h"
+#include "core/engine/group_feed.h"
+#include "core/engine/group_ledger.h"
 #include "core/engine/view.h"
 #include "core/executor/executor.h"
-#include "core/journal/commit_ids.h"
 #include "core/journal/journal.h"
+#include "core/output/output_store.h"
 #include "core/run/pool.h"
-#include "core/state/group_state.h"
 #include "core/time/timer_queue.h"
 
 namespace covey {
@@ -25,14 +25,12 @@ namespace covey {
 // What all groups of one engine share. Constant while groups exist; each part has its own synchronisation.
 struct GroupEnvironment {
   std::shared_ptr<Journal> journal;
+  std::shared_ptr<AnswerQueue> answers;
   std::shared_ptr<OutputStore> output;
-  std::shared_ptr<Executor> functions;
-  std::shared_ptr<Executor> processes;
+  ExecutorTable executors;
   std::shared_ptr<TimerQueue> timers;
   std::function<WallTime()> wall_clock;
-  std::function<std::chrono::steady_clock::time_point()> steady_clock;
-  uint64_t epoch = 0;
-  // Told from any thread, without a lock: `events` new events are durable; the group completed.
+  // Called from any thread, without a lock: new events are durable; the group is over, or another owner's.
   std::function<void()> on_events;
   std::function<void(const std::string& group)> on_completed;
   std::function<void(const std::string& line)> warn;
@@ -42,45 +40,46 @@ struct GroupEnvironment {
 // plus in flight); replies, starts and streamed events are released when their append is committed; stopping
 // work never waits for that. (A library Group applies at once; both share the state machines and the Pool.)
 //
+// This class holds the lock and turns commands, answers and words of executors into steps over its parts: the
+// ledger (states, tasks, log), the attempts (slots, launches, stops) and the feed (readers, waiters).
+//
 // Invariants:
-// 1. pending == committed with the events of in_flight_ applied.
-// 2. Appends leave in the order of their numbers, one sender at a time (outbox_).
-// 3. An attempt is launched only after its kTaskStarted is committed, and holds one slot of the lane from its
-//    grant to its exit.
-// 4. After a failed append nothing is decided until all that was sent is answered; then pending is committed
-//    again and the facts (exits, cancels: what has happened whether it was written or not) are decided once
-//    more, in the order in which they happened.
-// 5. Facts are about the group or a committed task, so each can be decided again whatever was dropped.
-// 6. While the group is neither decided nor failing, every queued task has a ticket in the lane or on its
-// way.
-//    Tickets that mean nothing any more may wait there too; their grants are given back.
+// 1. An attempt is launched only after its kTaskStarted is committed, and holds what its kind of work takes of
+//    the lane from the grant to its end.
+// 2. After a failed append nothing is decided until all that was sent is answered; then the facts (exits,
+//    cancels: what has happened whether it was written or not) are decided once more, in their order.
+// 3. While the group is neither decided nor stopped, every queued task has a ticket in the lane or on its way.
+//    Tickets of other attempts may wait there too; their grants are given back.
 //
 // Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
-// mutex_ held but timers, clocks, Lane::TryAcquire and Lane::Clear, none of which call back: what a step
+// mutex_ held but timers, clocks, Lane::TryAcquire, Adopt and Clear, none of which call back: what a step
 // causes is collected in Effects and carried out afterwards.
 //
 // Lifetime: shared; executors, timers and the journal hold it while they owe it an answer.
 class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, public LaneOwner {
  public:
-  using Reply = std::function<void(std::optional<Error>)>;
+  using Reply = GroupLog::Reply;
   struct SubmitReply {
     uint32_t first_index = 0;
     uint32_t count = 0;
   };
   using SubmitDone = std::function<void(Result<SubmitReply>)>;
 
-  // A group that does not exist yet: Create makes it. `pool` null: the group is over and only read.
+  // A group that does not exist yet: Create makes it. `pool` null: the group is over and only read. `epoch`:
+  // of the ownership under which it writes.
   static std::shared_ptr<DurableGroup> New(std::shared_ptr<const GroupEnvironment> environment,
-                                           std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool);
+                                           std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool,
+                                           uint64_t epoch);
   ~DurableGroup() override;
 
   // The first append: the group, its first tasks, the seal.
   void Create(std::vector<TaskSpec> tasks, bool seal, RequestMark request, Reply done) COVEY_EXCLUDES(mutex_);
 
-  // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
-  void Replay(std::span<const Record> records) COVEY_EXCLUDES(mutex_);
-  // After a restart (promise 12): started tasks end as lost or are queued again, queued ones run, deadlines
-  // go on, attached groups are cancelled. `done` when that is durable.
+  // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume. An
+  // error when the records do not follow from each other: the group is damaged from there on.
+  std::optional<Error> Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
+  // After a restart (promise 12): attempts that still run are taken up again, others end as lost or are queued
+  // again, queued tasks run, deadlines go on, attached groups are cancelled. `done` when that is durable.
   void Resume(Reply done) COVEY_EXCLUDES(mutex_);
 
   void Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done)
@@ -93,8 +92,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Seals when the last unfinished task ends.
   void Arm() COVEY_EXCLUDES(mutex_);
 
-  // Calls `done` once when the group is over and that is durable, or at once when it is. Returns 0 then, else
-  // an id for Unwait, which answers whether `done` will never be called.
+  // Calls `done` once when the group is over and that is durable, or at once when it is; also when another
+  // owner takes the group (`fenced`). Returns 0 when called at once, else an id for Unwait, which answers
+  // whether `done` will never be called.
   uint64_t Wait(std::function<void()> done) COVEY_EXCLUDES(mutex_);
   uint64_t WaitTask(uint32_t index, std::function<void()> done) COVEY_EXCLUDES(mutex_);
   bool Unwait(uint64_t id) COVEY_EXCLUDES(mutex_);
@@ -105,8 +105,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);
   // Up to `limit` tasks from `first` on.
   std::vector<TaskView> ViewTasks(uint32_t first, size_t limit) const COVEY_EXCLUDES(mutex_);
-  // Task and number of each attempt that holds a slot.
-  std::vector<std::pair<uint32_t, uint32_t>> Attempts() const COVEY_EXCLUDES(mutex_);
+  // Task and number of each attempt that is under way.
+  std::vector<std::pair<uint32_t, uint32_t>> RunningAttempts() const COVEY_EXCLUDES(mutex_);
   // Why the group, or one task of it, is where it is.
   Explanation Explain(std::optional<uint32_t> task) const COVEY_EXCLUDES(mutex_);
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);
@@ -121,8 +121,10 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   const std::string& id() const { return spec_->id; }
   const std::shared_ptr<const GroupSpec>& spec() const { return spec_; }
   // Where its tasks take slots; null for a group that is only read.
-  const Pool* pool() const { return pool_.get(); }
+  const Pool* pool() const { return pool_; }
   bool completed() const COVEY_EXCLUDES(mutex_);
+  // Another owner has taken the group over: what ran here has been stopped, nothing is decided here any more.
+  bool fenced() const COVEY_EXCLUDES(mutex_);
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
@@ -132,155 +134,67 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
  private:
-  struct TaskEntry {
-    std::shared_ptr<const TaskSpec> spec;
-    std::shared_ptr<const Failure> failure;
-    std::shared_ptr<const Payload> result;
-    WallTime submitted{};
-    WallTime started{};
-    WallTime ended{};
-    uint64_t ended_number = 0;  // of the event
-    state::TaskState pending;
-    state::TaskState committed;
-  };
-
-  // What happened, whether it could be written or not.
-  struct Fact {
-    state::Command command;
-    std::shared_ptr<const Failure> failure;
-    std::shared_ptr<const Payload> result;
-  };
-
-  // One append that is not answered yet.
-  struct InFlight {
-    std::vector<Record> records;  // while it is built; then they are in `batch`
-    BatchPtr batch;
-    std::vector<Fact> facts;
-    std::vector<Reply> replies;
-  };
-
-  // A task that holds a slot. Guarded by the group's mutex_.
-  struct Attempt {
-    uint32_t number = 0;
-    bool launched = false;  // its start is committed and the executor has been called
-    bool stopping = false;
-    FailureKind cancel = FailureKind::kNone;  // of this task alone, whether that is written or not
-    std::shared_ptr<Execution> execution;
-    std::shared_ptr<const Failure> stop_cause;
-    TimerQueue::TimerId timeout{};
-  };
-
-  struct Effects;
+  class Step;
   class Listener;
+  using Clock = TimerQueue::Clock;
 
-  DurableGroup(std::shared_ptr<const GroupEnvironment> environment, std::shared_ptr<const GroupSpec> spec);
+  DurableGroup(std::shared_ptr<const GroupEnvironment> environment, std::shared_ptr<const GroupSpec> spec,
+               std::shared_ptr<Pool> pool, uint64_t epoch);
 
-  void OnGranted(uint64_t ticket) override;
-
-  // The steps below build one append in `building_`; Finish puts it in flight.
-  state::Refusal StepLocked(const state::Command& command, std::shared_ptr<const Failure> failure,
-                            std::shared_ptr<const Payload> result, Effects& effects) COVEY_REQUIRES(mutex_);
+  // Commands, and what happens, become decisions.
+  state::Refusal DecideLocked(Fact fact, Effects& effects) COVEY_REQUIRES(mutex_);
   void FactLocked(Fact fact, Effects& effects) COVEY_REQUIRES(mutex_);
-  void AddTasksLocked(std::vector<TaskSpec> tasks, Effects& effects) COVEY_REQUIRES(mutex_);
-  Record MakeRecordLocked(const state::Event& event, std::shared_ptr<const Failure> failure,
-                          std::shared_ptr<const Payload> result) const COVEY_REQUIRES(mutex_);
-  void FinishLocked(Effects& effects, Reply reply) COVEY_REQUIRES(mutex_);
-  void StopAttemptLocked(Attempt& attempt, std::shared_ptr<const Failure> cause, Effects& effects)
-      COVEY_REQUIRES(mutex_);
-  void DecidedLocked(const Record& record, Effects& effects) COVEY_REQUIRES(mutex_);
-  std::shared_ptr<const Failure> SummedUpLocked(const std::shared_ptr<const Failure>& last) const
-      COVEY_REQUIRES(mutex_);
-  std::shared_ptr<const Failure> FirstFailureLocked(const state::GroupState& group) const
-      COVEY_REQUIRES(mutex_);
-  std::optional<Error> CheckSubmitLocked(const std::vector<TaskSpec>& tasks) const COVEY_REQUIRES(mutex_);
-  void ScheduleDeadlineLocked(std::chrono::steady_clock::time_point deadline) COVEY_REQUIRES(mutex_);
+  void AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<const RequestMark> request,
+                      Effects& effects) COVEY_REQUIRES(mutex_);
+  void OnDecidedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void SetDeadlineLocked(Clock::time_point deadline) COVEY_REQUIRES(mutex_);
+  void PushQueuedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  uint64_t TicketLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
 
-  void CommitLocked(const Record& record, Effects& effects) COVEY_REQUIRES(mutex_);
+  // Attempts.
+  void OnGranted(uint64_t ticket) override;
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
-  void OnAppended(AppendResult result) COVEY_EXCLUDES(mutex_);
-  void SettleLocked(Effects& effects) COVEY_REQUIRES(mutex_);
-  void AskHead() COVEY_EXCLUDES(mutex_);
-  void OnHead(Result<uint64_t> head) COVEY_EXCLUDES(mutex_);
-  void RollBackLocked(Effects& effects) COVEY_REQUIRES(mutex_);
-  Error RefusedLocked() const COVEY_REQUIRES(mutex_);
-  void BackOffLocked() COVEY_REQUIRES(mutex_);
-  void Retry() COVEY_EXCLUDES(mutex_);
-
-  void OnTaskTimeout(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
-  void OnDeadline() COVEY_EXCLUDES(mutex_);
+  Effects::Start MakeStartLocked(uint32_t task, uint32_t attempt) COVEY_REQUIRES(mutex_);
+  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) COVEY_REQUIRES(mutex_);
+  void LoseOrphansLocked(const char* why, Effects& effects) COVEY_REQUIRES(mutex_);
+  void OnStarted(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
+  void OnProgress(uint32_t task, uint32_t attempt, state::CommandKind kind, int code) COVEY_EXCLUDES(mutex_);
   void OnExit(uint32_t task, uint32_t attempt, Status status, std::shared_ptr<const Payload> result)
       COVEY_EXCLUDES(mutex_);
-  void OnProgress(uint32_t task, uint32_t attempt, state::CommandKind kind, int code) COVEY_EXCLUDES(mutex_);
+  void OnLost(uint32_t task, uint32_t attempt, Failure failure) COVEY_EXCLUDES(mutex_);
+  void OnTaskTimeout(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
+  void OnDeadline() COVEY_EXCLUDES(mutex_);
+  void RecoverAttempts() COVEY_EXCLUDES(mutex_);
 
-  void Run(Effects effects) COVEY_EXCLUDES(mutex_);
+  // Answers of the journal.
+  void OnAppended(const AppendResult& result) COVEY_EXCLUDES(mutex_);
+  void OnRead(Result<std::vector<Record>> records) COVEY_EXCLUDES(mutex_);
+  void CommitLocked(const GroupLog::Entry& entry, Effects& effects) COVEY_REQUIRES(mutex_);
+  void SettleLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void RollBackLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void DropLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void RetryLaterLocked(void (DurableGroup::*next)()) COVEY_REQUIRES(mutex_);
+  void Retry() COVEY_EXCLUDES(mutex_);
+  void Resend() COVEY_EXCLUDES(mutex_);
+  void ReadOn() COVEY_EXCLUDES(mutex_);
+
+  // Outside the lock.
+  void CarryOut(Effects effects) COVEY_EXCLUDES(mutex_);
   void Send() COVEY_EXCLUDES(mutex_);
-
-  std::string NameLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
-  std::optional<uint32_t> FindLocked(std::string_view name) const COVEY_REQUIRES(mutex_);
-  GroupView ViewLocked(const state::GroupState& group, uint64_t number) const COVEY_REQUIRES(mutex_);
-  TaskView ViewTaskLocked(uint32_t index) const COVEY_REQUIRES(mutex_);
-  Explanation ExplainGroupLocked() const COVEY_REQUIRES(mutex_);
-  Explanation ExplainTaskLocked(uint32_t index) const COVEY_REQUIRES(mutex_);
-  // Names of tasks that run, and are being stopped or not.
-  std::vector<std::string> RunningLocked(bool stopping) const COVEY_REQUIRES(mutex_);
-  // What a queued task waits for. nullopt: any, not one of them.
-  void AddSlotWaitsLocked(std::optional<uint32_t> task, std::vector<WaitView>* waits) const
-      COVEY_REQUIRES(mutex_);
-  // From the decision of the group to its first cause.
-  void AddDecisionCausesLocked(std::vector<CauseView>* causes) const COVEY_REQUIRES(mutex_);
 
   // Constant after construction.
   const std::shared_ptr<const GroupEnvironment> environment_;
   const std::shared_ptr<const GroupSpec> spec_;
-  std::shared_ptr<Pool> pool_;
+  Pool* const pool_;
+  Lane* lane_ = nullptr;  // of attempts_; has its own lock; null for a group that is only read
 
   mutable Mutex mutex_;
-  state::GroupState pending_ COVEY_GUARDED_BY(mutex_);
-  state::GroupState committed_ COVEY_GUARDED_BY(mutex_);
-  uint64_t pending_number_ COVEY_GUARDED_BY(mutex_) = 0;
-  uint64_t committed_number_ COVEY_GUARDED_BY(mutex_) = 0;
-  std::deque<TaskEntry> tasks_ COVEY_GUARDED_BY(mutex_);
-  std::unordered_map<std::string, uint32_t> names_ COVEY_GUARDED_BY(mutex_);  // of the tasks that have one
-  std::unordered_map<uint32_t, Attempt> attempts_ COVEY_GUARDED_BY(mutex_);
-  std::map<std::string, std::pair<RequestMark, uint32_t>, std::less<>> requests_ COVEY_GUARDED_BY(mutex_);
-
-  InFlight building_ COVEY_GUARDED_BY(mutex_);
-  std::shared_ptr<const RequestMark> building_request_ COVEY_GUARDED_BY(mutex_);
-  std::deque<InFlight> in_flight_ COVEY_GUARDED_BY(mutex_);
-  std::deque<Append> outbox_ COVEY_GUARDED_BY(mutex_);
-  bool sending_ COVEY_GUARDED_BY(mutex_) = false;
-
-  // A failed append (invariant 4).
-  bool failing_ COVEY_GUARDED_BY(mutex_) = false;
-  bool conflict_ COVEY_GUARDED_BY(mutex_) = false;  // behind, fenced or duplicate: somebody else has written
-  size_t unanswered_ COVEY_GUARDED_BY(mutex_) = 0;  // appends, sent or in outbox_
-  CommitIds commit_ids_ COVEY_GUARDED_BY(mutex_);
-  uint64_t journal_head_ COVEY_GUARDED_BY(mutex_) = 0;  // newest event known to be written
-  bool head_unknown_ COVEY_GUARDED_BY(mutex_) = false;
-  std::string failure_text_ COVEY_GUARDED_BY(mutex_);
-  std::vector<Fact> facts_ COVEY_GUARDED_BY(mutex_);       // to decide again
-  std::vector<uint64_t> parked_ COVEY_GUARDED_BY(mutex_);  // tickets to queue again
-  std::chrono::milliseconds retry_delay_ COVEY_GUARDED_BY(mutex_){0};
-
-  std::shared_ptr<const RequestMark> creation_ COVEY_GUARDED_BY(mutex_);
-  WallTime created_ COVEY_GUARDED_BY(mutex_){};
-  WallTime decided_ COVEY_GUARDED_BY(mutex_){};
-  WallTime completed_ COVEY_GUARDED_BY(mutex_){};
-  uint64_t decided_number_ COVEY_GUARDED_BY(mutex_) = 0;  // of the committed event
-  std::shared_ptr<const Failure> decision_failure_ COVEY_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<const Failure>> failures_ COVEY_GUARDED_BY(mutex_);
-  std::deque<Record> recent_ COVEY_GUARDED_BY(mutex_);                         // the newest committed events
-  std::chrono::steady_clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
+  GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
+  GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
+  Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
-
-  uint64_t next_id_ COVEY_GUARDED_BY(mutex_) = 1;
-  std::map<uint64_t, std::function<void()>> waiters_ COVEY_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::pair<uint32_t, std::function<void()>>> task_waiters_ COVEY_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
-
-  // Has its own synchronisation; null for a group that is only read. The last member: a grant may be under
-  // way until it is gone.
-  std::unique_ptr<Lane> lane_;
+  // The last member: a grant may be under way until its lane is gone.
+  Attempts attempts_ COVEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace covey

@@ -45,14 +45,14 @@ Engine::Engine(Options options)
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
-  environment_->functions = options_.functions;
-  environment_->processes = options_.processes;
+  environment_->answers = std::make_shared<AnswerQueue>(options_.answers);
+  environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
-  environment_->steady_clock = [timers = options_.timers] { return timers->Now(); };
   environment_->on_events = [this] { OnEvents(); };
   environment_->on_completed = [this](const std::string& id) { OnCompleted(id); };
   environment_->warn = options_.warn;
+  journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
 
@@ -66,7 +66,7 @@ Engine::~Engine() {
 std::optional<Error> Engine::Recover() {
   auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
   if (!epoch.ok()) return epoch.error();
-  environment_->epoch = epoch.value();
+  epoch_ = epoch.value();
 
   auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
@@ -231,7 +231,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     return;
   }
   auto group = DurableGroup::New(environment_, std::make_shared<const GroupSpec>(std::move(create.spec)),
-                                 pool.value());
+                                 pool.value(), epoch_);
   {
     MutexLock lock(mutex_);
     if (draining_) {
@@ -311,7 +311,7 @@ void Engine::Find(const std::string& id, Done<GroupPtr> done) {
 }
 
 void Engine::Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
-  LoadPage(DurableGroup::New(environment_, std::move(spec), std::move(pool)), 1, std::move(done));
+  LoadPage(DurableGroup::New(environment_, std::move(spec), std::move(pool), epoch_), 1, std::move(done));
 }
 
 void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
@@ -323,8 +323,11 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
                      done(page.error());
                      return;
                    }
-                   group->Replay(page.value());
-                   if (page.value().size() < kReadPage) {
+                   const size_t size = page.value().size();
+                   auto batch = std::make_shared<const Batch>(std::move(page.value()));
+                   if (auto error = size == 0 ? std::nullopt : group->Replay(std::move(batch))) {
+                     done(*std::move(error));
+                   } else if (size < kReadPage) {
                      done(std::move(group));
                    } else {
                      LoadPage(std::move(group), from + kReadPage, std::move(done));
@@ -407,12 +410,17 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
                      done(records.error());
                      return;
                    }
-                   EventPage page{.records = std::move(records.value()), .through = after};
-                   if (!page.records.empty()) page.through = page.records.back().number;
+                   EventPage page{.through = after};
+                   if (const size_t count = records.value().size(); count > 0) {
+                     page.through = records.value().back().number;
+                     page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
+                                            .first = 0,
+                                            .count = count});
+                   }
                    const GroupView view = group->View();
                    // Nothing more of a group that was deleted meanwhile either.
                    page.completed =
-                       view.state.completed && (page.through >= view.last_number || page.records.empty());
+                       view.state.completed && (page.through >= view.last_number || page.slices.empty());
                    done(std::move(page));
                  });
 }
@@ -447,10 +455,14 @@ void Engine::OnCompleted(const std::string& id) {
   MutexLock lock(mutex_);
   const auto found = groups_.find(id);
   if (found == groups_.end()) return;
-  over_.emplace_back(id, found->second->task_count());
-  over_tasks_ += over_.back().second;
   const GroupPtr group = found->second;
-  evicted = EvictLocked();
+  if (group->fenced()) {  // nothing that is known here of it is true any more
+    groups_.erase(found);
+  } else {
+    over_.emplace_back(id, group->task_count());
+    over_tasks_ += over_.back().second;
+    evicted = EvictLocked();
+  }
   lock.Unlock();
   pools_->Release(group->pool());
 }

@@ -37,14 +37,15 @@ class Engine {
   struct Options {
     std::shared_ptr<Journal> journal;
     std::shared_ptr<OutputStore> output;
-    std::shared_ptr<Executor> functions;
-    std::shared_ptr<Executor> processes;
+    ExecutorTable executors;               // one for each kind of work
     std::shared_ptr<TimerQueue> timers;    // default: that of the process
     std::function<WallTime()> wall_clock;  // default: the system's
     std::vector<PoolConfig> pools;         // of the configuration
     size_t max_queued = 1'000'000;         // tasks that wait for a slot, in all groups
     size_t resident_groups = 1'000;        // groups that are over and stay in memory
     size_t resident_tasks = 100'000;       // tasks of those
+    // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
+    AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
   };
 
@@ -124,6 +125,7 @@ class Engine {
   const std::shared_ptr<Journal> journal_;
   JournalCapabilities capabilities_;
   std::shared_ptr<GroupEnvironment> environment_;
+  uint64_t epoch_ = 0;  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
   std::atomic<size_t> max_queued_;

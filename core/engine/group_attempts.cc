@@ -1,353 +1,166 @@
 #include <algorithm>
 
-#include "core/engine/group_effects.h"
+#include "core/base/duration.h"
+#include "core/engine/group_step.h"
 
-// DurableGroup: slots and attempts, and the building of one append.
+// DurableGroup: what becomes of its attempts.
 
 namespace covey {
-namespace {
 
-constexpr size_t kDetailBytes = 4096;
-
-}  // namespace
-
-using state::Command;
 using state::CommandKind;
-using state::Event;
-using state::EventKind;
-using state::Policy;
 using state::Refusal;
-using state::TaskState;
+using Phase = state::TaskState::Phase;
 using std::chrono::nanoseconds;
-
-// ---------------------------------------------------------------------------------------------------------------
-// Slots and attempts
 
 void DurableGroup::OnGranted(uint64_t ticket) {
   const auto self = weak_from_this().lock();
-  Effects effects;
-  if (self == nullptr) {
-    lane_->Release();
-    return;
-  }
-  {
-    MutexLock lock(mutex_);
-    const auto task = static_cast<uint32_t>(ticket);
-    if (failing_) {
-      parked_.push_back(ticket);
-      effects.release = 1;
-    } else if (task >= tasks_.size() || attempts_.contains(task) ||
-               StepLocked({.kind = CommandKind::kStart, .task = task}, nullptr, nullptr, effects) !=
+  if (self == nullptr) return lane_->Release();
+  Step step(this);
+  const auto [task, attempt] = Ticket::Unpack(ticket);
+  const TaskTable& tasks = ledger_.tasks();
+  // While the log is stopped nothing is decided: its tickets are queued again when it goes on.
+  const bool valid = !ledger_.log().stopped() && task < tasks.size() &&
+                     tasks[task].pending.attempt + 1 == attempt && attempts_.Find(task) == nullptr;
+  if (valid && DecideLocked({.command = {.kind = CommandKind::kStart, .task = task}}, step.effects()) ==
                    Refusal::kNone) {
-      effects.release = 1;  // it was stopped in the queue
-    } else {
-      attempts_[task].number = tasks_[task].pending.attempt;
-      FinishLocked(effects, nullptr);
-    }
+    attempts_.Begin(task, attempt, Attempts::Slot::kHeld);
+  } else {
+    step.effects().release = 1;
   }
-  Run(std::move(effects));
+  step.Finish();
 }
 
-void DurableGroup::StopAttemptLocked(Attempt& attempt, std::shared_ptr<const Failure> cause,
-                                     Effects& effects) {
-  if (attempt.stopping) return;
-  attempt.stopping = true;
-  attempt.stop_cause = std::move(cause);
-  if (attempt.execution != nullptr) effects.stops.emplace_back(attempt.execution, attempt.stop_cause);
+Effects::Start DurableGroup::MakeStartLocked(uint32_t task, uint32_t attempt) {
+  const std::shared_ptr<const TaskSpec>& spec = ledger_.tasks()[task].spec;
+  std::optional<Clock::time_point> deadline;
+  if (deadline_ != Clock::time_point{}) deadline = deadline_;
+  if (spec->timeout > nanoseconds(0)) {
+    const auto own = environment_->timers->Now() + spec->timeout;
+    deadline = deadline ? std::min(*deadline, own) : own;
+  }
+  return {.executor = &environment_->executors.For(*spec),
+          .launch = {.group = spec_->id,
+                     .task = ledger_.tasks().Name(task),
+                     .index = task,
+                     .attempt = attempt,
+                     .spec = spec,
+                     .deadline = deadline},
+          .listener = std::make_shared<Listener>(shared_from_this(), task, attempt)};
 }
 
+// Its start is durable.
 void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
-  const auto found = attempts_.find(task);
-  COVEY_CHECK(found != attempts_.end() && !found->second.launched);
-  Attempt& attempt = found->second;
-  const TaskEntry& entry = tasks_[task];
-  if (attempt.stopping) {  // stopped before it was started: it never will be
-    const Failure why{.kind = attempt.stop_cause->kind,
-                      .message = "stopped before it was started: " + attempt.stop_cause->message,
-                      .task = NameLocked(task),
-                      .attempt = attempt.number};
-    const Command exit{.kind = CommandKind::kExit,
-                       .result = state::Result::kFailed,
-                       .failure = why.kind,
-                       .task = task,
-                       .attempt = attempt.number};
-    attempts_.erase(found);
-    ++effects.release;
-    FactLocked({.command = exit, .failure = Share(why)}, effects);
+  Attempts::Attempt* const attempt = attempts_.Find(task);
+  if (attempt == nullptr || attempt->launched) return;
+  if (!attempt->stopping) {
+    attempt->launched = true;
+    effects.starts.push_back(MakeStartLocked(task, attempt->number));
     return;
   }
-  attempt.launched = true;
-  const auto now = environment_->steady_clock();
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  if (deadline_ != std::chrono::steady_clock::time_point{}) deadline = deadline_;
-  if (entry.spec->timeout > nanoseconds(0)) {
-    const auto own = now + entry.spec->timeout;
-    deadline = deadline ? std::min(*deadline, own) : own;
-    attempt.timeout =
-        environment_->timers->Schedule(own, [weak = weak_from_this(), task, number = attempt.number] {
-          if (const auto self = weak.lock()) self->OnTaskTimeout(task, number);
-        });
-  }
-  const bool function = std::holds_alternative<FunctionSpec>(entry.spec->work);
-  effects.starts.push_back(
-      {.launch = {.group = spec_->id,
-                  .task = NameLocked(task),
-                  .index = task,
-                  .attempt = attempt.number,
-                  .spec = entry.spec,
-                  .deadline = deadline,
-                  .pool = pool_},
-       .listener = std::make_shared<Listener>(shared_from_this(), task, attempt.number),
-       .executor = function ? environment_->functions.get() : environment_->processes.get()});
+  // Stopped before it was started: it never will be.
+  const Attempts::Attempt stopped = attempts_.End(task, effects);
+  const FailureKind kind = stopped.stop_cause->kind;
+  FactLocked({.command = {.kind = CommandKind::kExit,
+                          .result = state::Result::kFailed,
+                          .failure = kind,
+                          .task = task,
+                          .attempt = stopped.number},
+              .failure = Share({.kind = kind,
+                                .message = "stopped before it was started: " + stopped.stop_cause->message,
+                                .task = ledger_.tasks().Name(task),
+                                .attempt = stopped.number})},
+             effects);
+}
+
+void DurableGroup::OnStarted(uint32_t task, uint32_t attempt) {
+  MutexLock lock(mutex_);
+  Attempts::Attempt* const found = attempts_.Find(task, attempt);
+  const nanoseconds timeout = ledger_.tasks()[task].spec->timeout;
+  if (found == nullptr || timeout == nanoseconds(0)) return;
+  attempts_.StartTimeout(*found, timeout, [weak = weak_from_this(), task, attempt] {
+    if (const auto self = weak.lock()) self->OnTaskTimeout(task, attempt);
+  });
+}
+
+void DurableGroup::OnTaskTimeout(uint32_t task, uint32_t attempt) {
+  Step step(this);
+  Attempts::Attempt* const found = attempts_.Find(task, attempt);
+  if (found == nullptr) return step.Finish();
+  found->timeout = TimerQueue::TimerId{};
+  auto cause = Share({.kind = FailureKind::kTimeout,
+                      .message = "timed out after " + SecondsText(ledger_.tasks()[task].spec->timeout),
+                      .task = ledger_.tasks().Name(task),
+                      .attempt = attempt});
+  FactLocked({.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kTimeout, .task = task},
+              .failure = cause},
+             step.effects());
+  if (found->cancel == FailureKind::kNone) found->cancel = FailureKind::kTimeout;
+  attempts_.Stop(*found, std::move(cause), step.effects());
+  step.Finish();
 }
 
 void DurableGroup::OnProgress(uint32_t task, uint32_t attempt, CommandKind kind, int code) {
-  Effects effects;
-  {
-    MutexLock lock(mutex_);
-    FactLocked({.command = {.kind = kind, .task = task, .attempt = attempt, .code = code}}, effects);
-    FinishLocked(effects, nullptr);
-  }
-  Run(std::move(effects));
+  Step step(this);
+  FactLocked({.command = {.kind = kind, .task = task, .attempt = attempt, .code = code}}, step.effects());
+  step.Finish();
 }
 
 void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
                           std::shared_ptr<const Payload> result) {
-  Effects effects;
-  {
-    MutexLock lock(mutex_);
-    const auto found = attempts_.find(task);
-    if (found == attempts_.end() || found->second.number != attempt) return;
-    if (found->second.timeout != TimerQueue::TimerId{}) environment_->timers->Cancel(found->second.timeout);
-    const std::shared_ptr<const Failure> stop_cause = found->second.stop_cause;
-    const FailureKind cancel = found->second.cancel;
-    attempts_.erase(found);
-    effects.release = 1;
+  Step step(this);
+  if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
+  const Attempts::Attempt ended = attempts_.End(task, step.effects());
+  Fact fact{.command = {.kind = CommandKind::kExit,
+                        .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
+                        .task = task,
+                        .attempt = attempt},
+            .result = std::move(result)};
+  if (!status.ok()) {
+    Failure failure = status.failure();
+    failure.task = ledger_.tasks().Name(task);
+    failure.attempt = attempt;
+    if (ended.cancel != FailureKind::kNone && !ledger_.standing().pending().decided) {
+      // It ended because it was told to: that is the cause, how it took it comes second.
+      failure.message =
+          ended.stop_cause->message + (failure.message.empty() ? "" : " (" + failure.message + ")");
+      failure.kind = ended.cancel;
+    }
+    fact.command.failure = failure.kind;
+    fact.command.code = failure.code;
+    fact.failure = Share(std::move(failure));
+  }
+  FactLocked(std::move(fact), step.effects());
+  step.Finish();
+}
 
-    Fact fact{.command = {.kind = CommandKind::kExit,
-                          .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
+void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
+  Step step(this);
+  if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
+  attempts_.End(task, step.effects());
+  LoseLocked(task, attempt, std::move(failure), step.effects());
+  const state::GroupState& group = ledger_.standing().pending();
+  if (!ledger_.log().stopped() && !group.decided && ledger_.tasks()[task].pending.phase == Phase::kQueued) {
+    step.effects().push.push_back(TicketLocked(task));
+  }
+  step.Finish();
+}
+
+// How the attempt ended is not known: the task runs again if it may.
+void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) {
+  // One that was being cancelled ends with that kind, as its event says.
+  const FailureKind cancel = ledger_.tasks()[task].pending.cancel;
+  const bool cancelled = cancel != FailureKind::kNone && !ledger_.standing().pending().decided;
+  failure.kind = cancelled ? cancel : FailureKind::kLost;
+  failure.task = ledger_.tasks().Name(task);
+  failure.attempt = attempt;
+  const bool again = ledger_.tasks()[task].spec->rerun_on_restart;
+  FactLocked({.command = {.kind = again ? CommandKind::kRequeue : CommandKind::kExit,
+                          .result = again ? state::Result::kNone : state::Result::kFailed,
+                          .failure = FailureKind::kLost,
                           .task = task,
                           .attempt = attempt},
-              .result = std::move(result)};
-    if (!status.ok()) {
-      Failure failure = status.failure();
-      failure.task = NameLocked(task);
-      failure.attempt = attempt;
-      if (failure.detail.size() > kDetailBytes) failure.detail.erase(0, failure.detail.size() - kDetailBytes);
-      if (cancel != FailureKind::kNone && !pending_.decided) {
-        // It ended because it was told to: that is the cause, how it took it comes second.
-        failure.message = stop_cause->message + (failure.message.empty() ? "" : " (" + failure.message + ")");
-        failure.kind = cancel;
-      }
-      fact.command.failure = failure.kind;
-      fact.command.code = failure.code;
-      fact.failure = Share(std::move(failure));
-    }
-    FactLocked(std::move(fact), effects);
-    FinishLocked(effects, nullptr);
-  }
-  Run(std::move(effects));
-}
-
-void DurableGroup::OnTaskTimeout(uint32_t task, uint32_t attempt) {
-  Effects effects;
-  {
-    MutexLock lock(mutex_);
-    const auto found = attempts_.find(task);
-    if (found == attempts_.end() || found->second.number != attempt) return;
-    found->second.timeout = TimerQueue::TimerId{};
-    auto cause = Share({.kind = FailureKind::kTimeout,
-                        .message = "timed out after " + SecondsText(tasks_[task].spec->timeout),
-                        .task = NameLocked(task),
-                        .attempt = attempt});
-    FactLocked({.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kTimeout, .task = task},
-                .failure = cause},
-               effects);
-    if (found->second.cancel == FailureKind::kNone) found->second.cancel = FailureKind::kTimeout;
-    StopAttemptLocked(found->second, std::move(cause), effects);
-    FinishLocked(effects, nullptr);
-  }
-  Run(std::move(effects));
-}
-
-void DurableGroup::OnDeadline() {
-  Effects effects;
-  {
-    MutexLock lock(mutex_);
-    deadline_timer_ = TimerQueue::TimerId{};
-    FactLocked({.command = {.kind = CommandKind::kExpire}, .failure = TimedOut(*spec_)}, effects);
-    FinishLocked(effects, nullptr);
-  }
-  Run(std::move(effects));
-}
-
-void DurableGroup::ScheduleDeadlineLocked(std::chrono::steady_clock::time_point deadline) {
-  deadline_ = deadline;
-  deadline_timer_ = environment_->timers->Schedule(deadline_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->OnDeadline();
-  });
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-// Building an append
-
-Record DurableGroup::MakeRecordLocked(const Event& event, std::shared_ptr<const Failure> failure,
-                                      std::shared_ptr<const Payload> result) const {
-  Record record{.time = environment_->wall_clock(), .event = event};
-  if (event.task != state::kNoTask) record.task_name = tasks_[event.task].spec->name;
-  record.failure = std::move(failure);
-  record.result = std::move(result);
-  return record;
-}
-
-void DurableGroup::FactLocked(Fact fact, Effects& effects) {
-  if (failing_) {
-    // Decided again once the journal can be written; what runs is stopped now all the same.
-    if (fact.command.kind == CommandKind::kCancel || fact.command.kind == CommandKind::kExpire) {
-      for (auto& [task, attempt] : attempts_) StopAttemptLocked(attempt, fact.failure, effects);
-    }
-    facts_.push_back(std::move(fact));
-    return;
-  }
-  if (StepLocked(fact.command, fact.failure, fact.result, effects) == Refusal::kNone) {
-    building_.facts.push_back(std::move(fact));
-  }
-}
-
-Refusal DurableGroup::StepLocked(const Command& command, std::shared_ptr<const Failure> failure,
-                                 std::shared_ptr<const Payload> result, Effects& effects) {
-  state::EventBuffer events;
-  const TaskState task = command.task == state::kNoTask ? TaskState{} : tasks_[command.task].pending;
-  const Refusal refusal = Decide(pending_, task, command, events);
-  for (const Event& event : events) {
-    Record record = MakeRecordLocked(event, nullptr, nullptr);
-    switch (event.kind) {
-      case EventKind::kTaskSubmitted:
-        record.task = tasks_[event.task].spec;
-        record.request = std::exchange(building_request_, nullptr);
-        break;
-      case EventKind::kTaskExited:
-        record.failure = failure;
-        record.result = result;
-        break;
-      case EventKind::kGroupDecided:
-        if (event.failure == FailureKind::kNone) break;
-        // Tolerated failures that fail the group at its end have no one failure that says so.
-        record.failure = event.failure == FailureKind::kError && pending_.policy != Policy::kAll
-                             ? SummedUpLocked(failure)
-                             : failure;
-        decision_failure_ = record.failure;
-        break;
-      case EventKind::kCancelRequested:
-        if (event.task != state::kNoTask) {
-          record.failure = failure;
-        } else {
-          record.failure = decision_failure_ != nullptr ? decision_failure_ : Won();
-        }
-        break;
-      default:
-        break;
-    }
-    Apply(pending_, event);
-    if (AboutTask(event)) Apply(tasks_[event.task].pending, event);
-    record.number = ++pending_number_;
-    if (event.kind == EventKind::kGroupDecided) {
-      decided_ = record.time;
-      DecidedLocked(record, effects);
-    }
-    if (event.kind == EventKind::kGroupCompleted) completed_ = record.time;
-    building_.records.push_back(std::move(record));
-  }
-  return refusal;
-}
-
-// The failure of a group that ran to its end. `last`: of the task that ended now, if it failed.
-std::shared_ptr<const Failure> DurableGroup::SummedUpLocked(
-    const std::shared_ptr<const Failure>& last) const {
-  Failure failure{.kind = FailureKind::kError};
-  std::shared_ptr<const Failure> first = FirstFailureLocked(pending_);
-  if (first == nullptr) first = last;
-  if (pending_.submitted == 0) {
-    failure.message = "no tasks";
-  } else {
-    failure.message =
-        pending_.policy == Policy::kAny
-            ? "no task succeeded"
-            : std::to_string(pending_.failed) + " of " + std::to_string(pending_.submitted) + " tasks failed";
-  }
-  if (first != nullptr) {
-    failure.message += "; first " + Status(*first).ToString();
-    failure.detail = first->detail;
-    failure.task = first->task;
-    failure.attempt = first->attempt;
-  }
-  return Share(std::move(failure));
-}
-
-// The failure of the first task that failed in `group`, which is pending_ or committed_.
-std::shared_ptr<const Failure> DurableGroup::FirstFailureLocked(const state::GroupState& group) const {
-  if (group.first_failed == state::kNoTask) return nullptr;
-  if (!failures_.empty()) return failures_.front();
-  const auto find = [&](std::span<const Record> records) -> std::shared_ptr<const Failure> {
-    for (const Record& record : records) {
-      if (record.event.kind == EventKind::kTaskExited && record.event.task == group.first_failed)
-        return record.failure;
-    }
-    return nullptr;
-  };
-  for (const InFlight& in_flight : in_flight_) {
-    if (auto failure = find(in_flight.batch->records())) return failure;
-  }
-  return find(building_.records);
-}
-
-void DurableGroup::DecidedLocked(const Record& record, Effects& effects) {
-  lane_->Clear();
-  effects.push.clear();
-  if (deadline_timer_ != TimerQueue::TimerId{}) {
-    environment_->timers->Cancel(deadline_timer_);
-    deadline_timer_ = TimerQueue::TimerId{};
-  }
-  if (attempts_.empty()) return;
-  const auto cause = record.failure != nullptr ? record.failure : Won();
-  for (auto& [task, attempt] : attempts_) StopAttemptLocked(attempt, cause, effects);
-}
-
-void DurableGroup::FinishLocked(Effects& effects, Reply reply) {
-  if (failing_) {
-    if (reply != nullptr) {
-      effects.calls.push_back([reply = std::move(reply), error = RefusedLocked()] { reply(error); });
-    }
-    return;
-  }
-  if (building_.records.empty()) {  // nothing to write: true when what is in flight is
-    building_.facts.clear();
-    if (reply == nullptr) return;
-    if (in_flight_.empty()) {
-      effects.calls.push_back([reply = std::move(reply)] { reply(std::nullopt); });
-    } else {
-      in_flight_.back().replies.push_back(std::move(reply));
-    }
-    return;
-  }
-  if (reply != nullptr) building_.replies.push_back(std::move(reply));
-  building_.batch = std::make_shared<const Batch>(std::move(building_.records));
-  Append append{.group = spec_->id,
-                .epoch = environment_->epoch,
-                .expected = building_.batch->first() - 1,
-                .commit_id = commit_ids_.Next(),
-                .batch = building_.batch};
-  for (const Record& record : building_.batch->records()) {
-    if (record.event.kind == EventKind::kGroupCreated || record.event.kind == EventKind::kGroupDecided ||
-        record.event.kind == EventKind::kGroupCompleted) {
-      append.summary = ViewLocked(pending_, pending_number_);
-      break;
-    }
-  }
-  in_flight_.push_back(std::move(building_));
-  building_ = {};
-  outbox_.push_back(std::move(append));
-  ++unanswered_;
+              .failure = Share(std::move(failure))},
+             effects);
 }
 
 }  // namespace covey

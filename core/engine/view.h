@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <ranges>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,11 +65,27 @@ struct Explanation {
   std::vector<CauseView> causes;  // the last effect first
 };
 
+// Events of one batch, next to each other.
+struct EventSlice {
+  std::shared_ptr<const Batch> batch;
+  size_t first = 0;
+  size_t count = 0;
+
+  std::span<const Record> records() const { return batch->records().subspan(first, count); }
+};
+
 // Events after a number, as many as are at hand.
 struct EventPage {
-  std::vector<Record> records;
+  std::vector<EventSlice> slices;  // none is empty
   uint64_t through = 0;    // everything up to here was told
   bool completed = false;  // the group is over and nothing follows `through`
+
+  bool empty() const { return slices.empty(); }
+  // All of them, one after the other.
+  auto records() const {
+    return slices | std::views::transform([](const EventSlice& slice) { return slice.records(); }) |
+           std::views::join;
+  }
 };
 
 }  // namespace covey

@@ -1,19 +1,20 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 
 #include "core/base/status.h"
-#include "core/output/output_store.h"
+#include "core/spec/output_stream.h"
 #include "core/spec/task_spec.h"
 
 namespace covey {
-
-class Pool;
 
 // What an executor is told about the attempt that it is to run.
 struct Launch {
@@ -23,14 +24,15 @@ struct Launch {
   uint32_t attempt = 1;
   std::shared_ptr<const TaskSpec> spec;
   std::optional<std::chrono::steady_clock::time_point> deadline;  // the earlier of the task's and the group's
-  std::shared_ptr<Pool> pool;                                     // that the slot belongs to
 };
 
-// How an executor tells what becomes of an attempt. OnExit is the last call and comes exactly once; the
-// others come before it, from any thread, one at a time. None may be called with a lock held.
+// How an executor reports what becomes of an attempt. The last call is OnExit or OnLost, exactly one of them
+// and once; the others come before it, from any thread, one at a time. None may be called with a lock held.
 class AttemptListener {
  public:
   virtual ~AttemptListener() = default;
+  // The work has begun: the task's timeout counts from here. At most once.
+  virtual void OnStarted() = 0;
   virtual void OnOutput(OutputStream stream, std::string_view bytes) = 0;
   // The stop has reached the attempt: the number of the signal, 0 for a function.
   virtual void OnDelivered(int signal) = 0;
@@ -38,6 +40,8 @@ class AttemptListener {
   virtual void OnKilled() = 0;
   // Nothing of the attempt runs any more. `result` may be null.
   virtual void OnExit(Status status, std::shared_ptr<const Payload> result) = 0;
+  // Nothing of the attempt runs any more, and how it ended cannot be known. A task that may run again does.
+  virtual void OnLost(Failure failure) = 0;
 };
 
 // A running attempt. Stop may be called from any thread, any number of times, also after the exit.
@@ -47,13 +51,38 @@ class Execution {
   virtual void Stop(const Failure& cause) = 0;
 };
 
-// Runs attempts of one kind of task. The caller holds a slot for each attempt until OnExit. Start does not
-// block and may call the listener before it returns; an attempt that cannot be started is one that exits.
+// What an attempt takes of its pool while it runs.
+enum class SlotUse : uint8_t { kOne, kNone };
+
+// Runs attempts of one kind of work. The caller holds what `slots` says for each attempt until its end. Start
+// does not block and may call the listener before it returns; an attempt that cannot be started is one that
+// exits.
 class Executor {
  public:
   virtual ~Executor() = default;
+  virtual SlotUse slots() const { return SlotUse::kOne; }
   virtual std::shared_ptr<Execution> Start(const Launch& launch,
                                            std::shared_ptr<AttemptListener> listener) = 0;
+  // Takes up an attempt that an earlier daemon started and that may still run. Null: it does not, it is lost
+  // (and the listener is not called).
+  virtual std::shared_ptr<Execution> Recover(const Launch& /*launch*/,
+                                             std::shared_ptr<AttemptListener> /*listener*/) {
+    return nullptr;
+  }
+};
+
+// Who runs each kind of work: one executor for each alternative of TaskSpec::work. Constant once shared.
+class ExecutorTable {
+ public:
+  template <typename Work>
+  void Set(std::shared_ptr<Executor> executor) {
+    executors_[TaskSpec{.work = Work()}.work.index()] = std::move(executor);
+  }
+  // Requires that one was set for this kind.
+  Executor& For(const TaskSpec& spec) const { return *executors_[spec.work.index()]; }
+
+ private:
+  std::array<std::shared_ptr<Executor>, std::variant_size_v<TaskWork>> executors_;
 };
 
 }  // namespace covey

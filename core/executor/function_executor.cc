@@ -1,9 +1,10 @@
 #include "core/executor/function_executor.h"
 
+#include <algorithm>
 #include <atomic>
+#include <thread>
 #include <utility>
 
-#include "core/run/pool.h"
 #include "core/run/runner.h"
 
 namespace covey {
@@ -49,18 +50,33 @@ Status Call(const FunctionRegistry& registry, const Launch& launch, const Contex
   return status;
 }
 
+// Threads that are started without a wait for one that is about to be free: more would only take turns.
+size_t ThreadsAtOnce() { return std::max(2U, std::thread::hardware_concurrency()); }
+
+constexpr std::chrono::seconds kIdleTime{1};
+
 }  // namespace
+
+FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionRegistry> registry,
+                                   std::shared_ptr<TimerQueue> timers)
+    : registry_(std::move(registry)),
+      timers_(std::move(timers)),
+      threads_(std::make_shared<ThreadSet>(kIdleTime, TimerQueue::Default())) {}
 
 std::shared_ptr<Execution> FunctionExecutor::Start(const Launch& launch,
                                                    std::shared_ptr<AttemptListener> listener) {
   // The group decides when the time is up, then stops it: a context that ended by itself would let the
   // function fail first, and the group for that.
   auto execution = std::make_shared<FunctionExecution>(Context::Owned(launch.deadline, timers_), listener);
-  launch.pool->Run([registry = registry_, launch, listener = std::move(listener), execution] {
-    std::shared_ptr<const Payload> result;
-    Status status = Call(*registry, launch, execution->context(), *listener, result);
-    listener->OnExit(std::move(status), std::move(result));
-  });
+  // The work holds the threads: the last function may outlive the executor.
+  threads_->Run(
+      [threads = threads_, registry = registry_, launch, listener = std::move(listener), execution] {
+        listener->OnStarted();
+        std::shared_ptr<const Payload> result;
+        Status status = Call(*registry, launch, execution->context(), *listener, result);
+        listener->OnExit(std::move(status), std::move(result));
+      },
+      ThreadsAtOnce());
   return execution;
 }
 

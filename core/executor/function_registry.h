@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/output/output_store.h"
 #include "core/run/context.h"
+#include "core/spec/output_stream.h"
 #include "core/spec/task_spec.h"
 
 namespace covey {
@@ -42,7 +42,7 @@ class FunctionCall {
   std::shared_ptr<const Payload> result_;
 };
 
-// Work in the daemon: runs on a thread of the group's pool, ends soon after its context is done.
+// Work in the daemon: runs on a thread of its executor, ends soon after its context is done.
 using Function = std::function<Status(const Context&, FunctionCall&)>;
 
 // Functions by name. Filled before it is shared, constant afterwards.

@@ -17,7 +17,7 @@ class Adapter final : public ProcessListener {
  public:
   explicit Adapter(std::shared_ptr<AttemptListener> listener) : listener_(std::move(listener)) {}
 
-  void OnStarted(pid_t) override {}
+  void OnStarted(pid_t) override { listener_->OnStarted(); }
   void OnOutput(OutputStream stream, std::string_view bytes) override { listener_->OnOutput(stream, bytes); }
   void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
   void OnKilled() override { listener_->OnKilled(); }

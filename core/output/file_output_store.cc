@@ -1,7 +1,6 @@
 #include "core/output/file_output_store.h"
 
 #include <dirent.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include "core/base/make_directory.h"
 
 namespace covey {
 namespace {
@@ -61,8 +62,7 @@ Result<std::unique_ptr<FileOutputStore>> FileOutputStore::Open(Options options) 
   std::unique_ptr<FileOutputStore> store(new FileOutputStore(std::move(options)));
   const std::string& path = store->options_.directory;
   DIR* directory = nullptr;
-  if ((::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) ||
-      (directory = ::opendir(path.c_str())) == nullptr) {
+  if ((!MakeDirectory(path, 0700) && errno != EEXIST) || (directory = ::opendir(path.c_str())) == nullptr) {
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "OUTPUT_DIR_UNUSABLE",
                  .message = "output directory " + path + ": " + std::strerror(errno)};

@@ -11,6 +11,8 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/make_directory.h"
+
 namespace covey {
 namespace {
 
@@ -22,6 +24,7 @@ struct TailHeader {
 };
 constexpr uint64_t kMagic = 0x31'74'75'6F'79'76'6F'63;  // "covyout1"
 constexpr uint64_t kNoStart = UINT64_MAX;
+constexpr mode_t kDirectoryMode = 0700;
 
 uint64_t Check(uint64_t start) { return (start ^ kMagic) * 0x9E3779B97F4A7C15; }
 
@@ -38,14 +41,19 @@ int OpenRetrying(const std::string& path, int flags) {
   return fd;
 }
 
-// Opens for appending; makes the directory when it is missing.
+// Opens for appending; makes the directory when it is missing. Another thread may have just made it and not
+// yet given it its mode (the umask is what somebody chose before the start): then it is given it here.
 UniqueFd OpenToWrite(const std::string& path, int flags, FdCache* fds) {
   for (int attempt = 0;; ++attempt) {
     UniqueFd fd(OpenRetrying(path, O_WRONLY | O_APPEND | flags));
     if (fd && !fd.LeaveStdio()) fd.Reset();
     if (fd || attempt == 2) return fd;
-    if (errno == ENOENT && (flags & O_CREAT) != 0) {
-      if (::mkdir(path.substr(0, path.find_last_of('/')).c_str(), 0700) != 0 && errno != EEXIST) return fd;
+    if ((errno == ENOENT || errno == EACCES) && (flags & O_CREAT) != 0) {
+      const std::string directory = path.substr(0, path.find_last_of('/'));
+      if (!MakeDirectory(directory, kDirectoryMode) &&
+          (errno != EEXIST || ::chmod(directory.c_str(), kDirectoryMode) != 0)) {
+        return fd;
+      }
     } else if (errno == EMFILE || errno == ENFILE) {
       fds->Clear();
     } else {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/base/check.h"
+#include "core/base/make_directory.h"
 #include "core/process/cgroup_limits.h"
 #include "core/process/errno_text.h"
 #include "core/process/proc_fs.h"
@@ -210,7 +211,7 @@ Status CgroupPool::Open(const std::string& root, const Log& log, std::unique_ptr
     RemoveStale(parent, log);
     const std::string path = parent + "/" + std::string(kPrefix) + std::to_string(::getpid()) + "-" +
                              std::to_string(count.fetch_add(1));
-    if (::mkdir(path.c_str(), 0755) != 0) {
+    if (!MakeDirectory(path, 0755)) {
       why = "cannot make " + path + ": " + ErrnoText(errno);
       continue;
     }
@@ -266,7 +267,7 @@ bool CgroupPool::MoveAside() {
   const std::string self = std::to_string(::getpid());
   if (procfs::ReadFile((path_ + "/../cgroup.procs").c_str()) != self + "\n") return false;
   const std::string name = std::string(kAsidePrefix) + self;
-  if (::mkdirat(parent_.get(), name.c_str(), 0755) != 0 && errno != EEXIST) return false;
+  if (!MakeDirectoryAt(parent_.get(), name.c_str(), 0755) && errno != EEXIST) return false;
   const UniqueFd procs(::openat(parent_.get(), (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (!procs || ::write(procs.get(), "0", 1) != 1) {
     ::unlinkat(parent_.get(), name.c_str(), AT_REMOVEDIR);
@@ -312,7 +313,7 @@ std::unique_ptr<Cgroup> CgroupPool::Acquire() {
     }
     name = std::to_string(made_++);
   }
-  if (::mkdirat(directory_.get(), name.c_str(), 0755) != 0) return nullptr;
+  if (!MakeDirectoryAt(directory_.get(), name.c_str(), 0755)) return nullptr;
   UniqueFd directory = OpenDirectory(directory_.get(), name.c_str());
   UniqueFd events;
   if (directory) events.Reset(::openat(directory.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));

@@ -212,6 +212,13 @@ size_t Lane::TryAcquire(size_t count) {
   return got;
 }
 
+void Lane::Adopt(size_t count) {
+  MutexLock lock(pool_->mutex_);
+  running_ += count;
+  pool_->running_ += count;
+  pool_->UpdateRingLocked(*this);
+}
+
 Status Lane::Push(std::span<const uint64_t> tickets) {
   std::vector<Pool::Answer> grants;
   {

@@ -140,6 +140,8 @@ class Lane {
   // Takes up to `count` slots without queueing, as far as they are free and no ticket waits for them.
   // Delivers nothing.
   size_t TryAcquire(size_t count = 1);
+  // Takes slots for what runs already; may exceed the bounds, as lowering them may.
+  void Adopt(size_t count);
   // Queues tickets, and delivers what can be granted. ErrClosed on a closed pool: then none is queued.
   Status Push(std::span<const uint64_t> tickets);
   // Gives slots back; they serve the next tickets at once.

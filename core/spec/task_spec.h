@@ -23,10 +23,13 @@ struct FunctionSpec {
   Payload payload;
 };
 
+// The kinds of work; an executor each (core/executor).
+using TaskWork = std::variant<FunctionSpec, std::shared_ptr<const ProcessSpec>>;
+
 // A task as submitted. Immutable once shared.
 struct TaskSpec {
   std::string name;  // empty: its index in the group
-  std::variant<FunctionSpec, std::shared_ptr<const ProcessSpec>> work;
+  TaskWork work;
   std::chrono::nanoseconds timeout{0};  // of one attempt, from its start; 0: none
   Labels labels;
   bool rerun_on_restart = false;

@@ -57,6 +57,27 @@ struct Event {
 };
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) == 20);
 
+// True when the state of event.task is folded from it. (A decision may name a task, but is the group's.)
+constexpr bool AboutTask(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kTaskSubmitted:
+    case EventKind::kTaskStarted:
+    case EventKind::kTaskExited:
+    case EventKind::kCancelDelivered:
+    case EventKind::kCancelKilled:
+    case EventKind::kCancelGone:
+      return true;
+    case EventKind::kCancelRequested:
+      return event.task != kNoTask;
+    case EventKind::kGroupCreated:
+    case EventKind::kGroupSealed:
+    case EventKind::kGroupDecided:
+    case EventKind::kGroupCompleted:
+      return false;
+  }
+  return false;
+}
+
 // Where Decide puts its events. No command yields more than kCapacity: what it stops many of is one event.
 class EventBuffer {
  public:

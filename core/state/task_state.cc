@@ -2,17 +2,28 @@
 
 namespace covey::state {
 
-void Apply(TaskState& task, const Event& event) {
-  using Phase = TaskState::Phase;
+using Phase = TaskState::Phase;
+
+bool Follows(const TaskState& task, const Event& event) {
   switch (event.kind) {
     case EventKind::kTaskStarted:
-      COVEY_CHECK(task.phase == Phase::kQueued && event.attempt == task.attempt + 1);
+      return task.phase == Phase::kQueued && event.attempt == task.attempt + 1;
+    case EventKind::kTaskExited:
+      return task.phase != Phase::kEnded && event.attempt == task.attempt;
+    default:
+      return true;
+  }
+}
+
+void Apply(TaskState& task, const Event& event) {
+  COVEY_CHECK(Follows(task, event));
+  switch (event.kind) {
+    case EventKind::kTaskStarted:
       task.phase = Phase::kRunning;
       task.attempt = event.attempt;
       task.cancel_delivered = task.cancel_killed = false;
       break;
     case EventKind::kTaskExited:
-      COVEY_CHECK(task.phase != Phase::kEnded && event.attempt == task.attempt);
       task.phase = event.result == Result::kNone ? Phase::kQueued : Phase::kEnded;
       task.result = event.result;
       task.failure = event.failure;

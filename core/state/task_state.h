@@ -29,8 +29,11 @@ struct TaskState {
 };
 static_assert(sizeof(TaskState) == 16);
 
-// Folds one event about this task into it. Requires that the event follows from the state (as Decide made
-// it).
+// True when an event about this task can follow from its state. What Decide made does; what was read from a
+// file may not.
+bool Follows(const TaskState& task, const Event& event);
+
+// Folds one event about this task into it. Requires that the event follows from the state.
 void Apply(TaskState& task, const Event& event);
 
 }  // namespace covey::state

@@ -80,6 +80,8 @@ Problem AddListen(std::string_view text, Config* config) {
   if (text.starts_with(kUnix)) {
     const std::string_view path = text.substr(kUnix.size());
     if (path.empty() || path[0] != '/') return "must be unix: and an absolute path";
+    // gRPC takes an address for a URI: they would be decoded, or cut the path short.
+    if (path.find_first_of("%?#") != std::string_view::npos) return "must be a path without %, ? and #";
     if (path.size() > kMaxUnixPath) {
       return "must be a path of at most " + std::to_string(kMaxUnixPath) + " bytes: the kernel takes no more";
     }

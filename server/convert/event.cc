@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "server/convert/convert.h"
 #include "server/convert/utf8.h"
 
@@ -50,11 +52,13 @@ state::EventKind ToCore(v1::EventKind kind) { return static_cast<state::EventKin
 v1::FailureKind ToProto(FailureKind kind) { return static_cast<v1::FailureKind>(kind); }
 
 v1::Failure ToProto(const Failure& failure) {
+  // Bounded once more: bytes that are no UTF-8 grow here, and a journal may hold what was not bounded yet.
+  Failure texts = Bounded({.message = ToUtf8(failure.message), .detail = ToUtf8(failure.detail)});
   v1::Failure out;
   out.set_kind(ToProto(failure.kind));
   out.set_code(failure.code);
-  out.set_message(ToUtf8(failure.message));
-  out.set_detail(ToUtf8(failure.detail));
+  out.set_message(std::move(texts.message));
+  out.set_detail(std::move(texts.detail));
   out.set_task(ToUtf8(failure.task));
   out.set_attempt(failure.attempt);
   return out;

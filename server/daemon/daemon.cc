@@ -21,10 +21,11 @@
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
 #include "server/daemon/heartbeat.h"
+#include "server/daemon/listeners.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
 #include "server/daemon/service_manager.h"
-#include "server/daemon/unix_socket.h"
+#include "server/journal/data_lock.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
 #include "server/services/services.h"
@@ -74,6 +75,7 @@ std::string DirectoryId(const std::string& data_dir) {
   std::ifstream(path) >> id;
   if (!id.empty()) return id;
   id = NewUuid(Now());
+  (void)MakePrivateFile(path);
   std::ofstream(path) << id << "\n";
   return id;
 }
@@ -86,7 +88,8 @@ class Daemon {
         live_(command_line, config_),
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
-        log_(MakeLog(config_.log_level, config_.log_json)) {}
+        log_(MakeLog(config_.log_level, config_.log_json)),
+        listeners_(config_.listen) {}
 
   int Run() {
     RaiseOpenFiles(*log_);
@@ -99,15 +102,8 @@ class Daemon {
 
  private:
   Status Open() {
-    const mode_t before = umask(0077);
-    const Status opened = OpenStores();
-    umask(before);
-    if (!opened.ok()) return opened;
-    for (const std::string& address : config_.listen) {
-      if (!address.starts_with("unix:")) continue;
-      claims_.push_back(std::make_unique<UnixSocketClaim>(address.substr(5)));
-      if (Status status = claims_.back()->Claim(); !status.ok()) return status;
-    }
+    if (Status status = OpenStores(); !status.ok()) return status;
+    if (Status status = listeners_.Claim(); !status.ok()) return status;
     if (Status status = OpenEngine(); !status.ok()) return status;
     return OpenServer();
   }
@@ -157,10 +153,12 @@ class Daemon {
     }
     process_control_ = supervisor->mechanism();
     processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor), prefix, config_.listen.front());
+    ExecutorTable executors;
+    executors.Set<FunctionSpec>(std::make_shared<FunctionExecutor>(functions_));
+    executors.Set<std::shared_ptr<const ProcessSpec>>(processes_);
     auto engine = Engine::Open({.journal = journal_,
                                 .output = output_,
-                                .functions = std::make_shared<FunctionExecutor>(functions_),
-                                .processes = processes_,
+                                .executors = std::move(executors),
                                 .pools = config_.pools,
                                 .max_queued = config_.max_queued,
                                 .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
@@ -177,7 +175,6 @@ class Daemon {
     context_.version = COVEY_VERSION;
     context_.instance_id = instance_;
     context_.process_control = process_control_.starts_with("cgroup") ? "cgroup" : "subreaper";
-    context_.listen = config_.listen;
     context_.config_file = live_.file();
     context_.reload = [this] { return live_.Reload(); };
     context_.start_time = std::chrono::system_clock::now();
@@ -187,32 +184,19 @@ class Daemon {
     live_.SetParts({.engine = engine_.get(),
                     .output = output_.get(),
                     .log = log_,
-                    .permit = [this](const Config& config) { return Permit(config); }});
+                    .permit = [this](const Config& config) { return listeners_.Permit(config); }});
     context_.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
     server_ = std::make_unique<edge::Server>(
-        edge::ServerOptions{.addresses = config_.listen,
+        edge::ServerOptions{.addresses = listeners_.addresses(),
                             .queues = config_.queues,
                             .health_names = ServiceNames(),
                             .log = [log = log_](std::string_view line) { log->error("{}", line); }});
     context_.on_drain = [server = server_.get()] { server->SetServing(false); };
     dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
     AddServices(*dispatcher_);
-    const mode_t before = umask(0177);  // sockets are ours alone until Permit says otherwise
-    const Status started = server_->Start();
-    umask(before);
-    if (!started.ok()) return started;
-    for (size_t i = 0; i < config_.listen.size(); ++i) {
-      std::string& address = context_.listen[i];
-      if (!address.starts_with("unix:"))
-        address = address.substr(0, address.rfind(':') + 1) + std::to_string(server_->ports()[i]);
-    }
-    return Permit(config_);
-  }
-
-  Status Permit(const Config& config) {
-    for (const auto& claim : claims_) {
-      if (Status status = claim->Permit(config.socket_mode, config.socket_group); !status.ok()) return status;
-    }
+    if (Status status = server_->Start(); !status.ok()) return listeners_.Named(status);
+    if (Status status = listeners_.Publish(server_->ports(), config_); !status.ok()) return status;
+    context_.listen = listeners_.names();
     return Status::Ok();
   }
 
@@ -248,6 +232,7 @@ class Daemon {
       if (!AwaitIdle(config.stop_timeout, /*hurry=*/false)) return GiveUp(config.stop_timeout);
     }
     heartbeat_.reset();
+    listeners_.Withdraw();
     server_->Shutdown(kStreamGrace);
     server_.reset();
     context_.readers->Stop();  // of calls that were cancelled: they use what goes next
@@ -304,9 +289,9 @@ class Daemon {
                     function == nullptr ? "a process" : "function " + function->name, stop_timeout.count());
       }
     }
+    listeners_.Withdraw();
     server_->Shutdown(kStreamGrace);
     journal_->Close();
-    claims_.clear();
     std::_Exit(kExitUncancelled);
   }
 
@@ -321,7 +306,7 @@ class Daemon {
   std::string instance_;
   std::string directory_id_;
   std::string process_control_;
-  std::vector<std::unique_ptr<UnixSocketClaim>> claims_;
+  Listeners listeners_;
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileOutputStore> output_;
   std::shared_ptr<ProcessExecutor> processes_;

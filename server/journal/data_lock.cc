@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/make_directory.h"
+
 namespace covey {
 namespace {
 
@@ -27,15 +29,15 @@ Result<Void> SyncDirectory(const std::string& path) {
   return Void{};
 }
 
-Result<Void> MakeDirectory(std::string path) {
+Result<Void> MakeDataDirectory(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const size_t slash = path.find_last_of('/');
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
   for (const bool retry : {false, true}) {
-    if (::mkdir(path.c_str(), 0700) == 0) return SyncDirectory(parent);
+    if (MakeDirectory(path, 0700)) return SyncDirectory(parent);
     if (errno == EEXIST) return Void{};
     if (errno != ENOENT || retry) break;
-    if (Result<Void> made = MakeDirectory(parent); !made.ok()) return made;
+    if (Result<Void> made = MakeDataDirectory(parent); !made.ok()) return made;
   }
   return SystemError(path, "make the directory");
 }
@@ -51,7 +53,7 @@ std::string Owner(int fd) {
 }  // namespace
 
 Result<DataLock> DataLock::Take(const std::string& directory) {
-  if (Result<Void> made = MakeDirectory(directory); !made.ok()) return made.error();
+  if (Result<Void> made = MakeDataDirectory(directory); !made.ok()) return made.error();
   const std::string path = directory + "/lock";
   DataLock lock;
   lock.fd_.Reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));

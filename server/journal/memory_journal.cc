@@ -281,7 +281,8 @@ void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) 
   if (auto error = RefuseReadLocked()) {
     result = *std::move(error);
   } else if (const auto found = requests_.find(request_id); found != requests_.end()) {
-    result = found->second;
+    const auto old = old_requests_.find(request_id);
+    if (old == old_requests_.end() || old->second > now_()) result = found->second;
   }
   lock.Unlock();
   done(std::move(result));

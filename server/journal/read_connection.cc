@@ -306,7 +306,8 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
       const auto phase = static_cast<GroupPhase>(i + 1);
       if (std::find(filter.phases.begin(), filter.phases.end(), phase) == filter.phases.end()) continue;
       bind(statements_->list_phase[i]).Bind(static_cast<int64_t>(phase));
-      good = good && candidates.Add(statements_->list_phase[i]);
+      good = candidates.Add(statements_->list_phase[i]);
+      if (!good) break;  // what is bound is added, and so reset
     }
   } else {
     bind(statements_->list_all);
@@ -351,9 +352,9 @@ Result<GroupSummary> ReadConnection::Find(const std::string& group) {
   return summary;
 }
 
-Result<std::string> ReadConnection::FindRequest(const std::string& request_id) {
+Result<std::string> ReadConnection::FindRequest(const std::string& request_id, WallTime now) {
   sqlite::Use find(statements_->find_request);
-  switch (find->BindText(request_id).Next()) {
+  switch (find->BindText(request_id).Bind(Micros(now)).Next()) {
     case sqlite::Step::kRow:
       return std::string(find->Bytes(0));
     case sqlite::Step::kDone:

@@ -23,7 +23,7 @@ class ReadConnection {
   Result<WatchPage> Watch(const std::string& cursor, size_t limit);
   Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
-  Result<std::string> FindRequest(const std::string& request_id);
+  Result<std::string> FindRequest(const std::string& request_id, WallTime now);
   Result<std::vector<StoredPool>> Pools();
 
  private:

@@ -69,7 +69,7 @@ inline constexpr std::string_view kHead = "SELECT max(last) FROM records WHERE g
 inline constexpr std::string_view kFindCommit =
     "SELECT first, commit_id FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
 // The group that a request made; a row whose time is over counts no more.
-inline constexpr std::string_view kFindMaker =
+inline constexpr std::string_view kFindRequest =
     "SELECT group_id FROM requests WHERE id = ?1 AND (expires IS NULL OR expires > ?2)";
 inline constexpr std::string_view kFindPurged = "SELECT expires FROM purged WHERE id = ?1";
 inline constexpr std::string_view kInsertGroup =
@@ -109,7 +109,6 @@ inline constexpr std::string_view kWatch =
     "SELECT seq, gid, first, last, data FROM records WHERE seq > ?1 ORDER BY seq";
 inline constexpr std::string_view kGetSpec = "SELECT spec FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSummary = "SELECT spec, summary FROM groups WHERE gid = ?1";
-inline constexpr std::string_view kFindRequest = "SELECT group_id FROM requests WHERE id = ?1";
 
 // Listing: (created, gid) of candidates, newest first, from `created` >= ?1 to before (?2, ?3).
 inline constexpr std::string_view kListAll =
@@ -133,10 +132,10 @@ inline constexpr std::string_view kManyNames =
 
 inline constexpr std::string_view kStatements[] = {
     kPutPool,        kRemovePool,    kSetMeta,       kGetMeta,        kFindGid,      kHead,
-    kFindCommit,     kFindPurged,    kFindMaker,     kInsertGroup,    kUpdateGroup,  kInsertLabel,
+    kFindCommit,     kFindPurged,    kFindRequest,   kInsertGroup,    kUpdateGroup,  kInsertLabel,
     kInsertRequest,  kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel,
     kExpireRequest,  kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
     kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
-    kFindRequest,    kListAll,       kListPhase,     kListLabel,      kListName,     kManyNames};
+    kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames};
 
 }  // namespace covey::sql

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "core/base/check.h"
+
 namespace covey::sqlite {
 namespace {
 
@@ -47,27 +49,32 @@ int OnCommit(void* log_pages, sqlite3*, const char*, int pages) {
 void Statement::Finalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 void Database::Closer::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 
-// A bind fails only for a wrong index or a value over SQLite's limits; the step then fails too, or the caller
-// has checked the size.
+// A bind of a text or blob fails also for a value over SQLite's limits, or without memory; the caller has
+// checked the size.
+void Statement::CheckBound(int code) {
+  // Out of range or in use: it was not reset, and would run with what was bound before.
+  COVEY_CHECK(code != SQLITE_RANGE && code != SQLITE_MISUSE);
+}
+
 Statement& Statement::Bind(int64_t value) {
-  sqlite3_bind_int64(statement_.get(), ++bound_, value);
+  CheckBound(sqlite3_bind_int64(statement_.get(), ++bound_, value));
   return *this;
 }
 
 Statement& Statement::Bind(std::nullopt_t) {
-  sqlite3_bind_null(statement_.get(), ++bound_);
+  CheckBound(sqlite3_bind_null(statement_.get(), ++bound_));
   return *this;
 }
 
 Statement& Statement::BindText(std::string_view text) {
-  sqlite3_bind_text64(statement_.get(), ++bound_, text.data() != nullptr ? text.data() : "", text.size(),
-                      SQLITE_STATIC, SQLITE_UTF8);
+  CheckBound(sqlite3_bind_text64(statement_.get(), ++bound_, text.data() != nullptr ? text.data() : "",
+                                 text.size(), SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::BindBlob(std::string_view bytes) {
-  sqlite3_bind_blob64(statement_.get(), ++bound_, bytes.data() != nullptr ? bytes.data() : "", bytes.size(),
-                      SQLITE_STATIC);
+  CheckBound(sqlite3_bind_blob64(statement_.get(), ++bound_, bytes.data() != nullptr ? bytes.data() : "",
+                                 bytes.size(), SQLITE_STATIC));
   return *this;
 }
 

@@ -47,6 +47,7 @@ class Statement {
   struct Finalizer {
     void operator()(sqlite3_stmt* statement) const;
   };
+  static void CheckBound(int code);
   Statement(sqlite3_stmt* statement, Error* failure) : statement_(statement), failure_(failure) {}
 
   std::unique_ptr<sqlite3_stmt, Finalizer> statement_;

@@ -84,9 +84,11 @@ class Readers {
 // Joins the two halves: what writes goes to the writer's thread, what reads to the readers'.
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(bool durable, DataLock lock, std::unique_ptr<WriteConnection> write,
-                SqliteWriter::Limits limits, std::vector<std::unique_ptr<ReadConnection>> reads)
+  SqliteJournal(bool durable, std::function<WallTime()> now, DataLock lock,
+                std::unique_ptr<WriteConnection> write, SqliteWriter::Limits limits,
+                std::vector<std::unique_ptr<ReadConnection>> reads)
       : durable_(durable),
+        now_(std::move(now)),
         lock_(std::move(lock)),
         writer_(std::move(write), limits),
         readers_(std::move(reads)) {}
@@ -138,8 +140,8 @@ class SqliteJournal final : public Journal {
          [group = std::move(group)](ReadConnection& connection) { return connection.Find(group); });
   }
   void FindRequest(std::string request_id, Done<std::string> done) override {
-    Post(std::move(done), [request_id = std::move(request_id)](ReadConnection& connection) {
-      return connection.FindRequest(request_id);
+    Post(std::move(done), [request_id = std::move(request_id), now = now_()](ReadConnection& connection) {
+      return connection.FindRequest(request_id, now);
     });
   }
 
@@ -157,6 +159,7 @@ class SqliteJournal final : public Journal {
   }
 
   const bool durable_;
+  const std::function<WallTime()> now_;
   const DataLock lock_;  // outlives the connections
   SqliteWriter writer_;
   Readers readers_;
@@ -172,8 +175,8 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
                         .durability = options.durability,
                         .max_pages = options.max_pages};
   if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
-  Result<std::unique_ptr<WriteConnection>> write =
-      WriteConnection::Open(file, options.now ? std::move(options.now) : SystemNow);
+  if (!options.now) options.now = SystemNow;
+  Result<std::unique_ptr<WriteConnection>> write = WriteConnection::Open(file, options.now);
   if (!write.ok()) return write.error();
   std::vector<std::unique_ptr<ReadConnection>> reads;
   for (int i = 0; i < std::clamp(options.readers, 1, 16); ++i) {
@@ -183,9 +186,9 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
   }
   const SqliteWriter::Limits limits{.appends = std::max<size_t>(options.max_commit_appends, 1),
                                     .bytes = std::max<size_t>(options.max_commit_bytes, 1)};
-  return std::unique_ptr<Journal>(
-      std::make_unique<SqliteJournal>(options.durability == Durability::kFull, std::move(lock.value()),
-                                      std::move(write.value()), limits, std::move(reads)));
+  return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(
+      options.durability == Durability::kFull, std::move(options.now), std::move(lock.value()),
+      std::move(write.value()), limits, std::move(reads)));
 }
 
 }  // namespace covey

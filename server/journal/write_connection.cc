@@ -51,7 +51,7 @@ size_t RowLength(std::span<const Record> records) {
 }  // namespace
 
 struct WriteConnection::Statements {
-  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged, find_maker;
+  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged, find_request;
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records, insert_owner;
   sqlite::Statement get_group, delete_group, delete_label, expire_request, insert_purged, insert_garbage;
   sqlite::Statement forget_requests, forget_purged, next_garbage, collect_garbage, delete_garbage;
@@ -64,7 +64,7 @@ struct WriteConnection::Statements {
                                                                    {&head, sql::kHead},
                                                                    {&find_commit, sql::kFindCommit},
                                                                    {&find_purged, sql::kFindPurged},
-                                                                   {&find_maker, sql::kFindMaker},
+                                                                   {&find_request, sql::kFindRequest},
                                                                    {&insert_group, sql::kInsertGroup},
                                                                    {&update_group, sql::kUpdateGroup},
                                                                    {&insert_label, sql::kInsertLabel},
@@ -230,7 +230,7 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
     standing.purged = step == sqlite::Step::kRow && purged->Int(0) > Micros(now_());
   }
   if (const std::string& request = journal::RequestOf(append); !request.empty()) {
-    sqlite::Use maker(statements_->find_maker);
+    sqlite::Use maker(statements_->find_request);
     const sqlite::Step step = maker->BindText(request).Bind(Micros(now_())).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
     if (step == sqlite::Step::kRow) standing.request_of = maker->Bytes(0);

@@ -23,7 +23,7 @@ bool HasLabels(const GroupSpec& group, const v1::StreamEventsRequest& request) {
   });
 }
 
-void AddWanted(const std::string& group, const std::vector<Record>& records, const ValueSet& kinds,
+void AddWanted(const std::string& group, auto&& records, const ValueSet& kinds,
                v1::StreamEventsResponse& message) {
   for (const Record& record : records) {
     if (kinds.Contains(ToProto(record.event.kind))) ToProto(group, record, message.add_events());
@@ -49,13 +49,13 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     if (page.value().through > after) {
       after = page.value().through;
       v1::StreamEventsResponse message;
-      AddWanted(group->id(), page.value().records, kinds, message);
+      AddWanted(group->id(), page.value().records(), kinds, message);
       message.set_through(after);
       const bool ok = co_await call.Write(message);
       if (!ok) co_return call.EndError();
     }
     if (page.value().completed) co_return Void{};
-    if (!page.value().records.empty()) continue;
+    if (!page.value().empty()) continue;
     if (!request.follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();

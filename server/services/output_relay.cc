@@ -37,7 +37,7 @@ OutputRelay::OutputRelay(const ServiceContext& context, RunCall& call, GroupPtr 
       });
   // What was written before the subscription was told to nobody. An attempt that has ended since is told of
   // by its exit.
-  for (const auto& [task, attempt] : group_->Attempts()) {
+  for (const auto& [task, attempt] : group_->RunningAttempts()) {
     dirty_->Mark({task, attempt, OutputStream::kStdout});
     dirty_->Mark({task, attempt, OutputStream::kStderr});
   }

@@ -95,7 +95,7 @@ edge::Task<Result<bool>> SendNews(Run& run) {
     run.context.engine().ReadEvents(run.group, run.after, kEventPage, reading.completer());
     const Result<EventPage> page = co_await reading;
     if (!page.ok()) co_return page.error();
-    for (const Record& record : page.value().records) {
+    for (const Record& record : page.value().records()) {
       if (run.output && record.event.kind == state::EventKind::kTaskExited && record.event.attempt > 0) {
         Handled sending = run.output->SendEnd(record.event.task, record.event.attempt);
         const Result<Void> sent = co_await sending;
@@ -111,7 +111,7 @@ edge::Task<Result<bool>> SendNews(Run& run) {
     }
     run.after = page.value().through;
     if (page.value().completed) co_return true;
-    if (page.value().records.empty()) co_return false;
+    if (page.value().empty()) co_return false;
   }
 }
 

@@ -42,6 +42,15 @@ TEST(AddressTest, SocketPathsThatNoKernelTakesAreRefused) {
   EXPECT_FALSE(ParseAddress("unix:/" + std::string(107, 'x')).ok());
 }
 
+TEST(AddressTest, SocketPathsThatGrpcWouldChangeAreRefused) {
+  for (const std::string_view bad : {"unix:/tmp/a%41.sock", "/tmp/a?b", "unix:///tmp/a#b", "unix:100%"}) {
+    const Result<std::string> parsed = ParseAddress(bad);
+    ASSERT_FALSE(parsed.ok()) << bad;
+    EXPECT_EQ(parsed.error().message, "address must be unix:PATH or HOST:PORT, got \"" + std::string(bad) +
+                                          "\": the path of a socket has no %, ? or #");
+  }
+}
+
 TEST(AddressTest, TheDefaultComesFromTheEnvironment) {
   setenv("COVEY_ADDRESS", "somewhere:1", 1);
   EXPECT_EQ(DefaultAddress().value(), "somewhere:1");

@@ -140,6 +140,13 @@ TEST(RetryTest, WhatMayHaveHappenedIsNotDoneTwice) {
   };
   EXPECT_EQ(ConnectTo(daemon).DeleteGroup("g").error().reason, "CONNECTION_LOST");
   EXPECT_EQ(calls, 1);
+  // The daemon that is there next was not meant.
+  daemon.drain = [&calls](const auto&, auto*) {
+    ++calls;
+    return Lost();
+  };
+  EXPECT_EQ(ConnectTo(daemon).Drain().error().reason, "CONNECTION_LOST");
+  EXPECT_EQ(calls, 2);
 }
 
 TEST(RetryTest, RefusalsAndTheEndOfThePatienceAreFinal) {

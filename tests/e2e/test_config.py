@@ -188,9 +188,7 @@ class ReloadTest(ConfigCase):
         if os.geteuid() != 0:
             self.skipTest("needs root: to start a daemon that may not give its socket away")
         daemon = self.daemon("")
-        os.chmod(daemon.folder, 0o777)
-        daemon.command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *daemon.command]
-        daemon.start()
+        daemon.become_nobody().start()
         self.write('socket_group = "root"\n[pools]\nbatch = 2\n')
         result = daemon.covey("reload")
         self.assertEqual(1, result.code, result)

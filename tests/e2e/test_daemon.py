@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import stat
 import unittest
 
@@ -90,6 +91,52 @@ class SocketTest(DaemonCase):
         self.assertTrue(os.path.exists(daemon.socket))
         daemon.start()
         self.assertEqual(0, daemon.stop())
+
+
+class PathTest(DaemonCase):
+    """What is not ours stays: a wrong word in the configuration costs nobody a file."""
+
+    def refused(self, path, why):
+        daemon = self.daemon()
+        result = run([COVEYD, "--data-dir", daemon.data, "--listen", f"unix:{path}"])
+        self.assertEqual(73, result.code, result)
+        self.assertIn(why, result.err)
+
+    def test_ordinary_file_stays(self):
+        path = os.path.join(self.daemon().folder, "precious")
+        with open(path, "w") as file:
+            file.write("data\n")
+        self.refused(path, f"{path} exists and is no socket")
+        with open(path) as file:
+            self.assertEqual("data\n", file.read())
+
+    def test_link_stays(self):
+        path = os.path.join(self.daemon().folder, "link")
+        os.symlink("/dev/null", path)
+        self.refused(path, f"{path} exists and is no socket")
+        self.assertTrue(os.path.islink(path))
+
+    def test_socket_of_another_program_stays(self):
+        path = os.path.join(self.daemon().folder, "other")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            other.listen()
+            self.refused(path, f"another program serves {path}")
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+
+    def test_socket_of_a_successor_stays(self):
+        """Somebody removes the socket and its lock by hand, and a second daemon takes the path."""
+        first = self.daemon().start()
+        for path in (first.socket, first.socket + ".lock"):
+            os.remove(path)
+        second = self.daemon()
+        second.socket, second.address = first.socket, first.address
+        second.start()
+        self.assertEqual(0, first.stop())
+        self.assertEqual(0, second.covey("info").code)
+        self.assertEqual(0, second.stop())
+        self.assertFalse(os.path.exists(first.socket))
 
 
 class EndTest(DaemonCase):

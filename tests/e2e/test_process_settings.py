@@ -7,7 +7,7 @@ import signal
 import tempfile
 import unittest
 
-from daemon import COVEYD, Daemon, DaemonTest, lines, process_task
+from daemon import Daemon, DaemonTest, lines, process_task
 
 NOBODY = pwd.getpwnam("nobody")
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only a daemon that is root may change users")
@@ -154,14 +154,8 @@ class UnprivilegedTest(DaemonTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon("--no-cgroups")
+        cls.daemon = Daemon("--no-cgroups").become_nobody()
         cls.addClassCleanup(cls.daemon.remove)
-        # Where nobody may read it, whatever the way to the build.
-        program = os.path.join(cls.daemon.folder, "coveyd")
-        shutil.copy(COVEYD, program)
-        os.chown(cls.daemon.folder, NOBODY.pw_uid, NOBODY.pw_gid)
-        cls.daemon.command = ["setpriv", f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups",
-                              "--inh-caps=-all", program]
         cls.daemon.start()
 
     def run_with(self, **process):

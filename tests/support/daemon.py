@@ -6,6 +6,7 @@ No test waits by sleeping for what it hopes is long enough: it polls for a condi
 import itertools
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.path.abspath(os.environ.get("COVEY_BIN_DIR", os.path.join(ROOT, "build", "dev", "bin")))
 COVEY = os.path.join(BIN, "covey")
 COVEYD = os.path.join(BIN, "coveyd")
+AS_ROOT = unittest.skipIf(os.geteuid() != 0, "needs root, to become another user")
 
 
 def wait_until(condition, what, limit=LIMIT):
@@ -91,6 +93,17 @@ class Daemon:
         self.flags = list(flags)
         self.process = None
         self.log_path = os.path.join(self.folder, "log")
+        self.umask = -1  # as the test's
+
+    def become_nobody(self):
+        """From the next start on it runs as an ordinary user, without root's power to open everything."""
+        nobody = pwd.getpwnam("nobody")
+        # A copy where nobody may read it, whatever the way to the build.
+        program = shutil.copy(self.command[0], os.path.join(self.folder, "coveyd"))
+        os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+        self.command = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups",
+                        "--inh-caps=-all", program]
+        return self
 
     def start(self, *flags):
         """Starts it and returns when it answers."""
@@ -104,7 +117,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, umask=self.umask)
 
     def _ready(self):
         if self.process.poll() is not None:

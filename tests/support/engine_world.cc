@@ -45,10 +45,6 @@ std::string Text(const Event& event, const Record& record) {
   return "unknown " + std::to_string(record.number);
 }
 
-bool AboutTask(const Event& event) {
-  return event.task != state::kNoTask && event.kind != EventKind::kGroupDecided;
-}
-
 }  // namespace
 
 class ScriptedExecutor::Scripted final : public Execution {
@@ -76,6 +72,7 @@ std::shared_ptr<Execution> ScriptedExecutor::Start(const Launch& launch,
     ++launches_;
     if (!at_once_) running_.push_back(attempt);
   }
+  listener->OnStarted();
   if (at_once_) listener->OnExit({}, nullptr);
   return std::make_shared<Scripted>(*this, attempt);
 }
@@ -133,16 +130,19 @@ std::optional<Error> World::Open() {
     dead_executors_.push_back(executor);
     executor = std::make_shared<ScriptedExecutor>();
   }
-  auto opened = Engine::Open({.journal = journal,
+  ExecutorTable executors;
+  executors.Set<FunctionSpec>(functions != nullptr ? functions : executor);
+  executors.Set<std::shared_ptr<const ProcessSpec>>(executor);
+  auto opened = Engine::Open({.journal = between != nullptr ? between : journal,
                               .output = output,
-                              .functions = functions != nullptr ? functions : executor,
-                              .processes = executor,
+                              .executors = executors,
                               .timers = timers,
                               .wall_clock = [this] { return wall; },
                               .pools = pools,
                               .max_queued = max_queued,
                               .resident_groups = resident_groups,
                               .resident_tasks = 1'000'000'000,
+                              .answers = AnswerQueue::Runs::kOnFlush,
                               .warn = nullptr});
   if (!opened.ok()) return opened.error();
   engines_.push_back(std::move(opened.value()));

@@ -143,6 +143,7 @@ class World {
   WallTime wall{std::chrono::hours(500'000)};
   std::shared_ptr<MemoryJournal> journal =
       std::make_shared<MemoryJournal>(MemoryJournal::Options{.now = [this] { return wall; }});
+  std::shared_ptr<Journal> between;  // what engines are given instead of `journal`
   std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run

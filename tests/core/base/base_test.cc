@@ -42,6 +42,59 @@ TEST(Status, EveryKindHasItsOwnName) {
   EXPECT_FALSE(names.contains("unknown"));
 }
 
+TEST(Failure, WithinItsBoundsStaysAsItIs) {
+  const Failure failure = Bounded({.message = std::string(kMaxFailureMessage, 'm'),
+                                   .detail = std::string(kMaxFailureDetail, 'd'),
+                                   .task = std::string(5000, 't')});
+  EXPECT_EQ(failure.message, std::string(kMaxFailureMessage, 'm'));
+  EXPECT_EQ(failure.detail, std::string(kMaxFailureDetail, 'd'));
+  EXPECT_EQ(failure.task.size(), 5000u);
+}
+
+TEST(Failure, ABoundKeepsTheBeginningOfTheMessageAndTheEndOfTheDetail) {
+  const Failure failure = Bounded({.kind = FailureKind::kExit,
+                                   .code = 3,
+                                   .message = "begin" + std::string(kMaxFailureMessage, 'm'),
+                                   .detail = std::string(kMaxFailureDetail, 'd') + "end",
+                                   .attempt = 2});
+  EXPECT_EQ(failure.message, "begin" + std::string(kMaxFailureMessage - 5 - 3, 'm') + "\u2026");
+  EXPECT_EQ(failure.detail, "\u2026" + std::string(kMaxFailureDetail - 3 - 3, 'd') + "end");
+  EXPECT_EQ(failure.kind, FailureKind::kExit);
+  EXPECT_EQ(failure.code, 3);
+  EXPECT_EQ(failure.attempt, 2u);
+}
+
+TEST(Failure, NoCharacterIsCutInTwo) {
+  const std::string characters[] = {"\u00e4", "\u20ac", "\U0001f426"};  // of 2, 3 and 4 bytes
+  for (const std::string& character : characters) {
+    for (size_t shift = 0; shift < character.size(); ++shift) {
+      std::string text;
+      while (text.size() < 2 * kMaxFailureDetail) text += character;
+      const Failure failure =
+          Bounded({.message = std::string(shift, 'a') + text, .detail = text + std::string(shift, 'a')});
+      const std::string message = failure.message.substr(shift, failure.message.size() - shift - 3);
+      const std::string detail = failure.detail.substr(3, failure.detail.size() - shift - 3);
+      for (const std::string& kept : {message, detail}) {
+        EXPECT_EQ(kept.size() % character.size(), 0u);
+        EXPECT_TRUE(kept.starts_with(character) && kept.ends_with(character));
+      }
+      EXPECT_LE(failure.message.size(), kMaxFailureMessage);
+      EXPECT_GT(failure.message.size(), kMaxFailureMessage - character.size());
+      EXPECT_LE(failure.detail.size(), kMaxFailureDetail);
+      EXPECT_GT(failure.detail.size(), kMaxFailureDetail - character.size());
+    }
+  }
+}
+
+TEST(Failure, WhatIsNoTextIsCutAllTheSame) {
+  const Failure failure =
+      Bounded({.message = std::string(1 << 20, '\x80'), .detail = std::string(1 << 20, '\x80')});
+  EXPECT_GT(failure.message.size(), kMaxFailureMessage - 8);
+  EXPECT_LE(failure.message.size(), kMaxFailureMessage);
+  EXPECT_GT(failure.detail.size(), kMaxFailureDetail - 8);
+  EXPECT_LE(failure.detail.size(), kMaxFailureDetail);
+}
+
 TEST(Status, CopiesCrossThreads) {
   const Status status = Status::Error("shared");
   std::thread thread([copy = status] { EXPECT_EQ(copy.message(), "shared"); });

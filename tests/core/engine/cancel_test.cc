@@ -56,6 +56,14 @@ TEST_F(CancelTest, AQueuedTaskIsCancelledWithoutBeingStarted) {
   EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
 }
 
+TEST_F(CancelTest, ACancelledGroupWaitsInNoQueue) {
+  const auto group = world_.Make(3);
+  EXPECT_EQ(world_.engine().counts().queued_tasks, 2u);
+  EXPECT_FALSE(Get(world_.Cancel(group)));
+  EXPECT_FALSE(group->completed());
+  EXPECT_EQ(world_.engine().counts().queued_tasks, 0u) << "it still stops, and others may queue";
+}
+
 TEST_F(CancelTest, ATaskCancelledByItselfFailsWithThatCause) {
   const auto group = world_.Make(1);
   EXPECT_FALSE(Get(world_.CancelTask(group, "0")));

@@ -84,6 +84,7 @@ TEST_F(CommitTest, AFailedCreateLeavesNothing) {
   EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(SlotsHeld(), 0u);
   EXPECT_EQ(world_.timers->pending(), 0u);
+  EXPECT_EQ(world_.engine().pools().Get("default").value().groups, 0u);
   world_.Make(3);  // the id is free
   executor_.ExitAll();
   EXPECT_EQ(SlotsHeld(), 0u);
@@ -102,6 +103,20 @@ TEST_F(CommitTest, AnExitThatCouldNotBeWrittenIsWrittenLater) {
   EXPECT_TRUE(group->completed());
   EXPECT_EQ(group->View().failure->code, 5);
   EXPECT_EQ(world_.CheckLog(group), "");
+}
+
+TEST_F(CommitTest, TheDelayBeginsAnewAfterASuccess) {
+  const auto group = world_.Make(2);
+  journal_.Inject(Fault::kFail, 3);
+  executor_.Exit("0.1");
+  for (const int delay : {100, 200, 400}) world_.Advance(milliseconds(delay));
+  EXPECT_EQ(group->View().state.succeeded, 1u);
+  journal_.Inject(Fault::kFail, 1);
+  executor_.Exit("1.1");
+  world_.Advance(milliseconds(99));
+  EXPECT_FALSE(group->completed());
+  world_.Advance(milliseconds(1));
+  EXPECT_TRUE(group->completed());
 }
 
 TEST_F(CommitTest, ACancelStopsAtOnceWhileNothingCanBeWritten) {
@@ -138,25 +153,29 @@ TEST_F(CommitTest, WhatWasInFlightIsDecidedBeforeWhatCameSince) {
   EXPECT_EQ(SlotsHeld(), 0u);
 }
 
+// The cancel's append is lost twice; the exit that it caused comes in between.
 TEST_F(CommitTest, AnExitWhileTheCancelsAnswerIsOutStaysBehindIt) {
   const auto group = world_.Make(1, false);
-  journal_.Inject(Fault::kLoseRequest, 1);
-  journal_.FailReads(1);  // so that it is not known yet when the exit comes
+  journal_.Inject(Fault::kLoseRequest, 2);
   auto cancelled = world_.Cancel(group);
+  world_.Advance(milliseconds(0));  // sent again at once, and lost again
   EXPECT_FALSE(Answered(cancelled));
   executor_.Exit("0.1", ExitFailure(1));
-  world_.Advance(milliseconds(100));  // the head: nothing was written
-  EXPECT_TRUE(Get(std::move(cancelled)));
-  world_.Advance(milliseconds(200));
+  world_.Advance(milliseconds(100));
+  EXPECT_FALSE(Get(std::move(cancelled)));
+  world_.Advance(milliseconds(0));
   EXPECT_EQ(group->View().state.outcome, Outcome::kCancelled);
   EXPECT_EQ(world_.Story(), (Lines{"submitted 0", "started 0.1", "decided CANCELLED cancelled",
                                    "requested all cancelled", "exited 0.1 stopped exit 1", "completed"}));
 }
 
-TEST_F(CommitTest, ALostReplyIsResolvedByTheHead) {
+TEST_F(CommitTest, AnAppendWhoseReplyWasLostIsSentAgainAndWrittenOnce) {
   const auto group = world_.Make(0, false);
   journal_.Inject(Fault::kLoseReply, 1);
-  EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(1))).ok());  // it is there
+  auto submitted = world_.Submit(group, World::Tasks(1));
+  world_.Advance(milliseconds(0));
+  EXPECT_TRUE(Get(std::move(submitted)).ok());
+  EXPECT_EQ(world_.Story(), (Lines{"submitted 0", "started 0.1"}));
   EXPECT_EQ(executor_.running(), Lines{"0.1"});
   world_.Advance(milliseconds(0));  // nothing was lost: no delay
   EXPECT_FALSE(Get(world_.Seal(group)));
@@ -165,21 +184,27 @@ TEST_F(CommitTest, ALostReplyIsResolvedByTheHead) {
   EXPECT_EQ(world_.CheckLog(group), "");
 }
 
-TEST_F(CommitTest, ALostRequestIsResolvedByTheHead) {
+TEST_F(CommitTest, AnAppendThatWasLostIsSentAgain) {
   const auto group = world_.Make(0, false);
-  journal_.Inject(Fault::kLoseRequest, 1);
-  EXPECT_EQ(Get(world_.Submit(group, World::Tasks(1))).error().code, ErrorCode::kUnavailable);
+  journal_.Inject(Fault::kLoseRequest, 3);
+  auto submitted = world_.Submit(group, World::Tasks(1));
+  world_.Advance(milliseconds(0));
+  world_.Advance(milliseconds(100));
+  EXPECT_FALSE(Answered(submitted));
   EXPECT_EQ(executor_.launches(), 0u);
-  EXPECT_EQ(SlotsHeld(), 0u);
+  world_.Advance(milliseconds(200));
+  EXPECT_TRUE(Get(std::move(submitted)).ok());
+  EXPECT_EQ(executor_.running(), Lines{"0.1"});
 }
 
-TEST_F(CommitTest, ALostReplyOfOneAppendIsToldByTheNext) {
+TEST_F(CommitTest, ALostReplyDoesNotReorderWhatFollows) {
   const auto group = world_.Make(0, false);
   journal_.HoldCommits();
   auto first = world_.Submit(group, World::Tasks(1));
   auto second = world_.Submit(group, World::Tasks(1));
   journal_.Inject(Fault::kLoseReply, 1);
   journal_.ReleaseCommits();
+  world_.Advance(milliseconds(0));
   EXPECT_TRUE(Get(std::move(first)).ok());
   EXPECT_TRUE(Get(std::move(second)).ok());
   EXPECT_EQ(executor_.running(), (Lines{"0.1", "1.1"}));

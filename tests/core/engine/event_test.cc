@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/engine_world.h"
+#include "tests/support/held_journal.h"
 
 namespace covey::testing {
 namespace {
@@ -31,8 +32,8 @@ TEST_F(EventTest, AStreamGoesFromTheJournalToMemoryWithoutAGap) {
   uint64_t next = 1;
   for (bool completed = false; !completed;) {
     const EventPage page = Read(group, next - 1, 300);
-    ASSERT_FALSE(page.records.empty());
-    for (const Record& record : page.records) ASSERT_EQ(record.number, next++);
+    ASSERT_FALSE(page.empty());
+    for (const Record& record : page.records()) ASSERT_EQ(record.number, next++);
     EXPECT_EQ(page.through, next - 1);
     completed = page.completed;
   }
@@ -118,6 +119,26 @@ TEST_F(EventTest, DeleteForgetsWhatIsOver) {
   EXPECT_EQ(world_.output->purged, 1);
   EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(remove().error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(EventTest, AGroupThatIsDeletedWhileItIsReadDoesNotComeBack) {
+  const auto journal = std::make_shared<HeldJournal>(world_.journal);
+  world_.between = journal;
+  world_.executor->ExitAtOnce();
+  world_.resident_groups = 0;
+  ASSERT_FALSE(world_.Open());
+  world_.Make(1);
+  journal->HoldPurges();
+  auto deleted = Ask<Result<Void>>([&](auto done) { world_.engine().Delete("g", std::move(done)); });
+  journal->HoldReads();
+  auto found = Ask<Result<World::GroupPtr>>([&](auto done) { world_.engine().Find("g", std::move(done)); });
+  journal->ReleasePurges();
+  EXPECT_TRUE(Get(std::move(deleted)).ok());
+  EXPECT_FALSE(Answered(found));
+  journal->ReleaseReads();
+  const auto answer = Get(std::move(found));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, "GROUP_NOT_FOUND");
 }
 
 TEST_F(EventTest, ListTellsLiveCounts) {

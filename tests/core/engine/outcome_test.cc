@@ -101,6 +101,16 @@ TEST_F(OutcomeTest, AllSettledRunsEverythingAndSumsUp) {
   EXPECT_EQ(end.failures.size(), 2u);
 }
 
+TEST_F(OutcomeTest, OfTwoFailuresInOneCommitTheFirstIsNamed) {
+  const auto group = world_.Make(2, true, {.id = "g", .policy = Policy::kAllSettled});
+  world_.journal->HoldCommits();
+  executor_.Exit("1.1", ExitFailure(3));
+  executor_.Exit("0.1", ExitFailure(4));
+  world_.journal->ReleaseCommits();
+  EXPECT_EQ(group->View().state.first_failed, 1u);
+  EXPECT_EQ(group->View().failure->message, "2 of 2 tasks failed; first task 1: exit 3: exited with code 3");
+}
+
 TEST_F(OutcomeTest, AnyEndsWithTheFirstSuccess) {
   const auto group = world_.Make(3, false, {.id = "g", .policy = Policy::kAny});
   executor_.Exit("0.1", ExitFailure(1));
@@ -160,6 +170,20 @@ TEST_F(OutcomeTest, ALongDetailKeepsItsEnd) {
   executor_.Exit("0.1", ExitFailure(1, std::string(5000, 'a') + "end"));
   EXPECT_EQ(group->View().failure->detail.size(), 4096u);
   EXPECT_TRUE(group->View().failure->detail.ends_with("aend"));
+}
+
+TEST_F(OutcomeTest, ALongMessageKeepsItsBeginning) {
+  const auto group = world_.Make(2, true, {.id = "g", .policy = Policy::kAllSettled});
+  executor_.Exit("0.1", Failure{.message = "begin" + std::string(1 << 20, 'm')});
+  executor_.Exit("1.1", Failure{.message = std::string(1 << 20, 'm')});
+  const GroupEnd end = group->End();
+  ASSERT_EQ(end.failures.size(), 2u);
+  for (const auto& failure : {end.failures[0], end.failures[1], end.group.failure, end.group.first_failure}) {
+    EXPECT_EQ(failure->message.size(), 1024u);
+    EXPECT_TRUE(failure->message.ends_with("m\u2026"));
+  }
+  EXPECT_TRUE(end.failures[0]->message.starts_with("begin"));
+  EXPECT_TRUE(end.group.failure->message.starts_with("2 of 2 tasks failed; first task 0: error: begin"));
 }
 
 }  // namespace

@@ -119,6 +119,18 @@ TEST(PoolTableTest, APoolThatWasClosingGoesOnClosingAfterARestart) {
   EXPECT_EQ(Pools(world), Lines{"default 4 configured"});
 }
 
+TEST(PoolTableTest, ANewBoundOfAClosingPoolDoesNotOpenItAgain) {
+  World world;
+  ASSERT_FALSE(world.Open());
+  ASSERT_TRUE(CreatePool(world, "batch", 1).ok());
+  world.Make(0, false, {.id = "g", .pool = "batch"});
+  EXPECT_FALSE(ClosePool(world, "batch"));
+  EXPECT_EQ(UpdatePool(world, "batch", 5).value().max, 5u);
+  EXPECT_EQ(Pools(world), (Lines{"batch 5 closing", "default 4 configured"}));
+  ASSERT_FALSE(world.Open());
+  EXPECT_EQ(Pools(world), (Lines{"batch 5 closing", "default 4 configured"}));
+}
+
 TEST(PoolTableTest, WhoStopsWaitingIsNotToldAndThePoolGoesOnClosing) {
   World world;
   ASSERT_FALSE(world.Open());

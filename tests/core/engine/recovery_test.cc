@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/journal/commit_ids.h"
 #include "tests/support/engine_world.h"
 
 namespace covey::testing {
@@ -64,6 +65,52 @@ TEST_F(RecoveryTest, ATaskThatMayRunsAgainAsTheNextAttempt) {
   world_.executor->ExitAll();
   EXPECT_EQ(Group()->View().state.outcome, Outcome::kSucceeded);
   EXPECT_EQ(world_.CheckLog(Group()), "");
+}
+
+TEST_F(RecoveryTest, ACancelledTaskIsNotRunAgain) {
+  const auto group =
+      world_.Create({.spec = {.id = "g", .max_failures = 1}, .tasks = {Rerun()}, .seal = true}).value();
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  Restart();
+  EXPECT_EQ(world_.executor->launches(), 0u);
+  EXPECT_EQ(News(), (Lines{"exited 0.1 failed cancelled", "decided SUCCEEDED", "completed"}));
+  EXPECT_EQ(Group()->ViewTask(0).failure->kind, FailureKind::kCancelled);
+}
+
+TEST_F(RecoveryTest, GroupsAreServedInTheOrderInWhichTheyWereMade) {
+  for (const std::string id : {"g", "second", "third"}) {
+    TaskSpec task = Rerun();
+    task.name = "of_" + id;
+    world_.Create({.spec = {.id = id}, .tasks = {task}}).value();
+  }
+  Restart();
+  EXPECT_EQ(world_.executor->running(), (Lines{"of_g.2", "of_second.2"})) << "two slots: the third waits";
+}
+
+// The end of a group is durable, and what is listed of it is older.
+TEST_F(RecoveryTest, AGroupThatIsListedAsRunningAndIsOverHoldsNoPool) {
+  world_.Make(0, false);
+  const uint64_t epoch =
+      Get(Ask<Result<uint64_t>>([&](auto done) { world_.journal->Acquire({}, std::move(done)); })).value();
+  std::vector<Record> end;
+  for (const state::Event& event :
+       {state::Event{.kind = state::EventKind::kGroupSealed},
+        state::Event{.kind = state::EventKind::kGroupDecided, .outcome = Outcome::kSucceeded},
+        state::Event{.kind = state::EventKind::kGroupCompleted}}) {
+    end.push_back({.number = end.size() + 2, .time = world_.wall, .event = event});
+  }
+  const AppendResult appended = Get(Ask<AppendResult>([&](auto done) {
+    world_.journal->AppendAsync({.group = "g",
+                                 .epoch = epoch,
+                                 .expected = 1,
+                                 .commit_id = CommitIds().Next(),
+                                 .batch = std::make_shared<const Batch>(std::move(end))},
+                                std::move(done));
+  }));
+  ASSERT_EQ(appended.kind, AppendResult::Kind::kCommitted);
+  Restart();
+  EXPECT_EQ(world_.engine().counts().running_groups, 0u);
+  EXPECT_EQ(world_.engine().pools().Get("default").value().groups, 0u);
 }
 
 TEST_F(RecoveryTest, AnAttachedGroupIsCancelledAndNothingOfItStarts) {

@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include "core/base/mutex.h"
-#include "core/run/pool.h"
 #include "tests/core/executor/recorder.h"
 
 namespace covey::testing {
@@ -23,14 +22,12 @@ class FunctionExecutorTest : public ::testing::Test {
                            .task = "t",
                            .attempt = 2,
                            .spec = std::make_shared<const TaskSpec>(std::move(spec)),
-                           .deadline = deadline_,
-                           .pool = pool_},
+                           .deadline = deadline_},
                           recorder_);
   }
 
   std::string name_ = "f";
   std::optional<std::chrono::steady_clock::time_point> deadline_;
-  std::shared_ptr<Pool> pool_ = Pool::New(2);
   std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
 };
 

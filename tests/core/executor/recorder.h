@@ -15,6 +15,10 @@ namespace covey::testing {
 // Keeps what an executor tells of one attempt.
 class Recorder final : public AttemptListener {
  public:
+  void OnStarted() override {
+    MutexLock lock(mutex_);
+    started_ = true;
+  }
   void OnOutput(OutputStream stream, std::string_view bytes) override {
     MutexLock lock(mutex_);
     (stream == OutputStream::kStdout ? out_ : err_).append(bytes);
@@ -35,6 +39,7 @@ class Recorder final : public AttemptListener {
     result_ = std::move(result);
     changed_.NotifyAll();
   }
+  void OnLost(Failure) override { COVEY_CHECK(false); }
 
   // Waits for the exit.
   Status Exit() {
@@ -53,6 +58,7 @@ class Recorder final : public AttemptListener {
   std::string out() const { return Locked(out_); }
   std::string err() const { return Locked(err_); }
   std::vector<int> delivered() const { return Locked(delivered_); }
+  bool started() const { return Locked(started_); }
   bool killed() const { return Locked(killed_); }
   std::shared_ptr<const Payload> result() const { return Locked(result_); }
 
@@ -68,6 +74,7 @@ class Recorder final : public AttemptListener {
   std::string out_;
   std::string err_;
   std::vector<int> delivered_;
+  bool started_ = false;
   bool killed_ = false;
   std::optional<Status> exit_;
   std::shared_ptr<const Payload> result_;

@@ -1,5 +1,6 @@
 #include "core/output/file_output_store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -8,6 +9,8 @@
 #include <latch>
 #include <thread>
 
+#include "core/base/unique_fd.h"
+#include "tests/core/base/watched_thread.h"
 #include "tests/core/output/temp_dir.h"
 
 namespace covey {
@@ -157,6 +160,31 @@ TEST_F(FileOutputStoreTest, APurgedGroupIsGoneAndItsFilesGo) {
   };
   while (entries() > 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_EQ(entries(), 1u);
+}
+
+// A write stands still in the file system when its group is purged, and goes on afterwards.
+TEST_F(FileOutputStoreTest, AWriteUnderWayBringsNoPurgedGroupBack) {
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
+  store_->Write(Key("g", 0), "first");
+  for (uint32_t task = 0; task < 8; ++task) store_->Write(Key("h", task), "x");  // takes its descriptor away
+  // In place of its file stands a FIFO, which opens when somebody reads.
+  const std::string file = dir_.path() + "/output/g/0.1.out";
+  const std::string fifo = dir_.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  ASSERT_TRUE(std::filesystem::remove(file));
+  std::filesystem::create_hard_link(fifo, file);
+  UniqueFd reader;
+  {
+    const WatchedThread writer([&] { store_->Write(Key("g", 0), std::string(40, 'x')); });
+    EXPECT_TRUE(writer.ComesToRest());
+    EXPECT_FALSE(writer.returned());
+    const WatchedThread purger([&] { store_->Purge("g"); });
+    EXPECT_TRUE(purger.ComesToRest());
+    reader.Reset(::open(fifo.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    EXPECT_TRUE(reader);
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/output/g"));
 }
 
 TEST_F(FileOutputStoreTest, TrashOfAnEarlierRunIsDeleted) {

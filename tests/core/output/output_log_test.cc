@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -216,6 +217,16 @@ TEST_F(OutputLogTest, ADiskThatIsFullFromTheStartLosesOnlyWhatItMust) {
   EXPECT_EQ(log.Read(65, kAll, false).bytes, Bytes(65, 5));
 }
 
+TEST_F(OutputLogTest, TheDirectoryIsForItsOwnerWhateverTheUmask) {
+  const mode_t before = ::umask(0177);
+  OutputLog log = Open();
+  log.Append("out");
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat((dir_.path() + "/group").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700u);
+}
+
 TEST_F(OutputLogTest, AMissingDirectoryThatCannotBeMadeDropsBytes) {
   OutputLog log(dir_.path() + "/no/such/file", {}, &fds_);
   log.Append("lost");
@@ -223,6 +234,26 @@ TEST_F(OutputLogTest, AMissingDirectoryThatCannotBeMadeDropsBytes) {
   const OutputPiece piece = log.Read(0, kAll, true);
   EXPECT_EQ(piece.dropped, 4u);
   EXPECT_TRUE(piece.end);
+}
+
+// Somebody deletes files of a stream that is still written: its reader goes on behind them.
+TEST_F(OutputLogTest, ASegmentThatCannotBeReadIsAGap) {
+  OutputLog log = Open({.head = 20, .tail = 400});
+  log.Append(Bytes(0, 50));
+  ASSERT_TRUE(std::filesystem::remove(Path()));
+  const OutputPiece head = log.Read(5, kAll, false);
+  EXPECT_EQ(head.offset, 20u);
+  EXPECT_EQ(head.dropped, 15u);
+  EXPECT_TRUE(head.bytes.empty());
+  EXPECT_FALSE(head.end);
+  EXPECT_EQ(ReadAll(log, 0), 30u);
+
+  ASSERT_TRUE(std::filesystem::remove(Path() + ".1"));
+  log.Append(Bytes(50, 100));
+  const OutputPiece tail = log.Read(30, kAll, false);
+  EXPECT_EQ(tail.offset, 120u) << "the segment took a quarter of the tail";
+  EXPECT_EQ(tail.dropped, 90u);
+  EXPECT_EQ(ReadAll(log, 0), 30u);
 }
 
 // What a crash may leave: files cut off anywhere, missing, or filled with something else.

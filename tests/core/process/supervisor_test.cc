@@ -1,6 +1,7 @@
 #include "core/process/supervisor.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,19 @@ TEST_P(SupervisorTest, TellsTheSignal) {
   EXPECT_EQ(process->result().code, SIGUSR1);
 }
 
+TEST_P(SupervisorTest, TellsTheSignalThatDumpedCore) {
+  rlimit core{};
+  ASSERT_EQ(::getrlimit(RLIMIT_CORE, &core), 0);
+  if (core.rlim_max != RLIM_INFINITY) GTEST_SKIP() << "this program may dump no core of any size";
+  TemporaryDirectory directory;
+  auto spec = Shell("kill -ABRT $$");
+  spec->working_dir = directory.path();  // a usual place for the core, though the kernel decides
+  spec->limits.core_size = uint64_t{1} << 30;
+  const auto process = Run(spec);
+  EXPECT_EQ(process->result().kind, Kind::kSignalled);
+  EXPECT_EQ(process->result().code, SIGABRT);
+}
+
 TEST_P(SupervisorTest, KeepsTheStreamsApartAndTheTailOfStderr) {
   const auto process = Run(Shell("echo out; echo err >&2; exit 3"));
   EXPECT_EQ(process->out(), "out\n");
@@ -45,6 +59,17 @@ TEST_P(SupervisorTest, TheTailIsTheLastFourKibibytes) {
   const auto process = Run(Shell("head -c 100000 /dev/zero | tr '\\0' a >&2; printf end >&2"));
   EXPECT_EQ(process->err().size(), 100003u);
   EXPECT_EQ(process->result().stderr_tail, std::string(4093, 'a') + "end");
+}
+
+TEST_P(SupervisorTest, TheTailIsTheEndOfWhatIsReadAtOnce) {
+  std::string text;
+  for (int i = 0; text.size() < 20000; ++i) text += std::to_string(i) + "\n";
+  // One write of all of it: into an empty pipe, so that one read takes it.
+  auto spec = Shell("dd bs=1M iflag=fullblock status=none >&2");
+  spec->stdin_bytes = text;
+  const auto process = Run(spec);
+  EXPECT_TRUE(process->err() == text);
+  EXPECT_TRUE(process->result().stderr_tail == text.substr(text.size() - 4096));
 }
 
 TEST_P(SupervisorTest, ReadsBigOutputOfBothStreams) {
@@ -236,6 +261,20 @@ TEST_P(SupervisorTest, TheStopSignalReachesTheForegroundChildOfAShell) {
   ASSERT_TRUE(process->WaitGone());
   EXPECT_FALSE(process->result().forced);
   EXPECT_EQ(process->result().code, SIGTERM);
+}
+
+TEST_P(SupervisorTest, TheStopSignalReachesTheBackgroundChildOfAShell) {
+  // The root does not end before its child, which ends by the signal alone.
+  const auto process = Start(
+      Shell("trap : TERM; sh -c 'trap \"echo child; exit 0\" TERM; echo up; while :; do sleep 0.01; done' & "
+            "wait; wait; exit 4"));
+  ASSERT_TRUE(process->WaitOutput("up"));
+  supervisor_->Stop(last_id_);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->out(), "up\nchild\n");
+  EXPECT_EQ(process->result().kind, Kind::kExited);
+  EXPECT_EQ(process->result().code, 4);
+  EXPECT_FALSE(process->result().forced);
 }
 
 TEST_P(SupervisorTest, ASuspendedProcessIsStoppedToo) {

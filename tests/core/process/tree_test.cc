@@ -184,6 +184,33 @@ TEST_P(TreeTest, WhoShedEverythingGoesWithTheLastTreeThatCouldOwnIt) {
   ASSERT_TRUE(late->WaitGone());
 }
 
+TEST_P(TreeTest, AnOrphanInTheSessionOfAMemberGoesWithIt) {
+  if (GetParam() == Mode::kWalk) GTEST_SKIP() << "a walk knows the session of the root alone";
+  const std::string nap = UniqueSleep();
+  TemporaryDirectory directory;
+  const std::string shed = directory.path() + "/shed";
+  const std::string orphaned = directory.path() + "/orphaned";
+  ASSERT_EQ(::mkfifo(shed.c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(orphaned.c_str(), 0600), 0);
+  // Another tree that could own it, and lives on.
+  const auto other = Start(Shell("echo up; while :; do sleep 0.01; done"));
+  const ProcessId other_id = last_id_;
+  ASSERT_TRUE(other->WaitOutput("up"));
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  // The member has the token, and a session that its orphan shares; the orphan has nothing else. The root
+  // ends when the orphan has shed its environment and lost its parent.
+  const std::string orphan = "env -i sh -c \"echo > " + shed + "; exec sleep " + nap + "\"";
+  const std::string member =
+      "setsid sh -c '(" + orphan + " &); echo > " + orphaned + "; exec sleep " + nap + "'";
+  supervisor_->Start(Shell("(" + member + " &); read x < " + shed + "; read x < " + orphaned),
+                     "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->result().leftovers_killed, 2u);
+  EXPECT_EQ(other->gone_calls(), 0);
+  supervisor_->Kill(other_id);
+  ASSERT_TRUE(other->WaitGone());
+}
+
 TEST_P(TreeTest, OrphansThatEndByThemselvesAreReaped) {
   const std::string nap = UniqueSleep();
   const auto process = Start(Shell("(setsid sh -c 'echo up' &); exec sleep " + nap));

@@ -227,11 +227,20 @@ void CheckTransition(const World& before, const Command& command, Refusal refusa
                                                 : Refusal::kNone;
     ASSERT_EQ(refusal, right);
   }
+  if (before.group.first_failed != kNoTask) {
+    ASSERT_EQ(before.group.first_failed, after.group.first_failed);
+  } else if (after.group.failed > 0) {
+    ASSERT_EQ(after.group.first_failed, command.task);
+  }
   const bool of_attempt = command.kind == CommandKind::kExit || command.kind == CommandKind::kRequeue ||
                           command.kind == CommandKind::kDelivered || command.kind == CommandKind::kKilled;
   if (of_attempt) {
     const TaskState& task = before.tasks[command.task];
     ASSERT_EQ(refusal == Refusal::kStale, task.phase != Phase::kRunning || task.attempt != command.attempt);
+    if (command.kind == CommandKind::kRequeue && refusal == Refusal::kNone) {
+      const bool ends = before.group.decided || task.cancel != FailureKind::kNone;
+      ASSERT_EQ(after.tasks[command.task].phase, ends ? Phase::kEnded : Phase::kQueued);
+    }
   }
 }
 

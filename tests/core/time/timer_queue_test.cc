@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/core/base/gate.h"
+#include "tests/core/base/watched_thread.h"
 
 namespace covey {
 namespace {
@@ -52,6 +53,38 @@ TEST(ManualTimerQueue, CancelledTimersDoNotRun) {
   EXPECT_FALSE(ran);
 }
 
+// Uses the queue as it is destroyed, which must not find the queue locked.
+class CancelsAtItsEnd {
+ public:
+  CancelsAtItsEnd(TimerQueue* timers, Gate* ended)
+      : timers_(timers), other_(timers->ScheduleAfter(std::chrono::hours(1), [] {})), ended_(ended) {}
+  ~CancelsAtItsEnd() {
+    EXPECT_TRUE(timers_->Cancel(other_));
+    ended_->Open();
+  }
+
+ private:
+  TimerQueue* const timers_;
+  const TimerQueue::TimerId other_;
+  Gate* const ended_;
+};
+
+TEST(ManualTimerQueue, WhatACallbackHoldsEndsWithoutTheLock) {
+  const auto timers = TimerQueue::Manual();
+  Gate ended;
+  timers->ScheduleAfter(seconds(1), [held = std::make_shared<CancelsAtItsEnd>(timers.get(), &ended)] {});
+  std::thread advancer([&] { timers->AdvanceBy(seconds(1)); });
+  ended.Wait();
+  advancer.join();
+}
+
+TEST(TimerQueue, WhatACallbackHoldsEndsWithoutTheLock) {
+  TimerQueue timers;
+  Gate ended;
+  timers.Schedule(TimerQueue::Clock::now(), [held = std::make_shared<CancelsAtItsEnd>(&timers, &ended)] {});
+  ended.Wait();
+}
+
 TEST(TimerQueue, RunsOnItsOwnThread) {
   TimerQueue timers;
   Gate ran(2);
@@ -65,8 +98,11 @@ TEST(TimerQueue, RunsOnItsOwnThread) {
 }
 
 TEST(TimerQueue, AnEarlierTimerOvertakesAFarOne) {
+  std::atomic<pid_t> thread = 0;
   TimerQueue timers;
   timers.ScheduleAfter(std::chrono::hours(1), [] { ADD_FAILURE(); });
+  timers.Schedule(TimerQueue::Clock::now(), [&] { thread = ::gettid(); });
+  ASSERT_TRUE(Eventually([&] { return thread != 0 && Asleep(thread); })) << "until the far one";
   Gate ran(1);
   timers.ScheduleAfter(milliseconds(1), [&] { ran.Open(); });
   ran.Wait();

@@ -98,6 +98,18 @@ TEST(Event, AFailureIsTheRecordedOneOrItsKind) {
       Tell({.kind = EventKind::kTaskExited, .result = state::Result::kSucceeded, .task = 0}).has_failure());
 }
 
+TEST(Event, AFailureIsBoundedWhateverTheJournalHolds) {
+  const state::Event event{.kind = EventKind::kTaskExited, .failure = FailureKind::kError, .task = 0};
+  const v1::Event out =
+      Tell(event, "",
+           std::make_shared<const Failure>(
+               Failure{.message = std::string(1 << 20, '\xFF'), .detail = std::string(1 << 20, '\xFF')}));
+  EXPECT_LE(out.failure().message().size(), 1024u);
+  EXPECT_TRUE(out.failure().message().ends_with("\uFFFD\u2026"));
+  EXPECT_LE(out.failure().detail().size(), 4096u);
+  EXPECT_TRUE(out.failure().detail().starts_with("\u2026\uFFFD"));
+}
+
 TEST(Event, ADecisionTellsItsOutcomeAndWhatItStopped) {
   const v1::Event decided = Tell({.kind = EventKind::kGroupDecided,
                                   .outcome = state::Outcome::kFailed,

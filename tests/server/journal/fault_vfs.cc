@@ -30,6 +30,7 @@ bool TakeOne(std::atomic<int>& count) {
 
 int Close(sqlite3_file* f) { return Real(f)->pMethods->xClose(Real(f)); }
 int Read(sqlite3_file* f, void* data, int size, sqlite3_int64 at) {
+  if (!TakeOne(current->good_reads) && TakeOne(current->fail_reads)) return SQLITE_IOERR_READ;
   return Real(f)->pMethods->xRead(Real(f), data, size, at);
 }
 int Write(sqlite3_file* f, const void* data, int size, sqlite3_int64 at) {

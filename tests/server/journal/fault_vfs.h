@@ -21,6 +21,9 @@ class FaultVfs {
   // The next so many syncs, or writes to the log, fail as a broken disk does; a failed sync has written.
   std::atomic<int> fail_syncs = 0;
   std::atomic<int> fail_writes = 0;
+  // After the next so many good reads, so many fail as a broken disk does.
+  std::atomic<int> good_reads = 0;
+  std::atomic<int> fail_reads = 0;
   // The next so many writes find the disk full.
   std::atomic<int> full_writes = 0;
   // No shared memory, as on some network file systems: no write-ahead log.

@@ -313,6 +313,25 @@ TEST_P(JournalSuite, IdsOutliveAPurgeForADay) {
   EXPECT_EQ(client_->FindRequest("request").value(), "g");
 }
 
+// On a daemon that purges nothing else as well.
+TEST_P(JournalSuite, ARequestIdExpiresByItself) {
+  MakeCompleted("g", "request");
+  ASSERT_TRUE(client_->Purge("g").ok());
+  now_ += std::chrono::hours(24) - std::chrono::microseconds(1);
+  EXPECT_EQ(client_->FindRequest("request").value(), "g");
+  now_ += std::chrono::microseconds(1);
+  EXPECT_EQ(client_->FindRequest("request").value(), "");
+
+  Writer next("h", epoch_);
+  next.summary().created = now_;
+  Commit(next.Create("request"));
+  EXPECT_EQ(client_->FindRequest("request").value(), "h");
+  Commit(next.Decide(state::Outcome::kSucceeded));
+  Commit(next.Complete());
+  ASSERT_TRUE(client_->Purge("h").ok());
+  EXPECT_EQ(client_->FindRequest("request").value(), "h") << "expires a day after its own group was made";
+}
+
 TEST_P(JournalSuite, AnswersComeInOrderAndThenTheBatchIsFlushed) {
   std::mutex mutex;
   std::vector<int> order;

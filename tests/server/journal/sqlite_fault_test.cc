@@ -79,6 +79,35 @@ TEST_F(SqliteFaultTest, AFailedWriteFailsItsBatchAndLaterOnesWork) {
   EXPECT_EQ(open.client->Read("g").value().size(), 1001u);
 }
 
+// A statement that was bound for the page that failed must not keep what it was bound with.
+TEST_F(SqliteFaultTest, APageAfterOneThatFailedIsRight) {
+  SqliteJournalOptions options = Options();
+  options.readers = 1;
+  OpenJournal open(options);
+  for (const char* id : {"g", "h"})
+    ASSERT_EQ(open.client->Send(Writer(id, open.epoch).Create()).kind, Kind::kCommitted);
+  GroupFilter nothing{.phases = {GroupPhase::kRunning, GroupPhase::kStopping, GroupPhase::kSucceeded,
+                                 GroupPhase::kFailed, GroupPhase::kCancelled},
+                      .created_until = Writer::At(-1)};
+  GroupFilter all = nothing;
+  all.created_until = WallTime();
+  int failed = 0;
+  // Whichever read it is that fails: of the first statement, of a later one, of a group.
+  for (int good_reads = 0; good_reads < 8; ++good_reads) {
+    ASSERT_EQ(open.client->Send(Writer("n" + std::to_string(good_reads), open.epoch).Create()).kind,
+              Kind::kCommitted);  // the reader's cache is stale
+    vfs_.good_reads = good_reads;
+    vfs_.fail_reads = 1;
+    if (!open.client->List(nothing).ok()) ++failed;
+    vfs_.fail_reads = 0;
+    const Result<GroupPage> page = open.client->List(all);
+    ASSERT_TRUE(page.ok()) << page.error().message;
+    EXPECT_EQ(page.value().groups.size(), static_cast<size_t>(3 + good_reads));
+    EXPECT_TRUE(open.client->List(nothing).value().groups.empty());
+  }
+  EXPECT_GT(failed, 0);
+}
+
 TEST_F(SqliteFaultTest, WhatFollowsAFailedAppendIsBehind) {
   OpenJournal open(Options());
   Writer group("g", open.epoch);

@@ -1,8 +1,6 @@
+#include "core/engine/explain.h"
+
 #include <algorithm>
-
-#include "core/engine/group_effects.h"
-
-// DurableGroup: why it, or one of its tasks, is where it is.
 
 namespace covey {
 namespace {
@@ -34,63 +32,59 @@ const char* OutcomeText(state::Outcome outcome) {
 
 }  // namespace
 
-Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
-  MutexLock lock(mutex_);
-  return task ? ExplainTaskLocked(*task) : ExplainGroupLocked();
-}
-
-std::vector<std::string> DurableGroup::RunningLocked(bool stopping) const {
+std::vector<std::string> Explainer::Running(bool stopping) const {
   std::vector<uint32_t> found;
-  for (const auto& [task, attempt] : attempts_) {
+  for (const auto& [task, attempt] : attempts_.all()) {
     if (attempt.stopping == stopping && task < committed_.submitted) found.push_back(task);
   }
   const size_t shown = std::min(found.size(), WaitView::kMaxTasks);
   std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(shown), found.end());
   std::vector<std::string> names;
-  for (size_t i = 0; i < shown; ++i) names.push_back(NameLocked(found[i]));
+  for (size_t i = 0; i < shown; ++i) names.push_back(tasks_.Name(found[i]));
   return names;
 }
 
-void DurableGroup::AddSlotWaitsLocked(std::optional<uint32_t> task, std::vector<WaitView>* waits) const {
-  if (lane_ == nullptr) return;
-  if (failing_) {
+void Explainer::AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>* waits) const {
+  const Lane* const lane = attempts_.lane();
+  if (lane == nullptr) return;
+  if (ledger_.log().stopped()) {
     waits->push_back(
         {.reason = WaitReason::kJournal,
-         .message = "the journal could not be written (" + failure_text_ + "); it is tried again"});
+         .message = "the journal could not be written (" + ledger_.log().why() + "); it is tried again"});
     return;
   }
-  const auto ahead = task ? static_cast<uint32_t>(lane_->Ahead(*task).value_or(0)) : 0;
+  const auto ahead = task ? static_cast<uint32_t>(lane->Ahead(Ticket{.task = *task, .attempt = tasks_[*task].pending.attempt + 1}.Pack()).value_or(0)) : 0;
   const std::string before =
       task ? ", " + Plural(ahead, "task") + " of its group " + (ahead == 1 ? "is" : "are") + " before it"
            : "";
-  const auto running = static_cast<uint32_t>(lane_->running());
-  if (spec_->limit > 0 && running >= spec_->limit) {
+  const auto running = static_cast<uint32_t>(lane->running());
+  if (spec_.limit > 0 && running >= spec_.limit) {
     waits->push_back({.reason = WaitReason::kLimit,
                       .message = "the group runs " + Plural(running, "task") + " at once, its limit is " +
-                                 std::to_string(spec_->limit) + before,
-                      .max = spec_->limit,
+                                 std::to_string(spec_.limit) + before,
+                      .max = spec_.limit,
                       .running = running,
                       .ahead = ahead});
   }
-  const Pool::Stats stats = pool_->stats();
+  const Pool::Stats stats = attempts_.pool()->stats();
   if (stats.max > 0 && stats.running >= stats.max) {
     waits->push_back({.reason = WaitReason::kPool,
-                      .message = "all slots of pool " + spec_->pool + " are held: " +
+                      .message = "all slots of pool " + spec_.pool + " are held: " +
                                  std::to_string(stats.running) + " of " + std::to_string(stats.max) + before,
-                      .pool = spec_->pool,
+                      .pool = spec_.pool,
                       .max = stats.max,
                       .running = static_cast<uint32_t>(stats.running),
                       .ahead = ahead});
   }
 }
 
-void DurableGroup::AddDecisionCausesLocked(std::vector<CauseView>* causes) const {
+void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   if (!committed_.decided) return;
   causes->push_back({.message = std::string("the group ") + OutcomeText(committed_.outcome) +
-                                (decision_failure_ == nullptr ? "" : ": " + decision_failure_->message),
-                     .time = decided_,
-                     .event = decided_number_,
-                     .failure = decision_failure_});
+                                (ledger_.standing().failure() == nullptr ? "" : ": " + ledger_.standing().failure()->message),
+                     .time = ledger_.standing().decided(),
+                     .event = ledger_.standing().decided_number(),
+                     .failure = ledger_.standing().failure()});
   // The task whose end decided it, or, where that was the last of many, the first that failed.
   uint32_t culprit = committed_.decider;
   if (committed_.outcome == state::Outcome::kFailed &&
@@ -98,76 +92,76 @@ void DurableGroup::AddDecisionCausesLocked(std::vector<CauseView>* causes) const
     culprit = committed_.first_failed;
   }
   if (culprit == state::kNoTask) return;
-  const TaskEntry& entry = tasks_[culprit];
+  const TaskTable::Entry& entry = tasks_[culprit];
   const std::string how =
       entry.failure == nullptr ? " succeeded" : " ended: " + Status(*entry.failure).ToString();
-  causes->push_back({.message = "task " + NameLocked(culprit) + how,
+  causes->push_back({.message = "task " + tasks_.Name(culprit) + how,
                      .time = entry.ended,
                      .event = entry.ended_number,
                      .failure = entry.failure});
 }
 
-Explanation DurableGroup::ExplainGroupLocked() const {
+Explanation Explainer::Group() const {
   Explanation explanation;
-  AddDecisionCausesLocked(&explanation.causes);
+  AddDecisionCauses(&explanation.causes);
   if (committed_.completed) {
-    explanation.summary = "group " + spec_->id + " is over: it " + OutcomeText(committed_.outcome);
+    explanation.summary = "group " + spec_.id + " is over: it " + OutcomeText(committed_.outcome);
     return explanation;
   }
-  if (failing_) AddSlotWaitsLocked(std::nullopt, &explanation.waits);
+  if (ledger_.log().stopped()) AddSlotWaits(std::nullopt, &explanation.waits);
   if (committed_.decided) {
-    WaitView stop{.reason = WaitReason::kStop, .tasks = RunningLocked(true)};
+    WaitView stop{.reason = WaitReason::kStop, .tasks = Running(true)};
     stop.message = "what still runs has been told to stop: " + Joined(stop.tasks);
-    explanation.summary = "group " + spec_->id + " " + OutcomeText(committed_.outcome) + " and waits for " +
-                          Plural(attempts_.size(), "task") + " to stop";
+    explanation.summary = "group " + spec_.id + " " + OutcomeText(committed_.outcome) + " and waits for " +
+                          Plural(attempts_.all().size(), "task") + " to stop";
     explanation.waits.push_back(std::move(stop));
     return explanation;
   }
   const uint32_t queued = committed_.queued;
   if (committed_.unfinished() == 0) {
-    explanation.summary = "group " + spec_->id + " is open and has nothing to do";
+    explanation.summary = "group " + spec_.id + " is open and has nothing to do";
     explanation.waits.push_back(
         {.reason = WaitReason::kSeal, .message = "it is not sealed: further tasks may be added"});
     return explanation;
   }
-  explanation.summary = "group " + spec_->id + " has " + Plural(committed_.running, "running task") +
+  explanation.summary = "group " + spec_.id + " has " + Plural(committed_.running, "running task") +
                         " and " + std::to_string(queued) + " in the queue";
   if (committed_.running > 0) {
-    WaitView tasks{.reason = WaitReason::kTasks, .tasks = RunningLocked(false)};
+    WaitView tasks{.reason = WaitReason::kTasks, .tasks = Running(false)};
     tasks.message =
         "tasks are running: " + Joined(tasks.tasks) + (committed_.running > tasks.tasks.size() ? ", …" : "");
     explanation.waits.push_back(std::move(tasks));
   }
-  if (queued > 0 && !failing_) AddSlotWaitsLocked(std::nullopt, &explanation.waits);
+  if (queued > 0 && !ledger_.log().stopped()) AddSlotWaits(std::nullopt, &explanation.waits);
   return explanation;
 }
 
-Explanation DurableGroup::ExplainTaskLocked(uint32_t index) const {
+Explanation Explainer::Task(uint32_t index) const {
   Explanation explanation;
-  const TaskEntry& entry = tasks_.at(index);
-  const std::string name = "task " + NameLocked(index);
-  const auto attempt = attempts_.find(index);
+  const TaskTable::Entry& entry = tasks_.at(index);
+  const std::string name = "task " + tasks_.Name(index);
+  const Attempts::Attempt* const attempt = attempts_.Find(index);
   if (Stopped(committed_, entry.committed)) {
     explanation.summary = name + " was never started: its group was decided before";
-    AddDecisionCausesLocked(&explanation.causes);
+    AddDecisionCauses(&explanation.causes);
     return explanation;
   }
   switch (entry.committed.phase) {
     case Phase::kQueued:
       explanation.summary = name + " waits for a slot";
-      AddSlotWaitsLocked(index, &explanation.waits);
+      AddSlotWaits(index, &explanation.waits);
       if (explanation.waits.empty()) explanation.summary = name + " is about to start";
       return explanation;
     case Phase::kRunning:
-      if (attempt == attempts_.end() || !attempt->second.stopping) {
+      if (attempt == nullptr || !attempt->stopping) {
         explanation.summary = name + " runs, as attempt " + std::to_string(entry.committed.attempt);
         return explanation;
       }
       explanation.summary = name + " has been told to stop";
       explanation.waits.push_back({.reason = WaitReason::kStop,
-                                   .message = attempt->second.stop_cause->message,
-                                   .tasks = {NameLocked(index)}});
-      if (attempt->second.cancel == FailureKind::kNone) AddDecisionCausesLocked(&explanation.causes);
+                                   .message = attempt->stop_cause->message,
+                                   .tasks = {tasks_.Name(index)}});
+      if (attempt->cancel == FailureKind::kNone) AddDecisionCauses(&explanation.causes);
       return explanation;
     case Phase::kEnded:
       break;
@@ -183,7 +177,7 @@ Explanation DurableGroup::ExplainTaskLocked(uint32_t index) const {
                                 .time = entry.ended,
                                 .event = entry.ended_number,
                                 .failure = entry.failure});
-  if (stopped) AddDecisionCausesLocked(&explanation.causes);
+  if (stopped) AddDecisionCauses(&explanation.causes);
   return explanation;
 }
 

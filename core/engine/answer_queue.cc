@@ -1,0 +1,89 @@
+#include "core/engine/answer_queue.h"
+
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "core/base/mutex.h"
+
+namespace covey {
+
+struct AnswerQueue::State {
+  Mutex mutex;
+  CondVar handed_over;
+  std::vector<std::function<void()>> posted COVEY_GUARDED_BY(mutex);
+  std::vector<std::function<void()>> ready COVEY_GUARDED_BY(mutex);  // handed over
+  bool asleep COVEY_GUARDED_BY(mutex) = false;
+  bool running COVEY_GUARDED_BY(mutex) = false;  // kOnFlush: somebody carries out what is ready
+  bool stopping COVEY_GUARDED_BY(mutex) = false;
+};
+
+AnswerQueue::AnswerQueue(Runs runs) : runs_(runs), state_(std::make_shared<State>()) {
+  if (runs_ == Runs::kOnAThread) thread_ = std::thread([state = state_] { Loop(*state); });
+}
+
+AnswerQueue::~AnswerQueue() {
+  Flush();
+  {
+    MutexLock lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->handed_over.NotifyAll();
+  if (!thread_.joinable()) return;
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void AnswerQueue::Post(std::function<void()> work) {
+  MutexLock lock(state_->mutex);
+  state_->posted.push_back(std::move(work));
+}
+
+void AnswerQueue::Flush() {
+  const std::shared_ptr<State> state = state_;  // work may end the queue
+  MutexLock lock(state->mutex);
+  if (state->posted.empty()) return;
+  std::move(state->posted.begin(), state->posted.end(), std::back_inserter(state->ready));
+  state->posted.clear();
+  if (runs_ == Runs::kOnAThread) {
+    const bool wake = std::exchange(state->asleep, false);
+    lock.Unlock();
+    if (wake) state->handed_over.NotifyOne();
+    return;
+  }
+  // What is flushed from within, or by another thread meanwhile, is carried out by whoever is at it: in order.
+  if (state->running) return;
+  state->running = true;
+  while (!state->ready.empty()) {
+    std::vector<std::function<void()>> work;
+    work.swap(state->ready);
+    lock.Unlock();
+    for (const auto& each : work) each();
+    work.clear();
+    lock.Lock();
+  }
+  state->running = false;
+}
+
+void AnswerQueue::Loop(State& state) {
+  std::vector<std::function<void()>> work;
+  MutexLock lock(state.mutex);
+  for (;;) {
+    while (state.ready.empty() && !state.stopping) {
+      state.asleep = true;
+      state.handed_over.Wait(state.mutex);
+    }
+    state.asleep = false;
+    if (state.ready.empty()) return;
+    work.swap(state.ready);
+    lock.Unlock();
+    for (const auto& each : work) each();
+    work.clear();  // what it holds ends without the lock
+    lock.Lock();
+  }
+}
+
+}  // namespace covey

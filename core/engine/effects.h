@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/executor/executor.h"
+
+namespace covey {
+
+// What a step under a group's lock causes outside it. DurableGroup carries it out without the lock, in the
+// order of these fields.
+struct Effects {
+  struct Start {
+    Executor* executor;
+    Launch launch;
+    std::shared_ptr<AttemptListener> listener;
+  };
+
+  std::vector<std::pair<std::shared_ptr<Execution>, std::shared_ptr<const Failure>>> stops;
+  uint64_t read_from = 0;  // number of the first event to read from the journal; 0: none
+  std::vector<uint64_t> push;  // tickets to queue
+  std::vector<Start> starts;
+  bool completed = false;  // the group is over, or another owner's
+  std::vector<std::function<void()>> calls;  // replies, waiters, watchers
+  size_t release = 0;                        // slots to give back
+  bool events = false;                       // something became durable
+};
+
+}  // namespace covey

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/attempts.h"
+#include "core/engine/group_ledger.h"
+#include "core/engine/view.h"
+
+namespace covey {
+
+// Says why a group, or one task of it, is where it is: reads what is committed, the lane and the pool.
+//
+// Lives for one call, under the lock of the group.
+class Explainer {
+ public:
+  Explainer(const GroupLedger& ledger, const Attempts& attempts)
+      : ledger_(ledger),
+        spec_(ledger.spec()),
+        tasks_(ledger.tasks()),
+        attempts_(attempts),
+        committed_(ledger.standing().committed()) {}
+
+  Explanation Group() const;
+  Explanation Task(uint32_t index) const;
+
+ private:
+  // Names of tasks that run, and are being stopped or not.
+  std::vector<std::string> Running(bool stopping) const;
+  // What a queued task waits for. nullopt: any, not one of them.
+  void AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>* waits) const;
+  // From the decision of the group to its first cause.
+  void AddDecisionCauses(std::vector<CauseView>* causes) const;
+
+  const GroupLedger& ledger_;
+  const GroupSpec& spec_;
+  const TaskTable& tasks_;
+  const Attempts& attempts_;
+  const state::GroupState& committed_;
+};
+
+}  // namespace covey

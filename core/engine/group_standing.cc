@@ -1,0 +1,62 @@
+#include "core/engine/group_standing.h"
+
+#include <utility>
+
+namespace covey {
+
+using state::EventKind;
+
+GroupStanding::GroupStanding(const GroupSpec& spec) {
+  pending_.policy = committed_.policy = spec.policy;
+  pending_.max_failures = committed_.max_failures = spec.max_failures;
+}
+
+void GroupStanding::Decided(const Record& record) {
+  Apply(pending_, record.event);
+  switch (record.event.kind) {
+    case EventKind::kGroupCreated:
+      created_ = record.time;
+      creation_ = record.request;
+      break;
+    case EventKind::kGroupDecided:
+      decided_ = record.time;
+      failure_ = record.failure;
+      break;
+    case EventKind::kGroupCompleted:
+      completed_ = record.time;
+      break;
+    default:
+      break;
+  }
+}
+
+void GroupStanding::Commit(const Record& record) {
+  Apply(committed_, record.event);
+  if (record.event.kind == EventKind::kGroupDecided) decided_number_ = record.number;
+}
+
+void GroupStanding::RollBack() {
+  pending_ = committed_;
+  if (!committed_.decided) {
+    decided_ = {};
+    failure_ = nullptr;
+  }
+  if (!committed_.completed) completed_ = {};
+}
+
+GroupView GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,
+                              uint64_t number, std::shared_ptr<const Failure> first_failure) const {
+  GroupView view{.spec = std::move(spec),
+                 .state = state,
+                 .first_failure = std::move(first_failure),
+                 .created = created_,
+                 .last_number = number};
+  if (state.decided) {
+    view.decided = decided_;
+    view.failure = failure_;
+  }
+  if (state.completed) view.completed = completed_;
+  return view;
+}
+
+}  // namespace covey

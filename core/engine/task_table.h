@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/engine/view.h"
+#include "core/journal/journal.h"
+#include "core/state/group_state.h"
+
+namespace covey {
+
+// The tasks of one group: what was submitted, under which names and requests, and how each stands as far as it
+// is decided (pending) and as far as it is durable (committed).
+//
+// Not thread-safe: guarded by the lock of its group. Indexes are those of state::Event::task.
+class TaskTable {
+ public:
+  struct Entry {
+    std::shared_ptr<const TaskSpec> spec;
+    std::shared_ptr<const Failure> failure;
+    std::shared_ptr<const Payload> result;
+    WallTime submitted{};
+    WallTime started{};
+    WallTime ended{};
+    uint64_t ended_number = 0;  // of the event
+    state::TaskState pending;
+    state::TaskState committed;
+  };
+  struct Request {
+    RequestMark mark;
+    uint32_t first = 0;  // of the tasks that it added
+  };
+
+  uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
+  const Entry& operator[](uint32_t task) const { return entries_[task]; }
+  const Entry& at(uint32_t task) const { return entries_.at(task); }
+
+  // kInvalidArgument: which of these cannot have its name.
+  std::optional<Error> CheckNames(std::span<const TaskSpec> more) const;
+  void Add(std::shared_ptr<const TaskSpec> spec);
+  // Forgets the newest: they never became durable.
+  void Truncate(uint32_t size);
+
+  // An unnamed task is named by its index.
+  std::string Name(uint32_t task) const;
+  std::optional<uint32_t> Find(std::string_view name) const;
+
+  // The submit that had this id; null when there was none.
+  const Request* FindRequest(const std::string& id) const;
+  void Remember(RequestMark mark, uint32_t first);
+
+  void Decided(const state::Event& event) { Apply(entries_[event.task].pending, event); }
+  void Commit(const Record& record);
+  // What was decided of this task is not so.
+  void RollBack(uint32_t task) { entries_[task].pending = entries_[task].committed; }
+
+  // The first that failed, as many as GroupEnd tells.
+  const std::vector<std::shared_ptr<const Failure>>& failures() const { return failures_; }
+  TaskView View(uint32_t task, const GroupView& group) const;
+
+ private:
+  std::deque<Entry> entries_;
+  std::unordered_map<std::string, uint32_t> names_;  // of those that have one
+  std::map<std::string, Request, std::less<>> requests_;
+  std::vector<std::shared_ptr<const Failure>> failures_;
+};
+
+}  // namespace covey
