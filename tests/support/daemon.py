@@ -83,10 +83,10 @@ def run(argv, stdin=None, env=None, limit=LIMIT):
 class Daemon:
     """One coveyd on a temporary folder: start() and stop() or kill() as often as wanted, remove() at the end."""
 
-    def __init__(self, *flags, program="coveyd"):
+    def __init__(self, *flags, program="coveyd", prefix="covey-"):
         self.command = [os.path.join(BIN, program)]
         # Short, since a socket's path may have 107 bytes only.
-        self.folder = tempfile.mkdtemp(prefix="covey-")
+        self.folder = tempfile.mkdtemp(prefix=prefix)
         self.socket = os.path.join(self.folder, "s")
         self.address = "unix:" + self.socket
         self.data = os.path.join(self.folder, "data")

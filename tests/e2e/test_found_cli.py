@@ -1,0 +1,115 @@
+"""What the command line is started with: folders, descriptors, words, programs."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+from daemon import COVEY, COVEYD, Daemon, DaemonTest, lines, process_task, wait_until
+from expected import mended_by
+
+
+class StartedWithTest(DaemonTest):
+    def shell(self, script, *arguments, cwd=None, env=()):
+        """Runs a script in which "$covey" is the command line; what it printed, as bytes."""
+        return subprocess.run(["sh", "-c", script, "sh", *arguments], cwd=cwd, capture_output=True, timeout=10,
+                              stdin=subprocess.DEVNULL, env={**self.daemon.env(), "covey": COVEY, **dict(env)})
+
+    @mended_by(8)
+    def test_a_folder_that_is_not_utf_8(self):
+        """The task cannot run there, so it must not run elsewhere."""
+        with tempfile.TemporaryDirectory() as base:
+            folder = os.path.join(os.fsencode(base), b"caf\xe9")
+            os.mkdir(folder)
+            done = self.shell('exec "$covey" run --raw -- pwd', cwd=folder)
+            self.assertNotEqual(0, done.returncode, done)
+            self.assertEqual(b"", done.stdout)
+
+    @mended_by(8)
+    def test_a_folder_that_is_gone(self):
+        with tempfile.TemporaryDirectory() as base:
+            os.mkdir(os.path.join(base, "gone"))
+            done = self.shell('cd "$1"; rmdir "$1"; exec "$covey" run --raw -- pwd', os.path.join(base, "gone"))
+            self.assertNotEqual(0, done.returncode, done)
+            self.assertEqual(b"", done.stdout)
+
+    @mended_by(8)
+    def test_closed_standard_output(self):
+        done = self.shell('exec "$covey" run --raw -- printf 12345678 >&-')
+        self.assertNotEqual(0, done.returncode, done)
+
+    @mended_by(8)
+    def test_closed_standard_input(self):
+        done = self.shell('exec "$covey" run -f - <&-')
+        self.assertEqual(64, done.returncode, done)
+
+    @mended_by(8)
+    def test_words_that_are_not_utf_8(self):
+        for command in ("show", "wait", "cancel", "events", "tasks", "delete"):
+            done = self.shell(f'exec "$covey" {command} "$(printf "caf\\351")"')
+            self.assertEqual(64, done.returncode, (command, done))
+
+    @mended_by(8)
+    def test_an_interpreter_that_is_missing_is_named(self):
+        script = os.path.join(self.daemon.folder, "script")
+        with open(script, "w") as file:
+            file.write("#!/bin/bash42\n")
+        os.chmod(script, 0o755)
+        result = self.assertExit(126, self.covey("run", "--", script))
+        self.assertIn("/bin/bash42", result.err)
+
+    @mended_by(9)
+    def test_a_terminal_that_knows_no_escapes(self):
+        done = self.shell('exec script -qec "$covey run -- sleep 0.3" /dev/null', env={"TERM": "dumb"}.items())
+        self.assertEqual(0, done.returncode, done)
+        self.assertNotIn(b"\x1b", done.stdout)
+
+    @mended_by(9)
+    def test_a_byte_order_mark(self):
+        """Taken, or named."""
+        result = self.covey("run", "-f", "-", stdin="\ufeff" + lines(process_task("true")))
+        if result.code != 0:
+            self.assertIn("byte order mark", result.err)
+
+    @mended_by(9)
+    def test_a_pipe_that_nobody_reads_is_said(self):
+        result = self.covey("run", "--", "cat", stdin="a\nb\n")
+        self.assertRegex(result.err, "--stdin|standard input")
+
+    @mended_by(9)
+    def test_an_empty_input_is_said(self):
+        result = self.covey("run", "-f", "-", stdin="")
+        self.assertNotEqual(0, result.code, result)
+        self.assertIn("no tasks", result.err)
+
+    @mended_by(9)
+    def test_durations_as_people_write_them(self):
+        self.assertExit(0, self.covey("run", "-f", "-", stdin=lines(process_task("true", timeout="1m30s"))))
+
+    @mended_by(9)
+    def test_what_is_no_task_is_explained(self):
+        """Not in the words of a parser."""
+        for line in ("1\n", "make all\n"):
+            result = self.covey("run", "-f", "-", stdin=line)
+            self.assertNotIn("Root element", result.err)
+            self.assertNotIn("Unexpected token", result.err)
+
+
+class PortTest(unittest.TestCase):
+    @mended_by(8)
+    def test_tasks_are_told_the_port_that_was_bound(self):
+        """`--listen 127.0.0.1:0`: COVEY_ADDRESS of a task leads back."""
+        daemon = Daemon()
+        self.addCleanup(daemon.remove)
+        with open(daemon.log_path, "ab") as log:
+            daemon.process = subprocess.Popen(
+                [COVEYD, "--insecure-listen", "--listen", "127.0.0.1:0", "--data-dir", daemon.data],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: "is ready" in daemon.log(), "the daemon is ready")
+        daemon.address = daemon.log().partition("serving on ")[2].split()[0]
+        result = daemon.covey("run", "--raw", "--", "sh", "-c", f"{COVEY} health")
+        self.assertEqual(0, result.code, result)
+
+
+if __name__ == "__main__":
+    unittest.main()

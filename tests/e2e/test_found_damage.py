@@ -1,0 +1,76 @@
+"""A flipped bit costs one group, and is told: never a crash, never a wrong value (promise 18)."""
+
+import json
+import os
+import random
+import unittest
+
+from daemon import Daemon, lines, process_task
+from expected import mended_by
+import damage
+
+
+class DamageTest(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+        self.random = random.Random(1)
+
+    def groups(self, count, seal):
+        """{id: what is seen of it}; each has one task, whose name nothing else has, and which has ended."""
+        for index in range(count):
+            id_ = f"group-{index}"
+            self.daemon.covey("create", "--id", id_, "--label", "some=label")
+            tasks = lines(process_task("sh", "-c", f"echo {index}", name=f"the-task-{index:04}-of-it"))
+            result = self.daemon.covey("submit", id_, "-f", "-", stdin=tasks)
+            self.assertEqual(0, result.code, result)
+            self.daemon.covey("wait", f"{id_}/the-task-{index:04}-of-it")
+            if seal:
+                self.daemon.covey("seal", id_)
+        return {f"group-{index}": self.seen(f"group-{index}") for index in range(count)}
+
+    def seen(self, id_):
+        """The group, or the code of the error that says why it cannot be shown."""
+        found = {}
+        for command in ("show", "events"):
+            result = self.daemon.covey("--output", "json", command, id_)
+            if result.code != 0:
+                self.assertNotEqual(69, result.code, f"{id_}: {result}\n{self.daemon.log()[-2000:]}")
+                return json.loads(result.err.splitlines()[-1])["error"]["code"]
+            found[command] = [json.loads(line) for line in result.out.splitlines()]
+        return found
+
+    def flip_one_in_each(self, count):
+        """A bit next to the name of each group's task, in a record of the group."""
+        damage.fold_log(self.daemon.data)
+        journal = os.path.join(self.daemon.data, "journal.db")
+        for index in range(count):
+            place = self.random.choice(damage.places(journal, f"the-task-{index:04}-of-it".encode()))
+            damage.flip(journal, place + self.random.randrange(48), self.random.randrange(8))
+
+    def assertContained(self, before):
+        for id_, value in before.items():
+            now = self.seen(id_)
+            self.assertIn(now, (value, "DATA_LOSS"), id_)
+        self.assertIsNone(self.daemon.process.poll(), self.daemon.log()[-2000:])
+
+    @mended_by(8)
+    def test_finished_groups(self):
+        before = self.groups(60, seal=True)
+        self.daemon.kill()
+        self.flip_one_in_each(60)
+        self.daemon.start()
+        self.assertContained(before)
+
+    @mended_by(8)
+    def test_open_groups(self):
+        before = self.groups(20, seal=False)
+        self.daemon.kill()
+        self.flip_one_in_each(20)
+        self.daemon.start()
+        self.assertContained(before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,145 @@
+"""Streams and clients: no message is taken for another, no follower is left behind or left over."""
+
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from daemon import COVEY, Daemon, DaemonTest, function_task, lines, odd_seconds, process_task, sleepers, wait_until
+from expected import mended_by
+from grpcurl import GRPCURL, Grpcurl
+from grpcurl import WHY_NOT as NO_GRPCURL
+import seen
+import wire
+
+
+@unittest.skipIf(wire.WHY_NOT, wire.WHY_NOT)
+class UnparsableTest(DaemonTest):
+    """The second message of a stream has a word that is not UTF-8."""
+
+    def setUp(self):
+        self.wire = wire.Wire(self.daemon.address)
+        self.addCleanup(self.wire.close)
+
+    def tasks(self):
+        touch = [wire.process_spec(name, "true") for name in ("first", "third")]
+        return touch[0], wire.process_spec("second", b"touch", b"caf\xe9"), touch[1]
+
+    @mended_by(8)
+    def test_run_group(self):
+        first, second, third = self.tasks()
+        options = wire.field(1, wire.field(1, "unparsable-run") + wire.field(2, b""))
+        messages = [options + wire.field(2, first), wire.field(2, second), wire.field(2, third)]
+        code, words = wire.code_of(lambda: self.wire.stream("GroupService/RunGroup", messages))
+        self.assertEqual("INVALID_ARGUMENT", code, words)
+        self.covey("wait", "unparsable-run")
+        self.assertNotEqual("GROUP_STATE_SUCCEEDED", seen.group(self.daemon, "unparsable-run")["state"])
+
+    @mended_by(8)
+    def test_submit_task_stream(self):
+        self.covey("create", "--id", "unparsable-submit")
+        messages = [wire.field(1, "unparsable-submit") + wire.field(2, number + 1) + wire.field(3, task)
+                    for number, task in enumerate(self.tasks())]
+        code, words = wire.code_of(lambda: self.wire.collect("GroupService/SubmitTaskStream", messages))
+        self.assertEqual("INVALID_ARGUMENT", code, words)
+
+    @mended_by(8)
+    def test_unary(self):
+        """The code tells whose fault it is."""
+        _, second, _ = self.tasks()
+        code, words = wire.code_of(lambda: self.wire.unary("GroupService/CreateGroup", wire.field(4, second)))
+        self.assertEqual("INVALID_ARGUMENT", code, words)
+
+    @mended_by(8)
+    def test_where_an_invalid_task_stands(self):
+        """Behind the first message the place in the message alone does not say which task is meant."""
+        def words(*tasks):
+            options = wire.field(1, wire.field(2, b""))
+            return wire.code_of(lambda: self.wire.stream("GroupService/RunGroup", [
+                options, *[wire.field(2, task) for task in tasks]]))[1]
+        valid, invalid = wire.process_spec("valid", "true"), wire.process_spec("invalid")
+        first, second = words(invalid, valid), words(valid, invalid)
+        self.assertNotEqual("", first)
+        self.assertNotEqual(first, second)
+
+
+@unittest.skipIf(GRPCURL is None, NO_GRPCURL)
+class WaitTest(DaemonTest):
+    @mended_by(8)
+    def test_a_wait_whose_deadline_passed_has_changed_nothing(self):
+        """seal_when_idle is gone with the call that asked for it."""
+        go = os.path.join(self.daemon.folder, "go")
+        group = self.covey("create").out.strip()
+        self.covey("submit", group, "--", "sh", "-c", f"until [ -e {go} ]; do sleep 0.02; done")
+        status = Grpcurl(self.daemon).error("covey.v1.GroupService/WaitGroup", {"groupId": group, "sealWhenIdle": True},
+                                            flags=("-max-time", "0.5"))
+        self.assertEqual(4, status["code"], status)  # DEADLINE_EXCEEDED
+        open(go, "w").close()
+        self.covey("wait", f"{group}/sh")
+        self.assertExit(0, self.covey("submit", group, "-f", "-", stdin=lines(function_task("covey.noop"))))
+
+
+class FollowTest(unittest.TestCase):
+    """A graceful restart is bridged as a crash is."""
+
+    def setUp(self):
+        self.daemon = Daemon("--drain-timeout", "200ms")
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+
+    def follow(self, *arguments):
+        client = self.daemon.covey_start(*arguments)
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+        return client
+
+    def detach(self, *tasks):
+        return self.daemon.covey("run", "--detach", "-f", "-", stdin=lines(*tasks)).out.strip()
+
+    def restart(self):
+        self.daemon.stop()
+        self.daemon.start()
+
+    @mended_by(8)
+    def test_events(self):
+        """Four in a row: it is a race, which most lose."""
+        followers = [self.follow("--output", "json", "events", "--follow") for _ in range(4)]
+        for number in range(4):
+            group = self.detach(function_task("covey.noop", name=f"round-{number}"))
+            self.daemon.covey("wait", group)
+            for follower in followers:
+                found = [json.loads(follower.stdout.readline() or '{"kind": "the end"}')]
+                while found[-1]["kind"] not in ("EVENT_KIND_GROUP_COMPLETED", "the end"):
+                    found.append(json.loads(follower.stdout.readline() or '{"kind": "the end"}'))
+                self.assertEqual("EVENT_KIND_GROUP_COMPLETED", found[-1]["kind"], f"round {number}")
+                self.assertEqual({group}, {event["groupId"] for event in found})
+            self.restart()
+
+    @mended_by(8)
+    def test_a_stream_without_a_message_yet(self):
+        followers = [self.follow("--output", "json", "events", "--follow", "--label", "none=such") for _ in range(4)]
+        group = self.daemon.covey("create").out.strip()
+        self.daemon.covey("wait", "--timeout", "1s", group)  # time for them to connect, which nothing tells from outside
+        self.restart()
+        self.daemon.covey("create", "--label", "none=such")
+        for follower in followers:
+            self.assertIn("GROUP_CREATED", follower.stdout.readline())
+
+    @mended_by(8)
+    def test_whoever_has_nobody_to_write_to_ends(self):
+        """As `tail -f FILE | head -1` does, though nothing more happens."""
+        seconds = odd_seconds()
+        group = self.detach(process_task("sleep", seconds))
+        wait_until(lambda: sleepers(seconds), "the task runs")
+        follower = subprocess.Popen([COVEY, "events", "--follow", group], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    env=self.daemon.env())
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        follower.stdout.readline()
+        follower.stdout.close()
+        self.assertEqual(141, follower.wait(timeout=5))
+
+
+if __name__ == "__main__":
+    unittest.main()
