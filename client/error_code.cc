@@ -26,6 +26,8 @@ std::string_view Name(ErrorCode code) {
       return "UNIMPLEMENTED";
     case ErrorCode::kInternal:
       return "INTERNAL";
+    case ErrorCode::kDataLoss:
+      return "DATA_LOSS";
   }
   return "INTERNAL";
 }

@@ -32,7 +32,7 @@ constexpr Row kTable[] = {
     {Code::kUnimplemented, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
     {Code::kInternal, ErrorCode::kInternal, "INTERNAL"},
     {Code::kUnavailable, ErrorCode::kUnavailable, "UNAVAILABLE"},
-    {Code::kDataLoss, ErrorCode::kInternal, "DATA_LOSS"},
+    {Code::kDataLoss, ErrorCode::kDataLoss, "DATA_LOSS"},
 };
 
 void AddDetails(std::string_view bytes, Error* error) {

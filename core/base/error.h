@@ -24,6 +24,7 @@ enum class ErrorCode : uint8_t {
   kDeadlineExceeded,
   kUnimplemented,
   kInternal,
+  kDataLoss,  // what was kept is damaged or gone
 };
 
 // One bad field of a request: its path, as in "tasks[2].process.argv", and what would be right.

@@ -81,6 +81,7 @@ std::optional<Error> Engine::Recover() {
       journal_->List(std::move(filter), 1000, token, std::move(done));
     });
     if (!page.ok()) return page.error();
+    if (!page.value().damaged.empty()) return page.value().damaged.front().error;
     for (const GroupSummary& summary : page.value().groups) {
       auto loaded =
           Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
@@ -348,6 +349,8 @@ void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<Grou
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
                    if (page.ok()) {
+                     for (const DamagedGroup& damaged : page.value().damaged)
+                       options_.warn("a group cannot be listed: " + damaged.error.message);
                      for (GroupSummary& summary : page.value().groups) {
                        GroupPtr live;
                        {

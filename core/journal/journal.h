@@ -64,6 +64,8 @@ struct WatchedRecords {
 struct WatchPage {
   std::vector<WatchedRecords> groups;
   std::string cursor;  // resume after this page
+  bool more =
+      false;  // the page ended before the journal did, perhaps without events: ask for the next at once
 };
 
 // Where a group is, as it is listed. The numbers are stored in journals: never renumber.
@@ -85,9 +87,25 @@ struct GroupFilter {
   WallTime created_until{};  // exclusive; epoch: no bound
 };
 
+// A group of a page that cannot be told.
+struct DamagedGroup {
+  std::string group;
+  Error error;  // kDataLoss
+};
+
 struct GroupPage {
-  std::vector<GroupSummary> groups;  // newest first
-  std::string next;                  // empty: the last page
+  std::vector<GroupSummary> groups;   // newest first
+  std::vector<DamagedGroup> damaged;  // whether the filter asks for them or not
+  std::string next;                   // empty: the last page; a page before it may have few groups, or none
+};
+
+// The state of a group as of one of its events, so that a replay of it need not begin with the first. What
+// the bytes say is the affair of the owner, who made them.
+struct Snapshot {
+  uint64_t number = 0;  // of the last event that is in it
+  std::string bytes;
+
+  bool operator==(const Snapshot&) const = default;
 };
 
 // A pool that was made while the daemon ran, as it is kept.
@@ -140,7 +158,8 @@ class Journal {
   // Up to `limit` records from number `from` (1 is the first). Fewer than `limit`: that was all.
   virtual void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) = 0;
   // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
-  // commits. kInvalidArgument for a cursor that this journal did not make.
+  // commits. kInvalidArgument for a cursor that this journal did not make, or not yet: one from before the
+  // journal was put back to an older state.
   virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
   // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over
   // are those of its last summary.
@@ -151,6 +170,13 @@ class Journal {
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
   // Forgets a completed group.
   virtual void Purge(std::string group, Done<Void> done) = 0;
+
+  // Keeps a snapshot in place of an older one; a newer one stays. Durable when answered; carried out in
+  // order, also with the appends. kNotFound; kFailedPrecondition when another epoch owns the group;
+  // kInvalidArgument for a number that is not that of an event.
+  virtual void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) = 0;
+  // The newest snapshot; nullopt: there is none. kDataLoss: damaged, the events alone tell the state.
+  virtual void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) = 0;
 
   // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the
   // appends.

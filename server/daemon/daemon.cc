@@ -119,7 +119,8 @@ class Daemon {
     } else {
       auto journal =
           OpenSqliteJournal({.directory = config_.data_dir,
-                             .durability = config_.durable ? Durability::kFull : Durability::kNone});
+                             .durability = config_.durable ? Durability::kFull : Durability::kNone,
+                             .log = [log = log_](const std::string& line) { log->info("{}", line); }});
       if (!journal.ok()) return Status::Error(journal.error().message);
       journal_ = std::move(journal.value());
       directory_id_ = DirectoryId(config_.data_dir);

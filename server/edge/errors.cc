@@ -34,6 +34,8 @@ grpc::StatusCode ToStatusCode(ErrorCode code) {
       return grpc::StatusCode::UNIMPLEMENTED;
     case ErrorCode::kInternal:
       return grpc::StatusCode::INTERNAL;
+    case ErrorCode::kDataLoss:
+      return grpc::StatusCode::DATA_LOSS;
   }
   return grpc::StatusCode::INTERNAL;
 }

@@ -74,7 +74,10 @@ Result<DataLock> DataLock::Take(const std::string& directory) {
 
 Result<Void> MakePrivateFile(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return SystemError(path, "open the file");
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) return SystemError(path, "open the file");
+  if ((info.st_mode & 0077) != 0 && ::fchmod(fd.get(), 0600) != 0)
+    return SystemError(path, "make the file private");
   return Void{};
 }
 

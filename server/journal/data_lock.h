@@ -20,7 +20,7 @@ class DataLock {
   UniqueFd fd_;
 };
 
-// Makes a file that is not there, readable by its owner alone.
+// Makes a file that is not there, and one that is there, readable by its owner alone.
 Result<Void> MakePrivateFile(const std::string& path);
 
 }  // namespace covey

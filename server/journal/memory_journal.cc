@@ -102,9 +102,13 @@ AppendResult MemoryJournal::CarryOutLocked(Append append) {
   return journal::Failed("unknown fault");
 }
 
+uint64_t MemoryJournal::OwnerLocked(const std::string& group) const {
+  const auto owner = owners_.find(group);
+  return owner != owners_.end() ? owner->second : std::max<uint64_t>(owner_of_all_, 1);
+}
+
 journal::Standing MemoryJournal::StandingLocked(const Append& append) const {
-  journal::Standing standing{.owner = std::max<uint64_t>(owner_of_all_, 1), .newest = newest_epoch_};
-  if (const auto owner = owners_.find(append.group); owner != owners_.end()) standing.owner = owner->second;
+  journal::Standing standing{.owner = OwnerLocked(append.group), .newest = newest_epoch_};
   if (const auto until = purged_.find(append.group); until != purged_.end())
     standing.purged = until->second > now_();
   if (const auto made = requests_.find(journal::RequestOf(append)); made != requests_.end()) {
@@ -194,6 +198,7 @@ Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, size_t l
     const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
     if (!token.has_value()) return journal::BadCursor();
     after = token->values[0];
+    if (after >= next_entry_) return journal::CursorOfTheFuture();
   }
   WatchPage page;
   size_t count = 0;
@@ -207,6 +212,7 @@ Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, size_t l
     count += commit.batch->size();
     after = key;
   }
+  page.more = log_.upper_bound(after) != log_.end();
   page.cursor = Token{.kind = Token::Kind::kCursor, .values = {after}}.Encode(identity_);
   return page;
 }
@@ -346,6 +352,36 @@ void MemoryJournal::RemovePool(std::string name, Done<Void> done) {
   if (!refused) pools_.erase(name);
   lock.Unlock();
   refused ? done(*std::move(refused)) : done(Void{});
+}
+
+void MemoryJournal::PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) {
+  MutexLock lock(mutex_);
+  Result<Void> result = Void{};
+  const auto found = groups_.find(group);
+  const journal::Standing standing{.head = found != groups_.end() ? found->second.head : 0,
+                                   .owner = OwnerLocked(group),
+                                   .newest = newest_epoch_};
+  if (closed_) {
+    result = journal::Closed();
+  } else if (auto refused = journal::RefuseSnapshot(group, epoch, snapshot, standing)) {
+    result = *std::move(refused);
+  } else if (auto& kept = found->second.snapshot; !kept || kept->number <= snapshot.number) {
+    kept = std::move(snapshot);
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) {
+  MutexLock lock(mutex_);
+  Result<std::optional<Snapshot>> result = std::optional<Snapshot>();
+  if (auto error = RefuseReadLocked()) {
+    result = *std::move(error);
+  } else if (const auto found = groups_.find(group); found != groups_.end()) {
+    result = found->second.snapshot;
+  }
+  lock.Unlock();
+  done(std::move(result));
 }
 
 void MemoryJournal::Pools(Done<std::vector<StoredPool>> done) {

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -51,6 +52,8 @@ class MemoryJournal final : public Journal {
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
   void Purge(std::string group, Done<Void> done) override;
+  void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
+  void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
   void Pools(Done<std::vector<StoredPool>> done) override;
@@ -84,12 +87,14 @@ class MemoryJournal final : public Journal {
     uint64_t order = 0;  // of creation
     uint64_t head = 0;
     std::string request;
+    std::optional<Snapshot> snapshot;
     std::map<uint64_t, uint64_t> entries;  // by number of their last record: key in log_
   };
 
   void Drain() COVEY_EXCLUDES(mutex_);
   AppendResult CarryOutLocked(Append append) COVEY_REQUIRES(mutex_);
   AppendResult WriteLocked(Append append) COVEY_REQUIRES(mutex_);
+  uint64_t OwnerLocked(const std::string& group) const COVEY_REQUIRES(mutex_);
   journal::Standing StandingLocked(const Append& append) const COVEY_REQUIRES(mutex_);
   // Why a pool cannot be changed; nullopt: it can.
   std::optional<Error> RefusePoolLocked() COVEY_REQUIRES(mutex_);

@@ -7,10 +7,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "server/journal/candidates.h"
 #include "server/journal/rules.h"
 #include "server/journal/sql.h"
-#include "server/journal/storage.h"
 #include "server/journal/token.h"
+#include "server/journal/verified.h"
 
 namespace covey {
 namespace {
@@ -19,6 +20,10 @@ constexpr size_t kPhases = 5;
 // Names that a page may sort; with more of them it is cheaper to look at groups by age until the page is
 // full.
 constexpr int64_t kManyNames = 2000;
+// Groups that one page looks at, and rows of purged groups that one page of Watch passes over: what waits
+// behind a read does not wait for a whole journal.
+constexpr size_t kMaxLooked = 10'000;
+constexpr size_t kMaxSkipped = 10'000;
 constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
 constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
 
@@ -38,28 +43,40 @@ bool OnlyActive(const std::vector<GroupPhase>& phases) {
   });
 }
 
+Error MissingRow(int64_t gid) {
+  return {.code = ErrorCode::kDataLoss,
+          .reason = "JOURNAL_DAMAGED",
+          .message = "the journal is damaged: an index names group number " + std::to_string(gid) +
+                     ", which is not there"};
+}
+
 }  // namespace
 
 struct ReadConnection::Statements {
   sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
-  sqlite::Statement pools, list_all, list_label, list_name, many_names;
+  sqlite::Statement get_meta, last_seq, get_snapshot, pools, list_all, list_label, list_name, many_names;
   std::array<sqlite::Statement, kPhases> list_phase;
 
   Result<Void> Prepare(sqlite::Database& db) {
-    std::vector<std::pair<sqlite::Statement*, std::string_view>> all = {{&begin, "BEGIN"},
-                                                                        {&commit, "COMMIT"},
-                                                                        {&find_gid, sql::kFindGid},
-                                                                        {&head, sql::kHead},
-                                                                        {&read_records, sql::kReadRecords},
-                                                                        {&watch, sql::kWatch},
-                                                                        {&get_spec, sql::kGetSpec},
-                                                                        {&get_summary, sql::kGetSummary},
-                                                                        {&find_request, sql::kFindRequest},
-                                                                        {&pools, sql::kPools},
-                                                                        {&list_all, sql::kListAll},
-                                                                        {&list_label, sql::kListLabel},
-                                                                        {&list_name, sql::kListName},
-                                                                        {&many_names, sql::kManyNames}};
+    std::vector<std::pair<sqlite::Statement*, std::string_view>> all = {
+        {&begin, "BEGIN"},
+        {&commit, "COMMIT"},
+        {&find_gid, sql::kFindGid},
+        {&head, sql::kHead},
+        {&read_records, sql::kReadRecords},
+        {&watch, sql::kWatch},
+        {&get_meta, sql::kGetMeta},
+        {&last_seq, sql::kLastSeq},
+        {&get_spec, sql::kGetSpec},
+        {&get_summary, sql::kGetSummary},
+        {&get_snapshot, sql::kGetSnapshot},
+        {&find_request, sql::kFindRequest},
+        {&pools, sql::kPools},
+        {&list_all, sql::kListAll},
+        {&list_label, sql::kListLabel},
+        {&list_name, sql::kListName},
+        {&many_names, sql::kManyNames},
+    };
     for (sqlite::Statement& statement : list_phase) all.emplace_back(&statement, sql::kListPhase);
     for (const auto& [statement, text] : all) {
       Result<sqlite::Statement> prepared = db.Prepare(text);
@@ -71,64 +88,15 @@ struct ReadConnection::Statements {
 };
 
 // One state of the file for several statements. Everything read within must be reset before its end.
-class ReadConnection::Snapshot {
+class ReadConnection::Transaction {
  public:
-  explicit Snapshot(Statements& statements) : statements_(statements) { statements_.begin.Run(); }
-  ~Snapshot() { statements_.commit.Run(); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
+  explicit Transaction(Statements& statements) : statements_(statements) { statements_.begin.Run(); }
+  ~Transaction() { statements_.commit.Run(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
 
  private:
   Statements& statements_;
-};
-
-// The groups that a listing looks at, newest first: several ordered statements merged.
-class ReadConnection::Candidates {
- public:
-  using Key = std::pair<int64_t, int64_t>;  // created, gid
-
-  ~Candidates() {
-    for (Source& source : sources_) source.statement->Reset();
-  }
-
-  // A bound statement. False: it failed.
-  bool Add(sqlite::Statement& statement) {
-    sources_.push_back({&statement, {}});
-    return Advance(sources_.size() - 1);
-  }
-
-  // The next one; nullopt: none are left. Check failed() then.
-  std::optional<Key> Next() {
-    const auto newest = std::max_element(sources_.begin(), sources_.end(),
-                                         [](const Source& a, const Source& b) { return a.key < b.key; });
-    if (failed_ || newest == sources_.end()) return std::nullopt;
-    const Key key = newest->key;
-    failed_ = !Advance(static_cast<size_t>(newest - sources_.begin()));
-    return key;
-  }
-
-  bool failed() const { return failed_; }
-
- private:
-  struct Source {
-    sqlite::Statement* statement;
-    Key key;
-  };
-
-  bool Advance(size_t i) {
-    Source& source = sources_[i];
-    const sqlite::Step step = source.statement->Next();
-    if (step == sqlite::Step::kRow) {
-      source.key = {source.statement->Int(0), source.statement->Int(1)};
-      return true;
-    }
-    source.statement->Reset();
-    sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(i));
-    return step == sqlite::Step::kDone;
-  }
-
-  std::vector<Source> sources_;
-  bool failed_ = false;
 };
 
 ReadConnection::ReadConnection(sqlite::Database db, uint64_t identity)
@@ -169,7 +137,8 @@ Result<std::shared_ptr<const GroupSpec>> ReadConnection::SpecOf(int64_t gid) {
   sqlite::Use get(statements_->get_spec);
   switch (get->Bind(gid).Next()) {
     case sqlite::Step::kRow:
-      return storage::DecodeGroupSpec(get->Bytes(0));
+      return verified::Spec({.part = Part::kSpec, .gid = gid, .group = get->Bytes(0)}, get->Bytes(1),
+                            static_cast<uint64_t>(get->Int(2)));
     case sqlite::Step::kDone:
       return std::shared_ptr<const GroupSpec>();
     case sqlite::Step::kFailed:
@@ -178,16 +147,31 @@ Result<std::shared_ptr<const GroupSpec>> ReadConnection::SpecOf(int64_t gid) {
   return db_.last_error();
 }
 
-Result<GroupSummary> ReadConnection::SummaryOf(int64_t gid) {
+Result<GroupSummary> ReadConnection::SummaryOf(int64_t gid, std::string* id) {
   sqlite::Use get(statements_->get_summary);
-  if (get->Bind(gid).Next() != sqlite::Step::kRow) return db_.last_error();
-  Result<std::shared_ptr<const GroupSpec>> spec = storage::DecodeGroupSpec(get->Bytes(0));
+  const sqlite::Step step = get->Bind(gid).Next();
+  if (step == sqlite::Step::kFailed) return db_.last_error();
+  if (step == sqlite::Step::kDone) return MissingRow(gid);
+  *id = get->Bytes(0);
+  Result<std::shared_ptr<const GroupSpec>> spec = verified::Spec(
+      {.part = Part::kSpec, .gid = gid, .group = *id}, get->Bytes(1), static_cast<uint64_t>(get->Int(2)));
   if (!spec.ok()) return spec.error();
-  return storage::DecodeSummary(get->Bytes(1), std::move(spec.value()));
+  const auto head = static_cast<uint64_t>(get->Int(3));
+  Result<GroupSummary> summary =
+      verified::Summary({.part = Part::kSummary, .gid = gid, .group = *id, .number = head}, get->Bytes(4),
+                        static_cast<uint64_t>(get->Int(5)), std::move(spec.value()));
+  if (!summary.ok()) return summary;
+  summary.value().last_number = head;
+  if (!summary.value().state.completed) {  // events since then
+    Result<uint64_t> newest = HeadOf(gid);
+    if (!newest.ok()) return newest.error();
+    summary.value().last_number = newest.value();
+  }
+  return summary;
 }
 
 Result<uint64_t> ReadConnection::Head(const std::string& group) {
-  const Snapshot snapshot(*statements_);
+  const Transaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   if (gid.value() == 0) return uint64_t{0};
@@ -195,21 +179,27 @@ Result<uint64_t> ReadConnection::Head(const std::string& group) {
 }
 
 Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint64_t from, size_t limit) {
-  const Snapshot snapshot(*statements_);
+  const Transaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   std::vector<Record> records;
   if (gid.value() == 0 || from > static_cast<uint64_t>(kLast)) return records;
+  from = std::max<uint64_t>(from, 1);
+  uint64_t next = from;
   sqlite::Use read(statements_->read_records);
   read->Bind(gid.value()).Bind(from);
   sqlite::Step step = sqlite::Step::kDone;
   while (records.size() < limit && (step = read->Next()) == sqlite::Step::kRow) {
     const auto first = static_cast<uint64_t>(read->Int(0));
-    Result<Void> decoded = storage::DecodeRecords(read->Bytes(1), first, &records);
+    const auto last = static_cast<uint64_t>(read->Int(1));
+    if (next == from ? first > next : first != next)
+      return verified::DamagedEvents(group, next, std::max(next, first - 1), "there is nothing");
+    Result<Void> decoded =
+        verified::Records({.part = Part::kRecords, .gid = gid.value(), .group = group, .number = first}, last,
+                          read->Bytes(2), static_cast<uint64_t>(read->Int(3)), &records);
     if (!decoded.ok()) return decoded.error();
-    if (!records.empty() && records.front().number < from) {
-      std::erase_if(records, [from](const Record& record) { return record.number < from; });
-    }
+    if (first < from) std::erase_if(records, [from](const Record& record) { return record.number < from; });
+    next = last + 1;
   }
   if (step == sqlite::Step::kFailed) return db_.last_error();
   if (records.size() > limit) records.resize(limit);
@@ -218,13 +208,16 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
 
 Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last) {
   std::unordered_map<int64_t, std::shared_ptr<const GroupSpec>> specs;
-  size_t count = 0;
-  int64_t group = 0;  // of the newest entry of the page
+  size_t count = 0;    // records
+  size_t skipped = 0;  // rows of purged groups
+  int64_t group = 0;   // of the newest entry of the page
   *last = after;
   sqlite::Use watch(statements_->watch);
   watch->Bind(after);
   sqlite::Step step = sqlite::Step::kDone;
-  while (count < limit && (step = watch->Next()) == sqlite::Step::kRow) {
+  while ((step = watch->Next()) == sqlite::Step::kRow) {
+    page->more = count >= limit || skipped >= kMaxSkipped;
+    if (page->more) return Void{};
     *last = watch->Int(0);
     const int64_t gid = watch->Int(1);
     auto spec = specs.find(gid);
@@ -233,18 +226,33 @@ Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* p
       if (!found.ok()) return found.error();
       spec = specs.emplace(gid, std::move(found.value())).first;
     }
-    if (spec->second == nullptr) continue;
+    if (spec->second == nullptr) {
+      ++skipped;
+      continue;
+    }
     if (group != gid) page->groups.push_back({.group = spec->second});
     group = gid;
     std::vector<Record>& records = page->groups.back().records;
     const size_t before = records.size();
-    Result<Void> decoded =
-        storage::DecodeRecords(watch->Bytes(4), static_cast<uint64_t>(watch->Int(2)), &records);
+    const Place place{.part = Part::kRecords,
+                      .gid = gid,
+                      .group = spec->second->id,
+                      .number = static_cast<uint64_t>(watch->Int(2))};
+    Result<Void> decoded = verified::Records(place, static_cast<uint64_t>(watch->Int(3)), watch->Bytes(4),
+                                             static_cast<uint64_t>(watch->Int(5)), &records);
     if (!decoded.ok()) return decoded.error();
     count += records.size() - before;
   }
   if (step == sqlite::Step::kFailed) return db_.last_error();
   return Void{};
+}
+
+Result<int64_t> ReadConnection::LastSeq() {
+  sqlite::Use newest(statements_->last_seq);
+  if (newest->Next() != sqlite::Step::kRow) return db_.last_error();
+  sqlite::Use next(statements_->get_meta);  // of the last purge, which may have taken the newest
+  if (next->BindText("next_seq").Next() != sqlite::Step::kRow) return db_.last_error();
+  return std::max(newest->Int(0), next->Int(0) - 1);
 }
 
 Result<WatchPage> ReadConnection::Watch(const std::string& cursor, size_t limit) {
@@ -254,11 +262,16 @@ Result<WatchPage> ReadConnection::Watch(const std::string& cursor, size_t limit)
     if (!token.has_value()) return journal::BadCursor();
     after = static_cast<int64_t>(token->values[0]);
   }
-  const Snapshot snapshot(*statements_);
+  const Transaction transaction(*statements_);
   WatchPage page;
   int64_t last = 0;
   Result<Void> rows = WatchRows(after, std::max<size_t>(limit, 1), &page, &last);
   if (!rows.ok()) return rows.error();
+  if (last == after && after > 0) {
+    Result<int64_t> newest = LastSeq();
+    if (!newest.ok()) return newest.error();
+    if (after > newest.value()) return journal::CursorOfTheFuture();
+  }
   page.cursor =
       Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(last)}}.Encode(identity_);
   return page;
@@ -282,7 +295,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
     before = {static_cast<int64_t>(decoded->values[0]), static_cast<int64_t>(decoded->values[1])};
   }
 
-  const Snapshot snapshot(*statements_);
+  const Transaction transaction(*statements_);
   const std::string after_names = AfterPrefix(filter.name_prefix);
   bool by_name = false;
   if (!after_names.empty() && !OnlyActive(filter.phases)) {
@@ -317,21 +330,26 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
 
   GroupPage page;
   limit = std::max<size_t>(limit, 1);
+  const auto end_here = [&] {
+    page.next = Token{.kind = Token::Kind::kPage,
+                      .values = {static_cast<uint64_t>(before.first), static_cast<uint64_t>(before.second),
+                                 fingerprint}}
+                    .Encode(identity_);
+    return page;
+  };
+  size_t looked = 0;
   while (const auto key = candidates.Next()) {
-    Result<GroupSummary> summary = SummaryOf(key->second);
-    if (!summary.ok()) return summary.error();
-    if (journal::Matches(filter, summary.value())) {
-      if (page.groups.size() == limit) {
-        page.next = Token{.kind = Token::Kind::kPage,
-                          .values = {static_cast<uint64_t>(before.first),
-                                     static_cast<uint64_t>(before.second), fingerprint}}
-                        .Encode(identity_);
-        break;
+    if (looked++ == kMaxLooked) return end_here();
+    std::string id;
+    Result<GroupSummary> summary = SummaryOf(key->second, &id);
+    if (!summary.ok() && summary.error().code != ErrorCode::kDataLoss) return summary.error();
+    if (!summary.ok() || journal::Matches(filter, summary.value())) {
+      if (page.groups.size() + page.damaged.size() == limit) return end_here();
+      if (summary.ok()) {
+        page.groups.push_back(std::move(summary.value()));
+      } else {
+        page.damaged.push_back({std::move(id), summary.error()});
       }
-      Result<uint64_t> head = HeadOf(key->second);
-      if (!head.ok()) return head.error();
-      summary.value().last_number = head.value();
-      page.groups.push_back(std::move(summary.value()));
     }
     before = *key;
   }
@@ -340,16 +358,29 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
 }
 
 Result<GroupSummary> ReadConnection::Find(const std::string& group) {
-  const Snapshot snapshot(*statements_);
+  const Transaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   if (gid.value() == 0) return journal::NotFound(group);
-  Result<GroupSummary> summary = SummaryOf(gid.value());
-  if (!summary.ok()) return summary;
-  Result<uint64_t> head = HeadOf(gid.value());
-  if (!head.ok()) return head.error();
-  summary.value().last_number = head.value();
-  return summary;
+  std::string id;
+  return SummaryOf(gid.value(), &id);
+}
+
+Result<std::optional<Snapshot>> ReadConnection::ReadSnapshot(const std::string& group) {
+  const Transaction transaction(*statements_);
+  Result<int64_t> gid = FindGid(group);
+  if (!gid.ok()) return gid.error();
+  sqlite::Use get(statements_->get_snapshot);
+  const sqlite::Step step = get->Bind(gid.value()).Next();
+  if (step == sqlite::Step::kFailed) return db_.last_error();
+  if (step == sqlite::Step::kDone) return std::optional<Snapshot>();
+  const Place place{.part = Part::kSnapshot,
+                    .gid = gid.value(),
+                    .group = group,
+                    .number = static_cast<uint64_t>(get->Int(0))};
+  Result<Snapshot> snapshot = verified::SnapshotOf(place, get->Bytes(1), static_cast<uint64_t>(get->Int(2)));
+  if (!snapshot.ok()) return snapshot.error();
+  return std::optional<Snapshot>(std::move(snapshot.value()));
 }
 
 Result<std::string> ReadConnection::FindRequest(const std::string& request_id, WallTime now) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,22 +24,25 @@ class ReadConnection {
   Result<WatchPage> Watch(const std::string& cursor, size_t limit);
   Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
+  Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group);
   Result<std::string> FindRequest(const std::string& request_id, WallTime now);
   Result<std::vector<StoredPool>> Pools();
 
  private:
   struct Statements;
-  class Snapshot;
-  class Candidates;
+  class Transaction;
 
   ReadConnection(sqlite::Database db, uint64_t identity);
 
   // 0: no such group.
   Result<int64_t> FindGid(const std::string& group);
   Result<uint64_t> HeadOf(int64_t gid);
-  Result<GroupSummary> SummaryOf(int64_t gid);
+  // `id` is that of the group also when it is damaged; "" when even that is not there.
+  Result<GroupSummary> SummaryOf(int64_t gid, std::string* id);
   // Null: the group is purged.
   Result<std::shared_ptr<const GroupSpec>> SpecOf(int64_t gid);
+  // The newest row that ever was.
+  Result<int64_t> LastSeq();
   Result<Void> WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last);
   // True when more names begin so than should be sorted.
   Result<bool> ManyNames(const std::string& low, const std::string& high);

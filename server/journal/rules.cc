@@ -29,6 +29,10 @@ Error Invalid(std::string reason, std::string message) {
   return {.code = ErrorCode::kInvalidArgument, .reason = std::move(reason), .message = std::move(message)};
 }
 
+bool Owns(uint64_t epoch, const Standing& standing) {
+  return epoch != 0 && epoch >= standing.owner && epoch <= standing.newest;
+}
+
 }  // namespace
 
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing) {
@@ -39,10 +43,25 @@ std::optional<AppendResult> Judge(const Append& append, const Standing& standing
     return AppendResult{.kind = Kind::kDuplicate, .existing = standing.request_of};
   if (append.expected == 0 && (standing.head > 0 || standing.purged))
     return AppendResult{.kind = Kind::kDuplicate, .existing = append.group};
-  const bool owns = append.epoch != 0 && append.epoch >= standing.owner && append.epoch <= standing.newest;
-  if (!owns) return AppendResult{.kind = Kind::kFenced};
+  if (!Owns(append.epoch, standing)) return AppendResult{.kind = Kind::kFenced};
   if (append.expected == standing.head) return std::nullopt;
   return AppendResult{.kind = Kind::kBehind, .head = standing.head};
+}
+
+std::optional<Error> RefuseSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot,
+                                    const Standing& standing) {
+  if (standing.head == 0) return NotFound(group);
+  if (!Owns(epoch, standing)) {
+    return Error{.code = ErrorCode::kFailedPrecondition,
+                 .reason = "GROUP_FENCED",
+                 .message = "group " + group + " has another owner than epoch " + std::to_string(epoch)};
+  }
+  if (snapshot.number == 0 || snapshot.number > standing.head) {
+    return Invalid("BAD_SNAPSHOT", "group " + group + ": a snapshot is of an event 1.." +
+                                       std::to_string(standing.head) + ", got " +
+                                       std::to_string(snapshot.number));
+  }
+  return std::nullopt;
 }
 
 const std::string& RequestOf(const Append& append) {
@@ -101,6 +120,14 @@ Error NotFound(const std::string& group) {
 Error BadCursor() {
   Error error = Invalid("BAD_CURSOR", "the cursor was not made by this journal");
   error.fields = {{"cursor", "must be that of an earlier message of this daemon"}};
+  return error;
+}
+
+Error CursorOfTheFuture() {
+  Error error =
+      Invalid("BAD_CURSOR", "the cursor is newer than the journal, which was put back to an older state");
+  error.fields = {
+      {"cursor", "must be that of a message that is still in the journal: begin again without one"}};
   return error;
 }
 

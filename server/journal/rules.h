@@ -25,6 +25,10 @@ struct Standing {
       request_of;  // the group that was made by the request of this creation; empty: none, or no request
 };
 
+// Why a snapshot is not to be kept, or nullopt when it is; of `standing`: head, owner, newest.
+std::optional<Error> RefuseSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot,
+                                    const Standing& standing);
+
 // The request that makes a group; empty: none, or the append makes no group.
 const std::string& RequestOf(const Append& append);
 
@@ -42,6 +46,7 @@ uint64_t Fingerprint(const GroupFilter& filter);
 
 Error NotFound(const std::string& group);
 Error BadCursor();
+Error CursorOfTheFuture();
 Error BadPageToken();
 Error NotCompleted(const std::string& group);
 Error Closed();

@@ -31,6 +31,7 @@ Error ErrorOf(sqlite3* db) {
       break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+      error.code = ErrorCode::kDataLoss;
       error.reason = "JOURNAL_CORRUPT";
       break;
     default:
@@ -161,6 +162,11 @@ Result<Statement> Database::Prepare(std::string_view sql) {
     return last_error();
   }
   return Statement(statement, failure_.get());
+}
+
+bool Database::AddFunction(const char* name, int arguments, Function function) {
+  return Check(sqlite3_create_function_v2(db_.get(), name, arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                          nullptr, function, nullptr, nullptr, nullptr));
 }
 
 bool Database::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }

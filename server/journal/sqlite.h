@@ -9,7 +9,9 @@
 #include "core/base/error.h"
 
 struct sqlite3;
+struct sqlite3_context;
 struct sqlite3_stmt;
+struct sqlite3_value;
 
 // A thin layer over SQLite's C interface: ownership, binding in order, errors as values.
 namespace covey::sqlite {
@@ -90,6 +92,10 @@ class Database {
   std::optional<int64_t> QueryInt(const std::string& sql);
   // An invalid statement of ours is a broken invariant; one that the file makes invalid is an error.
   Result<Statement> Prepare(std::string_view sql);
+
+  // A function of that many arguments for the statements of this connection.
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  bool AddFunction(const char* name, int arguments, Function function);
 
   bool in_transaction() const;
   // Rows that the last statement inserted, changed or deleted.

@@ -1,5 +1,7 @@
 #include "server/journal/sqlite_journal.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 #include <thread>
@@ -107,6 +109,14 @@ class SqliteJournal final : public Journal {
     writer_.Purge(std::move(group), std::move(done));
   }
 
+  void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
+    writer_.PutSnapshot(std::move(group), epoch, std::move(snapshot), std::move(done));
+  }
+  void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override {
+    Post(std::move(done),
+         [group = std::move(group)](ReadConnection& connection) { return connection.ReadSnapshot(group); });
+  }
+
   void PutPool(StoredPool pool, Done<Void> done) override {
     writer_.PutPool(std::move(pool), std::move(done));
   }
@@ -173,8 +183,13 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
   const SqliteFile file{.path = options.directory + "/journal.db",
                         .vfs = options.vfs,
                         .durability = options.durability,
-                        .max_pages = options.max_pages};
-  if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
+                        .max_pages = options.max_pages,
+                        .log = options.log};
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string path = file.path + suffix;
+    if (*suffix != '\0' && ::access(path.c_str(), F_OK) != 0) continue;  // SQLite makes it when it needs it
+    if (Result<Void> made = MakePrivateFile(path); !made.ok()) return made.error();
+  }
   if (!options.now) options.now = SystemNow;
   Result<std::unique_ptr<WriteConnection>> write = WriteConnection::Open(file, options.now);
   if (!write.ok()) return write.error();

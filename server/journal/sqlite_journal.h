@@ -27,12 +27,15 @@ struct SqliteJournalOptions {
   size_t max_commit_bytes = size_t{8} << 20;
   // How long purged ids are remembered is told by this clock; empty: the system's.
   std::function<WallTime()> now;
+  // Told what people should know of the opening, a line each: that the journal was migrated. May be empty.
+  std::function<void(const std::string& line)> log;
   // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
   std::string vfs;
   int64_t max_pages = 0;
 };
 
-// Opens the journal in `directory`/journal.db, or makes it.
+// Opens the journal in `directory`/journal.db, or makes it; one of an earlier version is migrated first,
+// once. It and its log are made readable by their owner alone, whatever they were.
 //
 // Errors say what is wrong with the directory or the file: it is in use (kFailedPrecondition,
 // DATA_DIR_IN_USE), made by a newer version (JOURNAL_TOO_NEW), not a journal or damaged (JOURNAL_CORRUPT), or

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/base/error.h"
@@ -15,10 +16,11 @@ struct SqliteFile {
   std::string vfs;
   Durability durability = Durability::kFull;
   int64_t max_pages = 0;
+  std::function<void(const std::string& line)> log;  // or empty
 };
 
 // The one connection that writes and checkpoints, set up and checked as SqliteJournalOptions says; makes the
-// schema in a new file.
+// schema in a new file, and migrates that of an older version, which it says to `log`.
 Result<sqlite::Database> OpenForWriting(const SqliteFile& file);
 // A connection that reads.
 Result<sqlite::Database> OpenForReading(const SqliteFile& file);

@@ -30,36 +30,39 @@ void SqliteWriter::AppendAsync(Append append, Answer done) {
   if (flush_) flush_();
 }
 
-void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) {
-  const auto answer = std::make_shared<Journal::Done<uint64_t>>(std::move(done));
+template <typename T, typename Work>
+void SqliteWriter::Post(Journal::Done<T> done, Work work) {
+  const auto answer = std::make_shared<Journal::Done<T>>(std::move(done));
   Command command;
-  command.other = [this, groups = std::move(groups), answer] { (*answer)(connection_->Acquire(groups)); };
+  command.other = [answer, work = std::move(work)] { (*answer)(work()); };
   if (!Enqueue(command)) (*answer)(journal::Closed());
+}
+
+void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) {
+  Post(std::move(done), [this, groups = std::move(groups)] { return connection_->Acquire(groups); });
 }
 
 void SqliteWriter::Purge(std::string group, Journal::Done<Void> done) {
-  const auto answer = std::make_shared<Journal::Done<Void>>(std::move(done));
-  Command command;
-  command.other = [this, group = std::move(group), answer] {
+  Post(std::move(done), [this, group = std::move(group)] {
     Result<Void> result = connection_->Purge(group);
     garbage_ = garbage_ || result.ok();
-    (*answer)(std::move(result));
-  };
-  if (!Enqueue(command)) (*answer)(journal::Closed());
+    return result;
+  });
+}
+
+void SqliteWriter::PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot,
+                               Journal::Done<Void> done) {
+  Post(std::move(done), [this, group = std::move(group), epoch, snapshot = std::move(snapshot)] {
+    return connection_->PutSnapshot(group, epoch, snapshot);
+  });
 }
 
 void SqliteWriter::PutPool(StoredPool pool, Journal::Done<Void> done) {
-  const auto answer = std::make_shared<Journal::Done<Void>>(std::move(done));
-  Command command;
-  command.other = [this, pool = std::move(pool), answer] { (*answer)(connection_->PutPool(pool)); };
-  if (!Enqueue(command)) (*answer)(journal::Closed());
+  Post(std::move(done), [this, pool = std::move(pool)] { return connection_->PutPool(pool); });
 }
 
 void SqliteWriter::RemovePool(std::string name, Journal::Done<Void> done) {
-  const auto answer = std::make_shared<Journal::Done<Void>>(std::move(done));
-  Command command;
-  command.other = [this, name = std::move(name), answer] { (*answer)(connection_->RemovePool(name)); };
-  if (!Enqueue(command)) (*answer)(journal::Closed());
+  Post(std::move(done), [this, name = std::move(name)] { return connection_->RemovePool(name); });
 }
 
 void SqliteWriter::Stop() {

@@ -38,6 +38,8 @@ class SqliteWriter {
   void AppendAsync(Append append, Answer done) COVEY_EXCLUDES(mutex_);
   void Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) COVEY_EXCLUDES(mutex_);
   void Purge(std::string group, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Journal::Done<Void> done)
+      COVEY_EXCLUDES(mutex_);
   void PutPool(StoredPool pool, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   void RemovePool(std::string name, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   // Set before the first append.
@@ -52,6 +54,9 @@ class SqliteWriter {
     std::function<void()> other;  // anything but an append; runs on the thread
   };
 
+  // Carries out `work` on the thread, in its turn, and answers what it returns.
+  template <typename T, typename Work>
+  void Post(Journal::Done<T> done, Work work) COVEY_EXCLUDES(mutex_);
   // False: stopped, and the command is untouched.
   bool Enqueue(Command& command) COVEY_EXCLUDES(mutex_);
   void Run() COVEY_EXCLUDES(mutex_);

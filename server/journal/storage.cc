@@ -9,9 +9,7 @@ namespace covey::storage {
 namespace {
 
 Error Unreadable(std::string why) {
-  return {.code = ErrorCode::kInternal,
-          .reason = "JOURNAL_UNREADABLE",
-          .message = "the journal cannot be read: " + std::move(why)};
+  return {.code = ErrorCode::kDataLoss, .reason = "JOURNAL_DAMAGED", .message = std::move(why)};
 }
 
 // Wrapping: a damaged time must not be undefined.
@@ -43,6 +41,8 @@ void StoreRecord(const Record& record, int64_t base, v1::Record* out) {
     out->mutable_request()->set_fingerprint(record.request->fingerprint);
     out->mutable_request()->set_count(record.request->count);
   }
+  out->set_standard_output_bytes(record.output.standard_output);
+  out->set_standard_error_bytes(record.output.standard_error);
 }
 
 Record LoadRecord(v1::Record* in, int64_t base, uint64_t number, std::string* problem) {
@@ -73,6 +73,8 @@ Record LoadRecord(v1::Record* in, int64_t base, uint64_t number, std::string* pr
     record.request = std::make_shared<const RequestMark>(RequestMark{
         .id = std::move(*mark->mutable_id()), .fingerprint = mark->fingerprint(), .count = mark->count()});
   }
+  record.output = {.standard_output = in->standard_output_bytes(),
+                   .standard_error = in->standard_error_bytes()};
   return record;
 }
 

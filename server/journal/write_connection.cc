@@ -4,15 +4,14 @@
 #include <span>
 #include <utility>
 
-#include "server/journal/sql.h"
+#include "server/journal/checksum.h"
+#include "server/journal/row_length.h"
 #include "server/journal/storage.h"
+#include "server/journal/verified.h"
 
 namespace covey {
 namespace {
 
-// One row holds at most so many records and about so many bytes, so that a read of a few records decodes few.
-constexpr size_t kRowRecords = 512;
-constexpr size_t kRowBytes = size_t{1} << 20;
 // Groups whose heads are remembered; all are forgotten when there are more.
 constexpr size_t kMaxHeads = 100'000;
 constexpr int64_t kGarbageStep = 1000;
@@ -21,79 +20,12 @@ constexpr int kCheckpointPages = 1024;
 
 int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
-// About what the texts of a record take; the rest is small.
-size_t TextSize(const Record& record) {
-  size_t size = 0;
-  if (record.task != nullptr) {
-    for (const auto& [key, value] : record.task->labels) size += key.size() + value.size();
-    if (const auto* function = std::get_if<FunctionSpec>(&record.task->work)) {
-      size += function->payload.bytes.size();
-    } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(record.task->work)) {
-      size += process->stdin_bytes.size();
-      for (const std::string& argument : process->argv) size += argument.size();
-      for (const auto& [key, value] : process->env) size += key.size() + value.size();
-    }
-  }
-  if (record.failure != nullptr) size += record.failure->message.size() + record.failure->detail.size();
-  if (record.result != nullptr) size += record.result->bytes.size();
-  return size;
-}
-
-// How many of the first records share a row.
-size_t RowLength(std::span<const Record> records) {
-  size_t bytes = 0;
-  size_t count = 0;
-  while (count < records.size() && count < kRowRecords && bytes < kRowBytes)
-    bytes += TextSize(records[count++]);
-  return count;
+uint64_t SummarySum(const Append& append, int64_t gid, std::string_view bytes) {
+  return Checksum({.part = Part::kSummary, .gid = gid, .group = append.group, .number = append.batch->last()},
+                  bytes);
 }
 
 }  // namespace
-
-struct WriteConnection::Statements {
-  sqlite::Statement set_meta, get_meta, find_gid, head, find_commit, find_purged, find_request;
-  sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records, insert_owner;
-  sqlite::Statement get_group, delete_group, delete_label, expire_request, insert_purged, insert_garbage;
-  sqlite::Statement forget_requests, forget_purged, next_garbage, collect_garbage, delete_garbage;
-  sqlite::Statement put_pool, remove_pool, begin, commit;
-
-  Result<Void> Prepare(sqlite::Database& db) {
-    const std::pair<sqlite::Statement*, std::string_view> all[] = {{&set_meta, sql::kSetMeta},
-                                                                   {&get_meta, sql::kGetMeta},
-                                                                   {&find_gid, sql::kFindGid},
-                                                                   {&head, sql::kHead},
-                                                                   {&find_commit, sql::kFindCommit},
-                                                                   {&find_purged, sql::kFindPurged},
-                                                                   {&find_request, sql::kFindRequest},
-                                                                   {&insert_group, sql::kInsertGroup},
-                                                                   {&update_group, sql::kUpdateGroup},
-                                                                   {&insert_label, sql::kInsertLabel},
-                                                                   {&insert_request, sql::kInsertRequest},
-                                                                   {&insert_records, sql::kInsertRecords},
-                                                                   {&insert_owner, sql::kInsertOwner},
-                                                                   {&get_group, sql::kGetGroup},
-                                                                   {&delete_group, sql::kDeleteGroup},
-                                                                   {&delete_label, sql::kDeleteLabel},
-                                                                   {&expire_request, sql::kExpireRequest},
-                                                                   {&insert_purged, sql::kInsertPurged},
-                                                                   {&insert_garbage, sql::kInsertGarbage},
-                                                                   {&forget_requests, sql::kForgetRequests},
-                                                                   {&forget_purged, sql::kForgetPurged},
-                                                                   {&next_garbage, sql::kNextGarbage},
-                                                                   {&collect_garbage, sql::kCollectGarbage},
-                                                                   {&put_pool, sql::kPutPool},
-                                                                   {&remove_pool, sql::kRemovePool},
-                                                                   {&delete_garbage, sql::kDeleteGarbage},
-                                                                   {&begin, "BEGIN IMMEDIATE"},
-                                                                   {&commit, "COMMIT"}};
-    for (const auto& [statement, text] : all) {
-      Result<sqlite::Statement> prepared = db.Prepare(text);
-      if (!prepared.ok()) return prepared.error();
-      *statement = std::move(prepared.value());
-    }
-    return Void{};
-  }
-};
 
 WriteConnection::WriteConnection(SqliteFile file, std::function<WallTime()> now)
     : file_(std::move(file)), now_(std::move(now)) {}
@@ -110,7 +42,7 @@ Result<std::unique_ptr<WriteConnection>> WriteConnection::Open(SqliteFile file,
 Result<Void> WriteConnection::Connect() {
   Result<sqlite::Database> opened = OpenForWriting(file_);
   if (!opened.ok()) return opened.error();
-  auto statements = std::make_unique<Statements>();
+  auto statements = std::make_unique<WriteStatements>();
   if (Result<Void> prepared = statements->Prepare(opened.value()); !prepared.ok()) return prepared.error();
   statements_ = std::move(statements);  // the old ones go before their connection
   db_ = std::move(opened.value());
@@ -193,7 +125,7 @@ AppendResult WriteConnection::Abandon() {
   // A new connection, since what the old one has cached may not be what the file holds. The new one is open
   // before the old one closes: the last connection of a file to close would take its log apart.
   if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
-  std::unique_ptr<Statements> old_statements = std::move(statements_);
+  std::unique_ptr<WriteStatements> old_statements = std::move(statements_);
   sqlite::Database old = std::move(db_);
   if (Result<Void> connected = Connect(); !connected.ok()) {
     statements_.reset();
@@ -219,10 +151,13 @@ std::optional<WriteConnection::Head> WriteConnection::FindHead(const std::string
   return head;
 }
 
+uint64_t WriteConnection::OwnerOf(const std::string& group) const {
+  const auto owner = owners_.find(group);
+  return owner != owners_.end() ? owner->second : std::max<uint64_t>(owner_of_all_, 1);
+}
+
 std::optional<journal::Standing> WriteConnection::StandingOf(const Append& append, const Head& head) {
-  journal::Standing standing{
-      .head = head.number, .owner = std::max<uint64_t>(owner_of_all_, 1), .newest = newest_epoch_};
-  if (const auto owner = owners_.find(append.group); owner != owners_.end()) standing.owner = owner->second;
+  journal::Standing standing{.head = head.number, .owner = OwnerOf(append.group), .newest = newest_epoch_};
   if (head.gid == 0) {
     sqlite::Use purged(statements_->find_purged);
     const sqlite::Step step = purged->BindText(append.group).Next();
@@ -260,7 +195,7 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
   if (head->gid == 0) {
     head->gid = next_gid_++;
     if (!InsertGroup(append, head->gid)) return fail();
-  } else if (append.summary.has_value() && !UpdateGroup(*append.summary, head->gid)) {
+  } else if (append.summary.has_value() && !UpdateGroup(append, head->gid)) {
     return fail();
   }
   if (!InsertRecords(append, head->gid, bytes)) return fail();
@@ -284,19 +219,24 @@ bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
 
   sqlite::Statement& insert = statements_->insert_group;
   insert.Bind(gid).BindText(append.group).BindText(spec.name).Bind(created);
-  insert.Bind(static_cast<int64_t>(PhaseOf(summary.state)));
+  insert.Bind(static_cast<int64_t>(PhaseOf(summary.state))).Bind(append.batch->last());
   request.empty() ? insert.Bind(std::nullopt) : insert.BindText(request);
-  if (!insert.BindBlob(spec_bytes).BindBlob(summary_bytes).Run()) return false;
+  insert.BindBlob(spec_bytes)
+      .Bind(Checksum({.part = Part::kSpec, .gid = gid, .group = append.group}, spec_bytes));
+  insert.BindBlob(summary_bytes).Bind(SummarySum(append, gid, summary_bytes));
+  if (!insert.Run()) return false;
   for (const auto& [key, value] : spec.labels) {
     if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
   return request.empty() || statements_->insert_request.BindText(request).BindText(append.group).Run();
 }
 
-bool WriteConnection::UpdateGroup(const GroupSummary& summary, int64_t gid) {
-  const std::string bytes = storage::EncodeSummary(summary);
-  return statements_->update_group.Bind(static_cast<int64_t>(PhaseOf(summary.state)))
+bool WriteConnection::UpdateGroup(const Append& append, int64_t gid) {
+  const std::string bytes = storage::EncodeSummary(*append.summary);
+  return statements_->update_group.Bind(static_cast<int64_t>(PhaseOf(append.summary->state)))
+      .Bind(append.batch->last())
       .BindBlob(bytes)
+      .Bind(SummarySum(append, gid, bytes))
       .Bind(gid)
       .Run();
 }
@@ -309,6 +249,8 @@ bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* b
     buffer_.clear();
     storage::EncodeRecords(row, &buffer_);
     *bytes += buffer_.size();
+    const Place place{
+        .part = Part::kRecords, .gid = gid, .group = append.group, .number = row.front().number};
     if (!statements_->insert_records.Bind(next_seq_++)
              .Bind(gid)
              .Bind(row.front().number)
@@ -316,6 +258,7 @@ bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* b
              .Bind(append.epoch)
              .Bind(append.commit_id)
              .BindBlob(buffer_)
+             .Bind(Checksum(place, buffer_))
              .Run()) {
       return false;
     }
@@ -363,7 +306,8 @@ bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* 
     return false;
   }
   const int64_t expires = created + std::chrono::microseconds(journal::kRemember).count();
-  Result<std::shared_ptr<const GroupSpec>> spec = storage::DecodeGroupSpec(get->Bytes(3));
+  const Place place{.part = Part::kSpec, .gid = gid, .group = group};
+  auto spec = verified::Spec(place, get->Bytes(3), static_cast<uint64_t>(get->Int(4)));
   if (!spec.ok()) {
     *refused = spec.error();
     return false;
@@ -374,7 +318,8 @@ bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* 
     if (!statements_->delete_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
   const int64_t now = Micros(now_());
-  return statements_->delete_group.Bind(gid).Run() && statements_->insert_garbage.Bind(gid).Run() &&
+  return statements_->delete_group.Bind(gid).Run() && statements_->delete_snapshot.Bind(gid).Run() &&
+         statements_->insert_garbage.Bind(gid).Run() &&
          statements_->insert_purged.BindText(group).Bind(expires).Run() &&
          statements_->forget_requests.Bind(now).Run() && statements_->forget_purged.Bind(now).Run() &&
          SetMeta("next_gid", next_gid_) && SetMeta("next_seq", next_seq_);
@@ -395,6 +340,26 @@ Result<Void> WriteConnection::Purge(const std::string& group) {
   if (refused.message.empty()) return Fail();
   if (!db_.Execute("ROLLBACK")) return Fail();
   return refused;
+}
+
+Result<Void> WriteConnection::PutSnapshot(const std::string& group, uint64_t epoch,
+                                          const Snapshot& snapshot) {
+  if (!Begin()) return Fail();
+  const std::optional<Head> head = FindHead(group);
+  if (!head.has_value()) return Fail();
+  const journal::Standing standing{.head = head->number, .owner = OwnerOf(group), .newest = newest_epoch_};
+  if (std::optional<Error> refused = journal::RefuseSnapshot(group, epoch, snapshot, standing)) {
+    if (!db_.Execute("ROLLBACK")) return Fail();
+    return *std::move(refused);
+  }
+  const Place place{.part = Part::kSnapshot, .gid = head->gid, .group = group, .number = snapshot.number};
+  const bool put = statements_->put_snapshot.Bind(head->gid)
+                       .Bind(snapshot.number)
+                       .BindBlob(snapshot.bytes)
+                       .Bind(Checksum(place, snapshot.bytes))
+                       .Run();
+  if (!put || !Commit()) return Fail();
+  return Void{};
 }
 
 Result<Void> WriteConnection::PutPool(const StoredPool& pool) {

@@ -13,6 +13,7 @@
 #include "server/journal/rules.h"
 #include "server/journal/sqlite.h"
 #include "server/journal/sqlite_open.h"
+#include "server/journal/write_statements.h"
 
 namespace covey {
 
@@ -46,6 +47,7 @@ class WriteConnection {
   // Each is a transaction of its own.
   Result<uint64_t> Acquire(const std::vector<std::string>& groups);
   Result<Void> Purge(const std::string& group);
+  Result<Void> PutSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot);
   Result<Void> PutPool(const StoredPool& pool);
   Result<Void> RemovePool(const std::string& name);
   // Deletes some of the records of purged groups. False: none are left, or it failed.
@@ -57,7 +59,6 @@ class WriteConnection {
   uint64_t identity() const { return identity_; }
 
  private:
-  struct Statements;
   struct Head {
     int64_t gid = 0;  // 0: no such group
     uint64_t number = 0;
@@ -67,10 +68,12 @@ class WriteConnection {
 
   Result<Void> Connect();
   std::optional<Head> FindHead(const std::string& group);
+  // The oldest epoch that may write to the group.
+  uint64_t OwnerOf(const std::string& group) const;
   std::optional<journal::Standing> StandingOf(const Append& append, const Head& head);
   bool InsertGroup(const Append& append, int64_t gid);
   bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
-  bool UpdateGroup(const GroupSummary& summary, int64_t gid);
+  bool UpdateGroup(const Append& append, int64_t gid);
   bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
   bool ForgetGroup(const std::string& group, int64_t gid, Error* refused);
   bool SetMeta(std::string_view key, int64_t value);
@@ -85,7 +88,7 @@ class WriteConnection {
   uint64_t identity_ = 0;
 
   sqlite::Database db_;  // not open: the last reconnect failed
-  std::unique_ptr<Statements> statements_;
+  std::unique_ptr<WriteStatements> statements_;
   Error broken_;            // why Write or Begin failed
   bool in_commit_ = false;  // a COMMIT failed
   uint64_t newest_epoch_ = 0;

@@ -73,7 +73,7 @@ Handled StreamAll(CallContext& context, EventStream& call) {
     context.engine().ReadAllEvents(cursor, kPage, read.completer());
     const Result<WatchPage> page = co_await read;
     if (!page.ok()) co_return page.error();
-    if (!page.value().groups.empty()) {
+    if (!page.value().groups.empty() || page.value().more) {
       cursor = page.value().cursor;
       v1::StreamEventsResponse message;
       for (const WatchedRecords& watched : page.value().groups) {

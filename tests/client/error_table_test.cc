@@ -34,7 +34,7 @@ TEST(ErrorTableTest, EveryCodeHasItsError) {
       {Code::kOutOfRange, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
       {Code::kUnimplemented, ErrorCode::kUnimplemented, "UNIMPLEMENTED"},
       {Code::kInternal, ErrorCode::kInternal, "INTERNAL"},
-      {Code::kDataLoss, ErrorCode::kInternal, "DATA_LOSS"},
+      {Code::kDataLoss, ErrorCode::kDataLoss, "DATA_LOSS"},
   };
   for (const Row& row : rows) {
     const Error error =
@@ -107,6 +107,7 @@ TEST(ErrorTableTest, NamesAreThoseOfGrpc) {
   EXPECT_EQ(Name(ErrorCode::kInvalidArgument), "INVALID_ARGUMENT");
   EXPECT_EQ(Name(ErrorCode::kUnavailable), "UNAVAILABLE");
   EXPECT_EQ(Name(ErrorCode::kInternal), "INTERNAL");
+  EXPECT_EQ(Name(ErrorCode::kDataLoss), "DATA_LOSS");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/server/journal/fault_vfs.h"
 
+#include <signal.h>
 #include <sqlite3.h>
 
 #include <cstdlib>
@@ -36,6 +37,10 @@ int Read(sqlite3_file* f, void* data, int size, sqlite3_int64 at) {
 int Write(sqlite3_file* f, const void* data, int size, sqlite3_int64 at) {
   if (TakeOne(current->fail_writes)) return SQLITE_IOERR_WRITE;
   if (TakeOne(current->full_writes)) return SQLITE_FULL;
+  if (TakeOne(current->kill_at_write) && current->kill_at_write == 0) {
+    (void)Real(f)->pMethods->xWrite(Real(f), data, size / 2, at);
+    (void)::raise(SIGKILL);
+  }
   return Real(f)->pMethods->xWrite(Real(f), data, size, at);
 }
 int Truncate(sqlite3_file* f, sqlite3_int64 size) { return Real(f)->pMethods->xTruncate(Real(f), size); }

@@ -26,6 +26,8 @@ class FaultVfs {
   std::atomic<int> fail_reads = 0;
   // The next so many writes find the disk full.
   std::atomic<int> full_writes = 0;
+  // The write with this number, from 1 on, is done by half, and the process is killed; 0: none is.
+  std::atomic<int> kill_at_write = 0;
   // No shared memory, as on some network file systems: no write-ahead log.
   std::atomic<bool> no_shared_memory = false;
   // Syncs so far.

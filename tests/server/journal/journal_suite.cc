@@ -253,6 +253,19 @@ TEST_P(JournalSuite, TheSummaryIsFoundAsItWasLastAppended) {
   EXPECT_EQ(summary.last_number, 6u) << "of the log, not of the summary";
 }
 
+TEST_P(JournalSuite, OutputSizesComeBack) {
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  Append append = group.Tasks(1);
+  std::vector<Record> records(append.batch->records().begin(), append.batch->records().end());
+  records[0].output = {.standard_output = UINT64_MAX, .standard_error = 7};
+  append.batch = std::make_shared<const Batch>(std::move(records));
+  Commit(append);
+  EXPECT_EQ(client_->Read("g").value().at(0).output, OutputSizes());
+  EXPECT_EQ(client_->Read("g").value().at(1).output,
+            (OutputSizes{.standard_output = UINT64_MAX, .standard_error = 7}));
+}
+
 TEST_P(JournalSuite, ARequestIdLeadsToItsGroup) {
   Commit(Writer("g", epoch_).Create("request-1"));
   Commit(Writer("h", epoch_).Create());
@@ -427,6 +440,51 @@ TEST_P(JournalSuite, EightThreadsLoseAndRepeatNothing) {
   }
 }
 
+TEST_P(JournalSuite, TheNewestSnapshotIsKept) {
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  Commit(group.Tasks(10));
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), std::nullopt);
+  EXPECT_EQ(client_->ReadSnapshot("absent").value(), std::nullopt);
+  const Snapshot five{.number = 5, .bytes = std::string("a\0b", 3)};
+  const Snapshot ten{.number = 10, .bytes = std::string(1 << 20, 'x')};
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, five).ok());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), five);
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, ten).ok());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), ten);
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, five).ok());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), ten) << "an older one changes nothing";
+  EXPECT_EQ(client_->Read("g").value().size(), 11u) << "the events stay";
+}
+
+TEST_P(JournalSuite, OnlyTheOwnerKeepsSnapshotsAndOnlyOfEvents) {
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  EXPECT_EQ(client_->PutSnapshot("absent", epoch_, {.number = 1}).error().code, ErrorCode::kNotFound);
+  for (const uint64_t number : {0, 2}) {
+    const Error error = client_->PutSnapshot("g", epoch_, {.number = number}).error();
+    EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(error.message.find("1..1, got " + std::to_string(number)), std::string::npos) << error.message;
+  }
+  const uint64_t newer = client_->Acquire();
+  const Error fenced = client_->PutSnapshot("g", epoch_, {.number = 1}).error();
+  EXPECT_EQ(fenced.code, ErrorCode::kFailedPrecondition);
+  EXPECT_EQ(fenced.reason, "GROUP_FENCED");
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), std::nullopt);
+  EXPECT_TRUE(client_->PutSnapshot("g", newer, {.number = 1}).ok());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), (Snapshot{.number = 1}));
+}
+
+TEST_P(JournalSuite, ASnapshotGoesWithItsGroup) {
+  MakeCompleted("g");
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 5, .bytes = "old"}).ok());
+  ASSERT_TRUE(client_->Purge("g").ok());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), std::nullopt);
+  now_ += std::chrono::hours(25);
+  Commit(Writer("g", epoch_).Create());
+  EXPECT_EQ(client_->ReadSnapshot("g").value(), std::nullopt);
+}
+
 TEST_P(JournalSuite, PoolsAreKeptByName) {
   EXPECT_TRUE(client_->Pools().value().empty());
   ASSERT_TRUE(client_->PutPool({.name = "b", .max = 2}).ok());
@@ -459,6 +517,8 @@ TEST_P(JournalSuite, CloseFinishesWhatWasAppendedAndRefusesTheRest) {
   EXPECT_EQ(client_->Find("g").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->FindRequest("r").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->Purge("g").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->PutSnapshot("g", epoch_, {.number = 1}).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(client_->ReadSnapshot("g").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->PutPool({.name = "p", .max = 1}).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->RemovePool("p").error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(client_->Pools().error().code, ErrorCode::kUnavailable);

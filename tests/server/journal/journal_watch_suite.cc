@@ -31,12 +31,15 @@ TEST_P(JournalSuite, WatchTellsEveryEventOnceInTheOrderOfCommits) {
     std::string cursor;
     for (;;) {
       const WatchPage page = client_->Watch(cursor, limit).value();
-      if (page.groups.empty()) {
-        EXPECT_EQ(client_->Watch(page.cursor, limit).value().cursor, page.cursor);
-        break;
-      }
       AddTo(seen, page);
       cursor = page.cursor;
+      EXPECT_EQ(page.more, seen.size() < expected.size());
+      if (page.more) continue;
+      const WatchPage end = client_->Watch(cursor, limit).value();
+      EXPECT_TRUE(end.groups.empty());
+      EXPECT_FALSE(end.more);
+      EXPECT_EQ(end.cursor, cursor);
+      break;
     }
     EXPECT_EQ(seen, expected) << "limit " << limit;
   }

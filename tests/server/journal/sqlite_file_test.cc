@@ -163,28 +163,74 @@ TEST_F(SqliteFileTest, OnlyTheOwnerMayRead) {
   }
 }
 
-TEST_F(SqliteFileTest, ANewerSchemaIsRefused) {
+// Also files that somebody has opened up since, or that an earlier build made so.
+TEST_F(SqliteFileTest, WhatOthersMayReadIsMadePrivate) {
   { OpenJournal open(Options()); }
-  const std::string newer = std::to_string(sql::kSchemaVersion + 1);
-  Execute("PRAGMA user_version = " + newer);
-  const Error error = Refused();
-  EXPECT_EQ(error.reason, "JOURNAL_TOO_NEW");
-  EXPECT_NE(error.message.find("schema " + newer), std::string::npos) << error.message;
+  std::ofstream(File() + "-wal").flush();
+  const auto mode = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+    return info.st_mode & 0777;
+  };
+  for (const char* suffix : {"", "-wal"}) ASSERT_EQ(::chmod((File() + suffix).c_str(), 0644), 0);
+  OpenJournal open(Options());
+  ASSERT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+  for (const char* suffix : {"", "-wal", "-shm"}) EXPECT_EQ(mode(File() + suffix), 0600u) << suffix;
 }
 
-TEST_F(SqliteFileTest, AnOlderSchemaIsBroughtUpToDate) {
+// After its files were put back from a copy, a journal does not know the cursors that it gave out since then.
+TEST_F(SqliteFileTest, ACursorBeyondTheEndIsRefused) {
+  Writer group("g", 1);
   {
     OpenJournal open(Options());
-    ASSERT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+    ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
   }
-  Execute("DROP TABLE pools");
-  Execute("PRAGMA user_version = 1");
-  for (int start = 0; start < 2; ++start) {
+  std::filesystem::copy_file(File(), File() + ".copy");
+  std::string newer;
+  {
     OpenJournal open(Options());
-    EXPECT_EQ(open.client->Head("g").value(), 1u);
-    EXPECT_EQ(open.client->Pools().value().size(), static_cast<size_t>(start));
-    EXPECT_TRUE(open.client->PutPool({.name = "p", .max = 1}).ok());
+    Writer later("h", open.epoch);
+    ASSERT_EQ(open.client->Send(later.Create()).kind, Kind::kCommitted);
+    ASSERT_EQ(open.client->Send(later.Seal()).kind, Kind::kCommitted);
+    newer = open.client->Watch("").value().cursor;
+    EXPECT_TRUE(open.client->Watch(newer).ok());
   }
+  std::filesystem::rename(File() + ".copy", File());
+  OpenJournal open(Options());
+  const std::string end = open.client->Watch("").value().cursor;
+  EXPECT_TRUE(open.client->Watch(end).ok());
+  const Error error = open.client->Watch(newer).error();
+  EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error.reason, "BAD_CURSOR");
+  EXPECT_NE(error.message.find("older state"), std::string::npos) << error.message;
+}
+
+// The bytes of what is purged do not stay in free pages, whatever SQLite was compiled with.
+TEST_F(SqliteFileTest, WhatIsPurgedIsErased) {
+  const std::string secret = "the secret of a group that is purged";
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    for (const Append& append : {group.Create(), group.Tasks(100, secret),
+                                 group.Decide(state::Outcome::kFailed), group.Complete()}) {
+      ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+    }
+  }
+  const auto holds = [&] {
+    std::ifstream in(File(), std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(in)), {}).find(secret) != std::string::npos;
+  };
+  EXPECT_TRUE(holds());
+  {
+    OpenJournal open(Options());
+    ASSERT_TRUE(open.client->Purge("g").ok());
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (holds() && std::chrono::steady_clock::now() < deadline) {
+    OpenJournal open(Options());
+    (void)open.client->Head("g");
+  }
+  EXPECT_FALSE(holds());
 }
 
 TEST_F(SqliteFileTest, AnotherDatabaseIsRefused) {
@@ -224,7 +270,7 @@ TEST_F(SqliteFileTest, ADamagedDatabaseIsAnErrorWhereverTheDamageIs) {
     const auto records = client.Read("g");
     const auto found = client.Find("g");
     if (!records.ok()) {
-      EXPECT_EQ(records.error().code, ErrorCode::kInternal) << records.error().message;
+      EXPECT_EQ(records.error().code, ErrorCode::kDataLoss) << records.error().message;
     }
     if (!found.ok()) {
       EXPECT_FALSE(found.error().message.empty());

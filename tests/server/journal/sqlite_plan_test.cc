@@ -94,6 +94,14 @@ TEST(SqlitePlan, AHundredThousandGroupsAreListedByPage) {
   EXPECT_EQ(count({.name_prefix = "rare/"}), 100u);
   EXPECT_EQ(count({.name_prefix = "common/"}), 99'900u);
   EXPECT_EQ(count({.created_from = Writer::At(50'000)}), 50'000u);
+
+  // What the index does not answer is looked at 10,000 groups a page, so that no reader waits for all of
+  // them.
+  const GroupFilter unindexed{.labels = {{"kind", "common"}, {"no", "such"}}};
+  const GroupPage page = open.client->List(unindexed).value();
+  EXPECT_TRUE(page.groups.empty());
+  EXPECT_NE(page.next, "");
+  EXPECT_EQ(count(unindexed), 0u);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,6 +90,12 @@ class Client {
   }
   Result<std::vector<StoredPool>> Pools() {
     return Call<std::vector<StoredPool>>([&](auto done) { journal_->Pools(done); });
+  }
+  Result<Void> PutSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot) {
+    return Call<Void>([&](auto done) { journal_->PutSnapshot(group, epoch, snapshot, done); });
+  }
+  Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group) {
+    return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
   Result<Void> Purge(const std::string& group) {
     return Call<Void>([&](auto done) { journal_->Purge(group, done); });

@@ -1,0 +1,51 @@
+#include "server/journal/write_statements.h"
+
+#include <string_view>
+#include <utility>
+
+#include "server/journal/sql.h"
+
+namespace covey {
+
+Result<Void> WriteStatements::Prepare(sqlite::Database& db) {
+  const std::pair<sqlite::Statement*, std::string_view> all[] = {
+      {&begin, "BEGIN IMMEDIATE"},
+      {&commit, "COMMIT"},
+      {&set_meta, sql::kSetMeta},
+      {&get_meta, sql::kGetMeta},
+      {&find_gid, sql::kFindGid},
+      {&head, sql::kHead},
+      {&find_commit, sql::kFindCommit},
+      {&find_purged, sql::kFindPurged},
+      {&find_request, sql::kFindRequest},
+      {&insert_group, sql::kInsertGroup},
+      {&update_group, sql::kUpdateGroup},
+      {&insert_label, sql::kInsertLabel},
+      {&insert_request, sql::kInsertRequest},
+      {&insert_records, sql::kInsertRecords},
+      {&insert_owner, sql::kInsertOwner},
+      {&put_snapshot, sql::kPutSnapshot},
+      {&put_pool, sql::kPutPool},
+      {&remove_pool, sql::kRemovePool},
+      {&get_group, sql::kGetGroup},
+      {&delete_group, sql::kDeleteGroup},
+      {&delete_label, sql::kDeleteLabel},
+      {&delete_snapshot, sql::kDeleteSnapshot},
+      {&expire_request, sql::kExpireRequest},
+      {&insert_purged, sql::kInsertPurged},
+      {&forget_requests, sql::kForgetRequests},
+      {&forget_purged, sql::kForgetPurged},
+      {&insert_garbage, sql::kInsertGarbage},
+      {&next_garbage, sql::kNextGarbage},
+      {&collect_garbage, sql::kCollectGarbage},
+      {&delete_garbage, sql::kDeleteGarbage},
+  };
+  for (const auto& [statement, text] : all) {
+    Result<sqlite::Statement> prepared = db.Prepare(text);
+    if (!prepared.ok()) return prepared.error();
+    *statement = std::move(prepared.value());
+  }
+  return Void{};
+}
+
+}  // namespace covey

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "server/journal/sqlite.h"
+
+namespace covey {
+
+// The prepared statements of the connection that writes; sql.h has their texts. They go before their
+// connection.
+struct WriteStatements {
+  sqlite::Statement begin, commit, set_meta, get_meta;
+  // Appends.
+  sqlite::Statement find_gid, head, find_commit, find_purged, find_request;
+  sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records;
+  // Ownership, snapshots, pools.
+  sqlite::Statement insert_owner, put_snapshot, put_pool, remove_pool;
+  // Purge.
+  sqlite::Statement get_group, delete_group, delete_label, delete_snapshot, expire_request, insert_purged;
+  sqlite::Statement forget_requests, forget_purged;
+  sqlite::Statement insert_garbage, next_garbage, collect_garbage, delete_garbage;
+
+  Result<Void> Prepare(sqlite::Database& db);
+};
+
+}  // namespace covey

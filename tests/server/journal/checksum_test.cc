@@ -1,0 +1,38 @@
+#include "server/journal/checksum.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace covey {
+namespace {
+
+// From the sanity checks of xxHash and of its ports.
+TEST(Checksum, IsXxHash) {
+  EXPECT_EQ(Xxh64("", 0), 0xEF46DB3751D8E999u);
+  EXPECT_EQ(Xxh64("a", 0), 0xD24EC4F1A98C6E5Bu);
+  EXPECT_EQ(Xxh64("abc", 0), 0x44BC2CF5AD770999u);
+  EXPECT_EQ(Xxh64("Nobody inspects the spammish repetition", 0), 0xFBCEA83C8A378BF1u);
+  EXPECT_EQ(Xxh64("", 0x9E3779B1), 0xAC75FDA2929B17EFu);
+}
+
+TEST(Checksum, ChangesWithEachBitAndWithThePlace) {
+  std::string bytes(200, 'x');
+  std::set<uint64_t> sums;
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    sums.insert(Checksum({.gid = 1, .group = "g", .number = 1}, bytes));
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+  }
+  for (const Place& place :
+       {Place{.gid = 1, .group = "g", .number = 1}, Place{.gid = 2, .group = "g", .number = 1},
+        Place{.gid = 1, .group = "h", .number = 1}, Place{.gid = 1, .group = "g", .number = 2},
+        Place{.part = Part::kSnapshot, .gid = 1, .group = "g", .number = 1}}) {
+    sums.insert(Checksum(place, bytes));
+  }
+  EXPECT_EQ(sums.size(), 200u * 8 + 5);
+}
+
+}  // namespace
+}  // namespace covey
