@@ -222,7 +222,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     return;
   }
   const WallTime now = options_.wall_clock();
-  if (create.spec.id.empty()) create.spec.id = NewUuid(now);
+  if (create.spec.id.empty()) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
     create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
   }
@@ -407,25 +407,25 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
     done(std::move(*recent));
     return;
   }
-  journal_->Read(group->id(), after + 1, limit,
-                 [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
-                   if (!records.ok()) {
-                     done(records.error());
-                     return;
-                   }
-                   EventPage page{.through = after};
-                   if (const size_t count = records.value().size(); count > 0) {
-                     page.through = records.value().back().number;
-                     page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
-                                            .first = 0,
-                                            .count = count});
-                   }
-                   const GroupView view = group->View();
-                   // Nothing more of a group that was deleted meanwhile either.
-                   page.completed =
-                       view.state.completed && (page.through >= view.last_number || page.slices.empty());
-                   done(std::move(page));
-                 });
+  journal_->Read(
+      group->id(), after + 1, limit,
+      [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
+        if (!records.ok()) {
+          done(records.error());
+          return;
+        }
+        EventPage page{.through = after};
+        if (const size_t count = records.value().size(); count > 0) {
+          page.through = records.value().back().number;
+          page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
+                                 .first = 0,
+                                 .count = count});
+        }
+        const GroupView view = group->View();
+        // Nothing more of a group that was deleted meanwhile either.
+        page.completed = view.state.completed && (page.through >= view.last_number || page.slices.empty());
+        done(std::move(page));
+      });
 }
 
 uint64_t Engine::WatchAll(std::function<void()> notify) {

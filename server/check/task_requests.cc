@@ -18,6 +18,7 @@ Violations Check(const v1::GetTaskRequest& request) {
   const FieldPath root;
   Collector out;
   CheckTaskKey(root, request, out);
+  CheckView(root.Field("view"), request.view(), out);
   return out.Take();
 }
 
@@ -25,6 +26,7 @@ Violations Check(const v1::WaitTaskRequest& request) {
   const FieldPath root;
   Collector out;
   CheckTaskKey(root, request, out);
+  CheckWait(root, request, out);
   return out.Take();
 }
 
@@ -33,6 +35,7 @@ Violations Check(const v1::CancelTaskRequest& request) {
   Collector out;
   CheckTaskKey(root, request, out);
   CheckText(root.Field("reason"), request.reason(), kMaxReason, out);
+  CheckWait(root, request, out);
   return out.Take();
 }
 
@@ -43,6 +46,7 @@ Violations Check(const v1::ListTasksRequest& request) {
   CheckPageSize(root.Field("page_size"), request.page_size(), out);
   CheckPageToken(root.Field("page_token"), request.page_token(), out);
   CheckFilter(root.Field("states"), request.states(), v1::TaskState_IsValid, out);
+  CheckView(root.Field("view"), request.view(), out);
   return out.Take();
 }
 

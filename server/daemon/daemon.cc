@@ -74,7 +74,7 @@ std::string DirectoryId(const std::string& data_dir) {
   std::string id;
   std::ifstream(path) >> id;
   if (!id.empty()) return id;
-  id = NewUuid(Now());
+  id = NewUuid();
   (void)MakePrivateFile(path);
   std::ofstream(path) << id << "\n";
   return id;
@@ -111,7 +111,7 @@ class Daemon {
   Status OpenStores() {
     if (config_.journal == "memory") {
       journal_ = std::make_shared<MemoryJournal>();
-      instance_ = directory_id_ = NewUuid(Now());
+      instance_ = directory_id_ = NewUuid();
       std::string pattern = (std::filesystem::temp_directory_path() / "coveyd-XXXXXX").string();
       if (mkdtemp(pattern.data()) == nullptr)
         return Status::Error("cannot make a temporary directory for output: " + pattern);
@@ -124,7 +124,7 @@ class Daemon {
       if (!journal.ok()) return Status::Error(journal.error().message);
       journal_ = std::move(journal.value());
       directory_id_ = DirectoryId(config_.data_dir);
-      instance_ = NewUuid(Now());
+      instance_ = NewUuid();
     }
     auto output =
         FileOutputStore::Open({.directory = (temporary_.empty() ? config_.data_dir : temporary_) + "/output",
