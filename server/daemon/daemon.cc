@@ -17,6 +17,7 @@
 #include "core/executor/function_executor.h"
 #include "core/executor/process_executor.h"
 #include "core/output/file_output_store.h"
+#include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
@@ -45,8 +46,6 @@ constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
 constexpr rlim_t kChildOpenFiles = 1024;  // what programs expect; the daemon itself takes all it may
-
-WallTime Now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
 
 // The signals that the daemon waits for: blocked before the first thread starts, so that none takes them.
 sigset_t BlockSignals() {
@@ -180,8 +179,10 @@ class Daemon {
     context_.reload = [this] { return live_.Reload(); };
     context_.start_time = std::chrono::system_clock::now();
     context_.start_instant = steady_clock::now();
-    // Linked in, so that reflection can describe the health service that gRPC brings along.
+    // Linked in, so that reflection can describe the health service that gRPC brings along, and the details
+    // of errors, which no message of the contract names.
     COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
+    COVEY_CHECK(google::rpc::ErrorInfo::descriptor() != nullptr);
     live_.SetParts({.engine = engine_.get(),
                     .output = output_.get(),
                     .log = log_,

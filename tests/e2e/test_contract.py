@@ -265,7 +265,7 @@ class ContractTest(unittest.TestCase):
             file.write('queues = 2\n[pools]\nreloaded = 3\n')
         self.assertEqual({"changed": [{"key": "pools.reloaded", "after": "3"}],
                           "needsRestart": [{"key": "queues", "before": "1", "after": "2"}]}, self.one(ADMIN + "Reload", {}))
-        self.assertEqual(3, self.one(POOL + "GetPool", {"name": "reloaded"})["pool"]["max"])
+        self.assertEqual(3, self.one(POOL + "GetPool", {"name": "reloaded"})["pool"]["spec"]["max"])
 
     def drained(self):
         group = self.create(function("covey.sleep", "1h"))

@@ -77,6 +77,8 @@ TEST(Reasons, RetryableAsDocumented) {
       EXPECT_EQ(IsRetryable(match[1].str()), told) << match[1];
       if (told) ++retryable;
       comment.clear();
+    } else if (line.starts_with("enum ")) {
+      comment.clear();  // what stands before it is of no value
     } else {
       comment += line.substr(std::min<size_t>(line.size(), std::string("  //").size()));
     }
