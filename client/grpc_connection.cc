@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "client/error_table.h"
+#include "covey/version.h"
 
 namespace covey::client {
 namespace {

@@ -14,8 +14,11 @@ constexpr std::chrono::hours kEndless{24 * 365 * 10};
 
 bool MayTryAgain(const Error& error, methods::Repeat repeat) {
   if (error.code != ErrorCode::kUnavailable) return false;
-  return error.reason == "UNREACHABLE" ||
-         (error.reason == "CONNECTION_LOST" && repeat != methods::Repeat::kNever);
+  // A call was not carried out by a daemon that was not there, or had not begun to serve; by one that went it
+  // may have been.
+  if (error.reason == "UNREACHABLE" || error.reason == "STARTING") return true;
+  return (error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN") &&
+         repeat != methods::Repeat::kNever;
 }
 
 bool HasAnswered(const Error& error) {

@@ -9,8 +9,8 @@
 
 namespace covey::client {
 
-// True when a call that ended so may be made again: the daemon was out of reach, or it was lost and the call
-// may be repeated.
+// True when a call that ended so may be made again: the daemon was out of reach or starting, or it was lost or
+// being stopped and the call may be repeated.
 bool MayTryAgain(const Error& error, methods::Repeat repeat);
 
 // True when a call that ended so has met a daemon: not when there was no connection, nor when the client's

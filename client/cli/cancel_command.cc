@@ -10,19 +10,19 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kCancelDetails =
     "Cancels groups, or single tasks as GROUP/TASK: they are asked to stop and, after their\n"
     "grace, killed. Prints a line for each when nothing of it runs any more, or at once with\n"
     "--no-wait. What was decided before stays what it is; that is no error. A task that is\n"
     "cancelled by itself is a failure to its group. With --all instead of names: every group\n"
     "that is not over and fits --label and --name.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kCancelExamples =
     "covey cancel 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey cancel --no-wait --reason 'wrong branch' G1 G2/resize\n"
     "covey cancel --all --label team=birds";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kCancelExits =
     "0   all of it is cancelled, or was decided before\n"
     "1   a group or task is not known\n"
     "64  bad usage\n"
@@ -78,7 +78,7 @@ Result<std::vector<Target>> Named(const std::vector<std::string>& words) {
   return targets;
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoCancel(Session& session, const Arguments& arguments) {
   const bool all = arguments.Has("all");
   if (all != arguments.words().empty()) {
     return session.Fail(UsageError(all ? "covey cancel takes --all or groups, not both"
@@ -123,7 +123,7 @@ int Run(Session& session, const Arguments& arguments) {
   return session.ExitWith(code);
 }
 
-std::vector<Option> Options() {
+std::vector<Option> CancelOptions() {
   std::vector<Option> options = {
       {.name = "reason", .value = "S", .help = "why, for people; kept with the group"},
       {.name = "no-wait", .help = "do not wait for the end of the tasks"},
@@ -140,12 +140,12 @@ Command CancelCommand() {
       .name = "cancel",
       .synopsis = "[--reason S] [--no-wait] (GROUP[/TASK]... | --all [--label K=V] [--name PREFIX])",
       .summary = "cancels groups or tasks and waits until nothing of them runs",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kCancelDetails,
+      .examples = kCancelExamples,
+      .exits = kCancelExits,
       .words = {.names = Names::kRunningTarget, .most = kAnyNumber, .what = "the id of a group"},
-      .options = Options(),
-      .run = Run,
+      .options = CancelOptions(),
+      .run = DoCancel,
   };
 }
 

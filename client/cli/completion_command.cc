@@ -7,7 +7,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kCompletionDetails =
     "Prints a script that makes a shell complete the commands, options, groups, tasks and pools\n"
     "of covey. The script calls `covey completion words -- WORD...` for what could stand for\n"
     "the last WORD: one candidate a line, behind a tab what it is; a line that begins with a\n"
@@ -35,7 +35,7 @@ void PrintWords(Session& session, const std::vector<std::string>& words) {
   session.Print(text);
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoCompletion(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& words = arguments.words();
   const std::string& shell = words[0];
   if (shell == "words") {
@@ -60,14 +60,14 @@ Command CompletionCommand() {
       .name = "completion",
       .synopsis = "bash|zsh",
       .summary = "prints a script that completes command lines",
-      .details = kDetails,
+      .details = kCompletionDetails,
       .examples =
           "source <(covey completion bash)\n"
           "covey completion zsh > ~/.zfunc/_covey\n"
           "covey completion words -- run --pol",
       .exits = "0   printed\n64  no such shell",
       .words = {.names = Names::kShell, .least = 1, .most = kAnyNumber, .what = "bash or zsh"},
-      .run = Run,
+      .run = DoCompletion,
   };
 }
 

@@ -9,19 +9,19 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kEventsDetails =
     "Prints the events of a group, one a line: its number, its time, what happened, to which\n"
     "task. Numbers have no gap, so that --after takes up where an earlier stream ended. With\n"
     "--follow goes on with what happens until the group is over. Without a group prints the\n"
     "events of all groups, or of those with the labels of --label, each behind its group.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kEventsExamples =
     "covey events 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey events --follow --after 120 G\n"
     "covey events --follow --kind group-completed --label team=birds\n"
     "covey --output json events --follow G | jq -r .kind";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kEventsExits =
     "0   printed, with --follow to the end of the group\n"
     "1   the group is not known\n"
     "69  the daemon is out of reach or was lost";
@@ -56,7 +56,7 @@ std::string EventLine(const v1::Event& event, bool with_group) {
   return line + "\n";
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoEvents(Session& session, const Arguments& arguments) {
   v1::StreamEventsRequest request;
   if (!arguments.words().empty()) request.set_group_id(arguments.words()[0]);
   if (const auto after = arguments.Get("after")) {
@@ -107,9 +107,9 @@ Command EventsCommand() {
       .name = "events",
       .synopsis = "[--follow] [--kind KIND] ([--after N] GROUP | [--label K=V])",
       .summary = "prints what happened to a group, and what happens",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kEventsDetails,
+      .examples = kEventsExamples,
+      .exits = kEventsExits,
       .words = {.names = Names::kAnyGroup, .most = 1, .what = "one group"},
       .options = {{.name = "after", .value = "N", .help = "number of the last event already seen"},
                   {.name = "follow", .help = "go on with what happens from now on"},
@@ -124,7 +124,7 @@ Command EventsCommand() {
                    .value = "K=V",
                    .help = "only groups with this label; may be repeated",
                    .repeated = true}},
-      .run = Run,
+      .run = DoEvents,
   };
 }
 

@@ -8,17 +8,17 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kExplainDetails =
     "Says in a sentence why a group or a task is where it is; then what it waits for now, and\n"
     "what stopped it or made it fail: the last effect first, its first cause last, each with\n"
     "the number of the event that records it.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kExplainExamples =
     "covey explain 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey explain G/resize\n"
     "covey --output json explain G | jq -r '.causes[-1].message'";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kExplainExits =
     "0   explained\n"
     "1   the group or task is not known\n"
     "64  bad usage\n"
@@ -39,7 +39,7 @@ std::string ExplainText(const v1::ExplainResponse& answer) {
   return text;
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoExplain(Session& session, const Arguments& arguments) {
   const Result<Target> target = ParseTarget(arguments.words()[0]);
   if (!target.ok()) return session.Fail(target.error());
   Result<client::Client> client = session.Connect();
@@ -62,14 +62,14 @@ Command ExplainCommand() {
       .name = "explain",
       .synopsis = "GROUP[/TASK]",
       .summary = "says why a group or a task waits, stopped or failed",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kExplainDetails,
+      .examples = kExplainExamples,
+      .exits = kExplainExits,
       .words = {.names = Names::kAnyTarget,
                 .least = 1,
                 .most = 1,
                 .what = "one group, or one task as GROUP/TASK"},
-      .run = Run,
+      .run = DoExplain,
   };
 }
 

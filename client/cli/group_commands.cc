@@ -10,7 +10,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kExits =
+constexpr std::string_view kGroupExits =
     "0   done\n"
     "1   a group is not known, or cannot be deleted since it is not over\n"
     "64  bad usage\n"
@@ -92,7 +92,7 @@ Command CreateCommand() {
           "group=$(covey create --limit 4 --label team=birds)\n"
           "covey submit $group -- make test\n"
           "covey seal $group && covey wait $group",
-      .exits = kExits,
+      .exits = kGroupExits,
       .options = CreateOptions(),
       .run = Create,
   };
@@ -107,7 +107,7 @@ Command SealCommand() {
           "Lets groups take no further tasks: they are over when their tasks are. Sealing twice is no\n"
           "error.",
       .examples = "covey seal 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e",
-      .exits = kExits,
+      .exits = kGroupExits,
       .words = {.names = Names::kRunningGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .run = Seal,
   };
@@ -123,7 +123,7 @@ Command DeleteCommand() {
           "covey delete 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
           "covey --output json ps --all --before 720h --state succeeded | jq -r .id |\n"
           "  xargs -r covey delete",
-      .exits = kExits,
+      .exits = kGroupExits,
       .words = {.names = Names::kEndedGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .run = Delete,
   };

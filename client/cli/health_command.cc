@@ -31,7 +31,7 @@ Result<bool> Serving(const Session& session) {
   return error;
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoHealth(Session& session, const Arguments& arguments) {
   const Result<std::optional<std::chrono::nanoseconds>> wait = ReadDuration(arguments, "wait");
   if (!wait.ok()) return session.Fail(wait.error());
   constexpr std::chrono::nanoseconds kYear = std::chrono::hours(24 * 365);
@@ -69,7 +69,7 @@ Command HealthCommand() {
           "64  bad usage\n"
           "69  it is out of reach, or does not answer",
       .options = {{.name = "wait", .value = "D", .help = "try again until it serves, for that long"}},
-      .run = Run,
+      .run = DoHealth,
   };
 }
 

@@ -42,7 +42,7 @@ std::string OptionsHelp(std::span<const Option> options) {
   return out;
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoHelp(Session& session, const Arguments& arguments) {
   std::vector<std::string> words = arguments.words();
   if (arguments.Has("man")) {
     if (!words.empty())
@@ -122,7 +122,7 @@ Command HelpCommand() {
       .exits = "0   printed\n64  there is no such command",
       .words = {.names = Names::kCommand, .most = 2, .what = "one command"},
       .options = {{.name = "man", .help = "the manual page covey(1)"}},
-      .run = Run,
+      .run = DoHelp,
   };
 }
 

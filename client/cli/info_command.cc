@@ -39,7 +39,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   return text;
 }
 
-int Run(Session& session, const Arguments&) {
+int DoInfo(Session& session, const Arguments&) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   const Result<v1::GetServerInfoResponse> info = client.value().GetServerInfo();
@@ -64,7 +64,7 @@ Command InfoCommand() {
           "ends process trees: cgroup, or subreaper where cgroups cannot be used.",
       .examples = "covey info\ncovey --address host:7425 info",
       .exits = "0   printed\n69  the daemon is out of reach",
-      .run = Run,
+      .run = DoInfo,
   };
 }
 

@@ -11,7 +11,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kLogsDetails =
     "Prints what a task wrote, byte by byte: its standard output, with --stderr its standard\n"
     "error. For a group prints what its tasks wrote, one task after the other in the order of\n"
     "their submission, each line behind the name of its task; standard output and standard\n"
@@ -19,19 +19,19 @@ constexpr std::string_view kDetails =
     "written until the task, or each of the tasks, has ended. Bytes that the daemon did not\n"
     "keep are told on standard error.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kLogsExamples =
     "covey logs G/resize > resize.log\n"
     "covey logs --follow --stderr G/resize\n"
     "covey logs --from 4096 G/resize\n"
     "covey logs G";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kLogsExits =
     "0    printed\n"
     "1    the group or task is not known\n"
     "69   the daemon is out of reach or was lost\n"
     "141  nobody reads standard output any more";
 
-constexpr int kPageSize = 1000;
+constexpr int kLogsPageSize = 1000;
 
 // Prints one stream of one attempt.
 Result<Void> PrintStream(Session& session, client::Client& client, const v1::ReadOutputRequest& request,
@@ -82,7 +82,7 @@ int PrintGroup(Session& session, client::Client& client, const Arguments& argume
   OutputPrinter printer(session.console(), OutputPrinter::Mode::kNamed);
   v1::ListTasksRequest list;
   list.set_group_id(request.group_id());
-  list.set_page_size(kPageSize);
+  list.set_page_size(kLogsPageSize);
   Result<Void> printed = Void{};
   const Result<Void> listed = client.ForEachTask(std::move(list), [&](const v1::Task& task) {
     const bool over = client::IsOver(task);
@@ -101,7 +101,7 @@ int PrintGroup(Session& session, client::Client& client, const Arguments& argume
   return session.ExitWith(0);
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoLogs(Session& session, const Arguments& arguments) {
   const Result<Target> target = ParseTarget(arguments.words()[0]);
   if (!target.ok()) return session.Fail(target.error());
   Result<client::Client> client = session.Connect();
@@ -121,9 +121,9 @@ Command LogsCommand() {
       .name = "logs",
       .synopsis = "[--stderr] [--follow] [--from OFFSET] [--attempt N] GROUP[/TASK]",
       .summary = "prints what tasks wrote",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kLogsDetails,
+      .examples = kLogsExamples,
+      .exits = kLogsExits,
       .words = {.names = Names::kAnyTarget,
                 .least = 1,
                 .most = 1,
@@ -132,7 +132,7 @@ Command LogsCommand() {
                   {.name = "follow", .help = "wait for what is still to be written"},
                   {.name = "from", .value = "OFFSET", .help = "first byte to print; default: 0"},
                   {.name = "attempt", .value = "N", .help = "attempt of the task; default: the last"}},
-      .run = Run,
+      .run = DoLogs,
   };
 }
 

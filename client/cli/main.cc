@@ -1,7 +1,10 @@
 // The command line of covey: finds the command, reads its options, runs it.
 
-#include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
+
+#if __has_include(<google/protobuf/stubs/logging.h>)  // before Protobuf 22
+#include <google/protobuf/stubs/logging.h>
+#endif
 
 #include <clocale>
 #include <cstdlib>
@@ -13,6 +16,7 @@
 #include "client/cli/console.h"
 #include "client/cli/help.h"
 #include "client/cli/session.h"
+#include "covey/version.h"
 
 namespace covey::cli {
 namespace {
@@ -79,7 +83,9 @@ int main(int argc, char** argv) {
   setlocale(LC_CTYPE, "C.UTF-8");  // for the width of characters
   setenv("GRPC_VERBOSITY", "NONE",
          0);  // what goes wrong is said in our words, unless somebody asks for gRPC's
+#if __has_include(<google/protobuf/stubs/logging.h>)
   google::protobuf::SetLogHandler(nullptr);
+#endif
   covey::cli::Console console(STDOUT_FILENO, STDERR_FILENO);
   return covey::cli::Main(console, std::vector<std::string>(argv + 1, argv + argc));
 }

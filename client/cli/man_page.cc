@@ -6,6 +6,7 @@
 #include "client/cli/command.h"
 #include "client/cli/help.h"
 #include "core/text/roff.h"
+#include "covey/version.h"
 
 namespace covey::cli {
 namespace {

@@ -11,14 +11,14 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kExits =
+constexpr std::string_view kPoolExits =
     "0    done\n"
     "1    the pool is not known, is there already, or cannot be closed\n"
     "64   bad usage\n"
     "69   the daemon is out of reach\n"
     "124  --timeout passed";
 
-int List(Session& session, const Arguments&) {
+int ListPools(Session& session, const Arguments&) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   const Result<std::vector<v1::Pool>> pools = client.value().ListPools();
@@ -65,15 +65,15 @@ int SetMax(Session& session, const Arguments& arguments, Change change) {
   return session.ExitWith(0);
 }
 
-int Set(Session& session, const Arguments& arguments) {
+int SetPool(Session& session, const Arguments& arguments) {
   return SetMax(session, arguments, &client::Client::UpdatePool);
 }
 
-int Create(Session& session, const Arguments& arguments) {
+int CreatePool(Session& session, const Arguments& arguments) {
   return SetMax(session, arguments, &client::Client::CreatePool);
 }
 
-int Close(Session& session, const Arguments& arguments) {
+int ClosePool(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.words()[0];
   const Result<client::CallOptions> call = ReadTimeout(arguments);
   if (!call.ok()) return session.Fail(call.error());
@@ -120,8 +120,8 @@ Command PoolsCommand() {
           "covey pools\n"
           "covey pools create batch --max 4\n"
           "covey --output json pools | jq -r '\"\\(.name) \\(.waiting)\"'",
-      .exits = kExits,
-      .run = List,
+      .exits = kPoolExits,
+      .run = ListPools,
   };
 }
 
@@ -134,10 +134,10 @@ Command PoolsSetCommand() {
           "Changes how many tasks a pool runs at once, from now on. When it shrinks, running tasks\n"
           "finish.",
       .examples = "covey pools set default --max 128",
-      .exits = kExits,
+      .exits = kPoolExits,
       .words = kOnePool,
       .options = MaxOption(),
-      .run = Set,
+      .run = SetPool,
   };
 }
 
@@ -148,10 +148,10 @@ Command PoolsCreateCommand() {
       .summary = "makes a pool",
       .details = "Makes a pool. It survives a restart of the daemon.",
       .examples = "covey pools create batch --max 4 && covey run --pool batch -f tasks.jsonl",
-      .exits = kExits,
+      .exits = kPoolExits,
       .words = {.least = 1, .most = 1, .what = "the name of a pool"},
       .options = MaxOption(),
-      .run = Create,
+      .run = CreatePool,
   };
 }
 
@@ -165,10 +165,10 @@ Command PoolsCloseCommand() {
           "When --timeout passes, or on Ctrl-C, it goes on closing. The pool \"default\" and those of\n"
           "the configuration cannot be closed.",
       .examples = "covey pools close batch",
-      .exits = kExits,
+      .exits = kPoolExits,
       .words = kOnePool,
       .options = {TimeoutOption()},
-      .run = Close,
+      .run = ClosePool,
   };
 }
 

@@ -11,17 +11,17 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kPsDetails =
     "Lists the groups that are not over, newest first; with --all the others as well, and with\n"
     "options those that fit all of them. DONE counts the tasks that have ended, TIME runs from\n"
     "the creation of a group to its end.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kPsExamples =
     "covey ps\n"
     "covey ps --state failed --since 24h --label team=birds\n"
     "covey --output json ps --all --limit 10 | jq -r .id";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kPsExits =
     "0   listed\n"
     "64  bad usage\n"
     "69  the daemon is out of reach";
@@ -41,7 +41,7 @@ std::vector<std::string> Row(const v1::Group& group, std::chrono::system_clock::
           LabelsText(group.spec().labels())};
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoPs(Session& session, const Arguments& arguments) {
   Result<v1::ListGroupsRequest> request = ReadFilter(arguments, arguments.Has("all"));
   if (!request.ok()) return session.Fail(request.error());
   if (session.json()) request.value().set_view(v1::VIEW_FULL);
@@ -78,7 +78,7 @@ int Run(Session& session, const Arguments& arguments) {
   return session.ExitWith(0);
 }
 
-std::vector<Option> Options() {
+std::vector<Option> PsOptions() {
   std::vector<Option> options = FilterOptions();
   options.insert(options.begin(), {.name = "all", .help = "also groups that are over"});
   options.push_back({.name = "limit", .value = "N", .help = "the newest N of them"});
@@ -92,11 +92,11 @@ Command PsCommand() {
       .name = "ps",
       .synopsis = "[OPTIONS]",
       .summary = "lists groups",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
-      .options = Options(),
-      .run = Run,
+      .details = kPsDetails,
+      .examples = kPsExamples,
+      .exits = kPsExits,
+      .options = PsOptions(),
+      .run = DoPs,
   };
 }
 

@@ -13,7 +13,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kRunDetails =
     "Runs a group of tasks: one program (-- CMD ARG...), or the tasks of a file (-f FILE, \"-\"\n"
     "for standard input). In a file each line is one task, a TaskSpec in Protobuf JSON; empty\n"
     "lines and lines that begin with # are skipped:\n"
@@ -31,13 +31,13 @@ constexpr std::string_view kDetails =
     "daemon's directory unless --cwd or its line says otherwise. Processes get the\n"
     "variables of --env, not those of the shell.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kRunExamples =
     "covey run -- make test\n"
     "covey run -f tasks.jsonl --limit 4 --timeout 10m\n"
     "printf '{\"process\":{\"argv\":[\"sleep\",\"%d\"]}}\\n' 1 2 3 | covey run --policy any -f -\n"
     "id=$(covey run --detach -f tasks.jsonl) && covey wait $id";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kRunExits =
     "0         the group succeeded; with --detach: it was accepted\n"
     "N         the first task that failed exited with N (126: cannot be executed, 127: not found)\n"
     "128+N     the first task that failed was ended by signal N\n"
@@ -48,7 +48,7 @@ constexpr std::string_view kExits =
     "64        bad usage or a bad task\n"
     "69        the daemon is out of reach, was lost or takes no groups";
 
-int Run(Session& session, const Arguments& arguments) {
+int DoRun(Session& session, const Arguments& arguments) {
   Interrupts interrupts;  // before the client starts threads
   v1::GroupSpec spec;
   if (const auto read = ReadGroupOptions(arguments, &spec); !read.ok()) return session.Fail(read.error());
@@ -65,7 +65,7 @@ int Run(Session& session, const Arguments& arguments) {
   return RunAttached(session, client.value(), spec, *source.value(), interrupts, raw);
 }
 
-std::vector<Option> Options() {
+std::vector<Option> RunOptions() {
   std::vector<Option> options = TaskOptions();
   for (const Option& option : GroupOptions()) options.push_back(option);
   options.push_back({.name = "raw", .help = "print the bytes that tasks write as they come, without names"});
@@ -80,12 +80,12 @@ Command RunCommand() {
       .name = "run",
       .synopsis = "[OPTIONS] (-- CMD ARG... | -f FILE)",
       .summary = "runs a group of tasks and prints what they write",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kRunDetails,
+      .examples = kRunExamples,
+      .exits = kRunExits,
       .takes_program = true,
-      .options = Options(),
-      .run = Run,
+      .options = RunOptions(),
+      .run = DoRun,
   };
 }
 

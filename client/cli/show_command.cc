@@ -13,23 +13,23 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kShowDetails =
     "Shows a group with its tasks and what failed, or one task. The first 100 tasks are\n"
     "listed, all of them with --all and as JSON: there the first line is the group and each\n"
     "further line one task.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kShowExamples =
     "covey show 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey show G/resize\n"
     "covey --output json show G | jq 'select(.state==\"TASK_STATE_FAILED\")'";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kShowExits =
     "0   shown\n"
     "1   the group or task is not known\n"
     "69  the daemon is out of reach";
 
 constexpr size_t kFewTasks = 100;
-constexpr int kPageSize = 1000;
+constexpr int kShowPageSize = 1000;
 
 std::string GroupText(const v1::Group& group) {
   const v1::GroupSpec& spec = group.spec();
@@ -81,7 +81,7 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
   v1::ListTasksRequest request;
   request.set_group_id(target.group);
   if (session.json()) request.set_view(v1::VIEW_FULL);
-  request.set_page_size(all || session.json() ? kPageSize : static_cast<int>(kFewTasks));
+  request.set_page_size(all || session.json() ? kShowPageSize : static_cast<int>(kFewTasks));
   const Result<Void> listed = client.ForEachTask(std::move(request), [&](const v1::Task& task) {
     if (session.json()) {
       session.PrintJson(task);
@@ -100,7 +100,7 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
   return session.ExitWith(0);
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoShow(Session& session, const Arguments& arguments) {
   const Result<Target> target = ParseTarget(arguments.words()[0]);
   if (!target.ok()) return session.Fail(target.error());
   Result<client::Client> client = session.Connect();
@@ -116,15 +116,15 @@ Command ShowCommand() {
       .name = "show",
       .synopsis = "[--all] GROUP[/TASK]",
       .summary = "shows a group with its tasks, or one task",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kShowDetails,
+      .examples = kShowExamples,
+      .exits = kShowExits,
       .words = {.names = Names::kAnyTarget,
                 .least = 1,
                 .most = 1,
                 .what = "one group, or one task as GROUP/TASK"},
       .options = {{.name = "all", .help = "list all tasks"}},
-      .run = Run,
+      .run = DoShow,
   };
 }
 

@@ -11,7 +11,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kSubmitDetails =
     "Adds tasks to a group: one program (-- CMD ARG...), or the tasks of a file (-f FILE, \"-\"\n"
     "for standard input), which may have millions of lines; `covey help run` says how a line\n"
     "looks. What was accepted survives a crash of the daemon. When the daemon is restarted in\n"
@@ -19,19 +19,19 @@ constexpr std::string_view kDetails =
     "Ctrl-C, the tasks accepted before stay and their number is told. As JSON it prints a\n"
     "SubmitTasksResponse for each batch.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kSubmitExamples =
     "covey submit G -- make test\n"
     "covey submit G -f tasks.jsonl --seal && covey wait G\n"
     "generate-tasks | covey submit G -f -";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kSubmitExits =
     "0         all tasks were accepted\n"
     "1         the group is not known, or takes no further tasks\n"
     "64        bad usage or a bad task\n"
     "69        the daemon is out of reach or was lost\n"
     "130, 143  ended by Ctrl-C, by SIGTERM";
 
-int Run(Session& session, const Arguments& arguments) {
+int DoSubmit(Session& session, const Arguments& arguments) {
   Interrupts interrupts;  // before the client starts threads
   Result<std::unique_ptr<TaskSource>> source = OpenTasks(session, "submit", arguments);
   if (!source.ok()) return session.Fail(source.error());
@@ -41,7 +41,7 @@ int Run(Session& session, const Arguments& arguments) {
                   interrupts);
 }
 
-std::vector<Option> Options() {
+std::vector<Option> SubmitOptions() {
   std::vector<Option> options = TaskOptions();
   options.push_back({.name = "seal", .help = "take no further tasks after these"});
   return options;
@@ -54,13 +54,13 @@ Command SubmitCommand() {
       .name = "submit",
       .synopsis = "[OPTIONS] GROUP (-- CMD ARG... | -f FILE)",
       .summary = "adds tasks to a group",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kSubmitDetails,
+      .examples = kSubmitExamples,
+      .exits = kSubmitExits,
       .words = {.names = Names::kRunningGroup, .least = 1, .most = 1, .what = "the id of a group"},
       .takes_program = true,
-      .options = Options(),
-      .run = Run,
+      .options = SubmitOptions(),
+      .run = DoSubmit,
   };
 }
 

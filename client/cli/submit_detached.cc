@@ -163,7 +163,8 @@ auto Submission::Insist(Call call) -> decltype(call()) {
 bool Submission::MayTryAgain(const Error& error, Clock::time_point give_up) const {
   if (error.code == ErrorCode::kResourceExhausted) return error.reason == "QUEUE_FULL";
   if (Clock::now() > give_up) return false;
-  if (error.reason == "CONNECTION_LOST") return true;
+  if (error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN" || error.reason == "STARTING")
+    return true;
   return error.reason == "UNREACHABLE" && !group_.id().empty();  // it was there a moment ago
 }
 

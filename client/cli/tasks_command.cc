@@ -7,27 +7,27 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kTasksDetails =
     "Lists the tasks of a group in the order of their submission, all of them or those in the\n"
     "states of --state. TIME is how long the last attempt ran.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kTasksExamples =
     "covey tasks 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey tasks --state running --state failed G\n"
     "covey --output json tasks G | jq -r .name";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kTasksExits =
     "0   listed\n"
     "1   the group is not known\n"
     "64  bad usage\n"
     "69  the daemon is out of reach";
 
-constexpr int kPageSize = 1000;
+constexpr int kTasksPageSize = 1000;
 
-int Run(Session& session, const Arguments& arguments) {
+int DoTasks(Session& session, const Arguments& arguments) {
   v1::ListTasksRequest request;
   request.set_group_id(arguments.words()[0]);
-  request.set_page_size(kPageSize);
+  request.set_page_size(kTasksPageSize);
   if (session.json()) request.set_view(v1::VIEW_FULL);
   for (const std::string& state : arguments.All("state")) {
     for (int number = v1::TaskState_MIN; number <= v1::TaskState_MAX; ++number) {
@@ -43,7 +43,7 @@ int Run(Session& session, const Arguments& arguments) {
       session.PrintJson(task);
     } else {
       table.Add(TaskRow(task));
-      if (table.size() == kPageSize) session.Print(table.RenderPart(session.console().out_columns()));
+      if (table.size() == kTasksPageSize) session.Print(table.RenderPart(session.console().out_columns()));
     }
     return session.console().out_error() == 0;
   });
@@ -59,16 +59,16 @@ Command TasksCommand() {
       .name = "tasks",
       .synopsis = "[--state STATE] GROUP",
       .summary = "lists the tasks of a group",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kTasksDetails,
+      .examples = kTasksExamples,
+      .exits = kTasksExits,
       .words = {.names = Names::kAnyGroup, .least = 1, .most = 1, .what = "the id of a group"},
       .options = {{.name = "state",
                    .value = "STATE",
                    .choices = "queued running succeeded failed stopped",
                    .help = "only tasks in this state; may be repeated",
                    .repeated = true}},
-      .run = Run,
+      .run = DoTasks,
   };
 }
 

@@ -12,19 +12,19 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kTopDetails =
     "Shows the daemon, live: its pools with the slots that are held and the tasks that wait\n"
     "for one, and the groups that are not over, newest first, with their progress and the tasks\n"
     "that end a second. q or Ctrl-C leaves. With --once, or when standard output is no terminal,\n"
     "prints all of it once. As JSON prints, once, the daemon, its pools and its groups, one\n"
     "object a line.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kTopExamples =
     "covey top\n"
     "covey top --interval 200ms\n"
     "covey top --once";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kTopExits =
     "0         left with q, or printed\n"
     "64        bad usage\n"
     "69        the daemon is out of reach at the beginning\n"
@@ -96,7 +96,7 @@ int Live(Session& session, client::Client& client, LiveScreen& screen, std::chro
   }
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoTop(Session& session, const Arguments& arguments) {
   constexpr std::chrono::milliseconds kLeast{50};
   constexpr std::chrono::hours kMost{1};
   std::chrono::nanoseconds interval = std::chrono::seconds(1);
@@ -127,14 +127,14 @@ Command TopCommand() {
       .name = "top",
       .synopsis = "[--once] [--interval D]",
       .summary = "shows pools and running groups, live",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kTopDetails,
+      .examples = kTopExamples,
+      .exits = kTopExits,
       .options = {{.name = "once", .help = "print it once"},
                   {.name = "interval",
                    .value = "D",
                    .help = "time between two looks, 50ms..1h; default: 1s"}},
-      .run = Run,
+      .run = DoTop,
   };
 }
 

@@ -14,18 +14,18 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::string_view kDetails =
+constexpr std::string_view kWaitDetails =
     "Waits until groups, or single tasks as GROUP/TASK, are over and nothing of them runs any\n"
     "more, and prints a line for each. A group that still takes tasks is sealed when its last\n"
     "unfinished task ends. Ctrl-C and --timeout end the waiting alone: the groups go on.";
 
-constexpr std::string_view kExamples =
+constexpr std::string_view kWaitExamples =
     "covey wait $(covey run --detach -- make test)\n"
     "covey wait --timeout 30s 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
     "covey wait G/resize\n"
     "covey --output json wait G1 G2 | jq .group.state";
 
-constexpr std::string_view kExits =
+constexpr std::string_view kWaitExits =
     "0      all of them succeeded\n"
     "124    --timeout passed, or the first failure was a timeout\n"
     "other  as `covey run` for the first of them, as they are named, that did not succeed";
@@ -93,7 +93,7 @@ void Wait(Session& session, client::Client client, const Target& target, const c
                                       : WaitForTask(session, client, target, call);
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int DoWait(Session& session, const Arguments& arguments) {
   std::vector<Target> targets;
   for (const std::string& word : arguments.words()) {
     const Result<Target> target = ParseTarget(word);
@@ -125,12 +125,12 @@ Command WaitCommand() {
       .name = "wait",
       .synopsis = "[--timeout D] GROUP[/TASK]...",
       .summary = "waits for groups or tasks and exits as they ended",
-      .details = kDetails,
-      .examples = kExamples,
-      .exits = kExits,
+      .details = kWaitDetails,
+      .examples = kWaitExamples,
+      .exits = kWaitExits,
       .words = {.names = Names::kRunningTarget, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .options = {TimeoutOption()},
-      .run = Run,
+      .run = DoWait,
   };
 }
 

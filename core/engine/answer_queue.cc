@@ -54,7 +54,8 @@ void AnswerQueue::Flush() {
     if (wake) state->handed_over.NotifyOne();
     return;
   }
-  // What is flushed from within, or by another thread meanwhile, is carried out by whoever is at it: in order.
+  // What is flushed from within, or by another thread meanwhile, is carried out by whoever is at it: in
+  // order.
   if (state->running) return;
   state->running = true;
   while (!state->ready.empty()) {

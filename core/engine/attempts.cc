@@ -6,10 +6,12 @@
 
 namespace covey {
 
-Attempts::Attempts(std::shared_ptr<Pool> pool, LaneOwner* owner, uint32_t limit,
-                   std::shared_ptr<TimerQueue> timers)
-    : pool_(std::move(pool)), timers_(std::move(timers)) {
-  if (pool_ != nullptr) lane_ = std::make_unique<Lane>(pool_, owner, limit);
+Attempts::Attempts(std::shared_ptr<Pool> pool, std::shared_ptr<TimerQueue> timers)
+    : pool_(std::move(pool)), timers_(std::move(timers)) {}
+
+Lane* Attempts::OpenLane(std::weak_ptr<LaneOwner> owner, uint32_t limit) {
+  if (pool_ != nullptr) lane_ = std::make_unique<Lane>(pool_, std::move(owner), limit);
+  return lane_.get();
 }
 
 Attempts::Attempt* Attempts::Find(uint32_t task) {
@@ -61,7 +63,8 @@ std::shared_ptr<const Failure> Attempts::Started(uint32_t task, uint32_t number,
   return attempt->stopping ? attempt->stop_cause : nullptr;
 }
 
-void Attempts::StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout, std::function<void()> expired) {
+void Attempts::StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout,
+                            std::function<void()> expired) {
   attempt.timeout = timers_->ScheduleAfter(timeout, std::move(expired));
 }
 

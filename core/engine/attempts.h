@@ -10,21 +10,22 @@
 #include "core/engine/effects.h"
 #include "core/engine/ticket.h"
 #include "core/executor/executor.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
 
 namespace covey {
 
-// The attempts of one group that are under way, from the grant of a slot to the exit, and the group's place in
-// its pool.
+// The attempts of one group that are under way, from the grant of a slot to the exit, and the group's place
+// in its pool.
 //
 // Invariants:
 // 1. A task has at most one attempt here.
 // 2. The lane holds a slot for each attempt with kHeld, and for grants that have not been answered.
 // 3. What is stopping has a cause, and its execution has been told or will be by whoever stores it.
 //
-// Guarded by the lock of its group, but for the lane, which has its own: Push and Release deliver grants and so
-// are for times without the group's lock.
+// Guarded by the lock of its group, but for the lane, which has its own: Push and Release deliver grants and
+// so are for times without the group's lock.
 class Attempts {
  public:
   enum class Slot : uint8_t {
@@ -45,7 +46,9 @@ class Attempts {
   using Map = std::unordered_map<uint32_t, Attempt>;
 
   // `pool` null: the group is over and only read.
-  Attempts(std::shared_ptr<Pool> pool, LaneOwner* owner, uint32_t limit, std::shared_ptr<TimerQueue> timers);
+  Attempts(std::shared_ptr<Pool> pool, std::shared_ptr<TimerQueue> timers);
+  // Once, before anything is queued: `owner` gets the grants. Null without a pool.
+  Lane* OpenLane(std::weak_ptr<LaneOwner> owner, uint32_t limit);
 
   const Map& all() const { return attempts_; }
   bool empty() const { return attempts_.empty(); }
@@ -61,7 +64,8 @@ class Attempts {
   void Stop(Attempt& attempt, std::shared_ptr<const Failure> cause, Effects& effects);
   void StopAll(const std::shared_ptr<const Failure>& cause, Effects& effects);
   // Keeps what the executor answered. The cause, when it was to be stopped meanwhile.
-  std::shared_ptr<const Failure> Started(uint32_t task, uint32_t number, std::shared_ptr<Execution> execution);
+  std::shared_ptr<const Failure> Started(uint32_t task, uint32_t number,
+                                         std::shared_ptr<Execution> execution);
 
   // Starts the clock of an attempt's own timeout.
   void StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout, std::function<void()> expired);
@@ -74,7 +78,6 @@ class Attempts {
   const std::shared_ptr<Pool> pool_;
   const std::shared_ptr<TimerQueue> timers_;
   Map attempts_;
-  // The last member: a grant may be under way until it is gone.
   std::unique_ptr<Lane> lane_;
 };
 

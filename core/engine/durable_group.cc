@@ -25,8 +25,11 @@ std::shared_ptr<const Failure> TimedOut(const GroupSpec& spec) {
 std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvironment> environment,
                                                 std::shared_ptr<const GroupSpec> spec,
                                                 std::shared_ptr<Pool> pool, uint64_t epoch) {
-  return std::shared_ptr<DurableGroup>(
+  std::shared_ptr<DurableGroup> group(
       new DurableGroup(std::move(environment), std::move(spec), std::move(pool), epoch));
+  MutexLock lock(group->mutex_);
+  group->lane_ = group->attempts_.OpenLane(group, group->spec_->limit);
+  return group;
 }
 
 DurableGroup::DurableGroup(std::shared_ptr<const GroupEnvironment> environment,
@@ -35,9 +38,7 @@ DurableGroup::DurableGroup(std::shared_ptr<const GroupEnvironment> environment,
       spec_(std::move(spec)),
       pool_(pool.get()),
       ledger_(spec_, epoch),
-      attempts_(std::move(pool), this, spec_->limit, environment_->timers) {
-  lane_ = attempts_.lane();
-}
+      attempts_(std::move(pool), environment_->timers) {}
 
 DurableGroup::~DurableGroup() {
   if (deadline_timer_ != TimerQueue::TimerId{}) environment_->timers->Cancel(deadline_timer_);
@@ -78,7 +79,8 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
   }
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));
-  const SubmitReply reply{.first_index = ledger_.tasks().size(), .count = static_cast<uint32_t>(tasks.size())};
+  const SubmitReply reply{.first_index = ledger_.tasks().size(),
+                          .count = static_cast<uint32_t>(tasks.size())};
   std::shared_ptr<const RequestMark> mark;
   if (!request.id.empty() && !tasks.empty()) {  // sealing alone may be repeated anyway
     request.count = reply.count;
@@ -230,9 +232,8 @@ void DurableGroup::Resume(Reply done) {
   RecoverAttempts();
   Step step(this);
   Effects& effects = step.effects();
-  const auto pending = [this]() COVEY_NO_TSA -> const state::GroupState& {
-    return ledger_.standing().pending();
-  };
+  const auto pending = [this]()
+                           COVEY_NO_TSA -> const state::GroupState& { return ledger_.standing().pending(); };
   if (spec_->attached && !pending().decided) {
     DecideLocked({.command = {.kind = CommandKind::kCancel},
                   .failure = Share({.kind = FailureKind::kCancelled,
@@ -241,8 +242,8 @@ void DurableGroup::Resume(Reply done) {
   }
   LoseOrphansLocked("the daemon died while it ran", effects);
   if (!pending().decided && spec_->timeout > nanoseconds(0)) {
-    const nanoseconds rest = std::clamp<nanoseconds>(spec_->deadline - environment_->wall_clock(),
-                                                     nanoseconds(0), spec_->timeout);
+    const nanoseconds rest =
+        std::clamp<nanoseconds>(spec_->deadline - environment_->wall_clock(), nanoseconds(0), spec_->timeout);
     if (rest > nanoseconds(0)) {
       SetDeadlineLocked(environment_->timers->Now() + rest);
     } else {  // it passed meanwhile: nothing starts any more

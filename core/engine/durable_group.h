@@ -17,6 +17,7 @@
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
 
@@ -44,11 +45,13 @@ struct GroupEnvironment {
 // ledger (states, tasks, log), the attempts (slots, launches, stops) and the feed (readers, waiters).
 //
 // Invariants:
-// 1. An attempt is launched only after its kTaskStarted is committed, and holds what its kind of work takes of
+// 1. An attempt is launched only after its kTaskStarted is committed, and holds what its kind of work takes
+// of
 //    the lane from the grant to its end.
 // 2. After a failed append nothing is decided until all that was sent is answered; then the facts (exits,
 //    cancels: what has happened whether it was written or not) are decided once more, in their order.
-// 3. While the group is neither decided nor stopped, every queued task has a ticket in the lane or on its way.
+// 3. While the group is neither decided nor stopped, every queued task has a ticket in the lane or on its
+// way.
 //    Tickets of other attempts may wait there too; their grants are given back.
 //
 // Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
@@ -78,8 +81,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume. An
   // error when the records do not follow from each other: the group is damaged from there on.
   std::optional<Error> Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
-  // After a restart (promise 12): attempts that still run are taken up again, others end as lost or are queued
-  // again, queued tasks run, deadlines go on, attached groups are cancelled. `done` when that is durable.
+  // After a restart (promise 12): attempts that still run are taken up again, others end as lost or are
+  // queued again, queued tasks run, deadlines go on, attached groups are cancelled. `done` when that is
+  // durable.
   void Resume(Reply done) COVEY_EXCLUDES(mutex_);
 
   void Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done)
@@ -193,7 +197,6 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
-  // The last member: a grant may be under way until its lane is gone.
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
 };
 

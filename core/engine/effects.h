@@ -21,10 +21,10 @@ struct Effects {
   };
 
   std::vector<std::pair<std::shared_ptr<Execution>, std::shared_ptr<const Failure>>> stops;
-  uint64_t read_from = 0;  // number of the first event to read from the journal; 0: none
+  uint64_t read_from = 0;      // number of the first event to read from the journal; 0: none
   std::vector<uint64_t> push;  // tickets to queue
   std::vector<Start> starts;
-  bool completed = false;  // the group is over, or another owner's
+  bool completed = false;                    // the group is over, or another owner's
   std::vector<std::function<void()>> calls;  // replies, waiters, watchers
   size_t release = 0;                        // slots to give back
   bool events = false;                       // something became durable

@@ -24,7 +24,8 @@ Result<T> Await(Call call) {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
+// With what may be left to its default.
+Engine::Options Engine::Completed(Options options) {
   if (options.timers == nullptr) options.timers = TimerQueue::Default();
   if (!options.wall_clock) {
     options.wall_clock = [] {
@@ -32,13 +33,11 @@ Result<std::unique_ptr<Engine>> Engine::Open(Options options) {
     };
   }
   if (!options.warn) options.warn = [](const std::string&) {};
-  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
-  if (auto error = engine->Recover()) return std::move(*error);
-  return engine;
+  return options;
 }
 
 Engine::Engine(Options options)
-    : options_(std::move(options)),
+    : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
       max_queued_(options_.max_queued) {

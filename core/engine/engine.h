@@ -26,8 +26,8 @@ namespace covey {
 //
 // Thread safety: all of it. Callbacks come from any thread, possibly before the call returns, with no lock
 // held. Lock order: mutex_, then that of a group, for reads of it; nothing that calls back is called with it.
-// Lifetime: outlives the groups that it handed out, and what runs for them. Close the journal before the
-// executors go.
+// Life: Recover, Run, the calls. Outlives the groups that it handed out, and what runs for them. Close the
+// journal before the executors go, and before the engine does: its answers come back here.
 class Engine {
  public:
   template <typename T>
@@ -62,9 +62,14 @@ class Engine {
     size_t running_tasks = 0;
   };
 
-  // Recovers what is not over, and answers when that is durable. Blocks.
-  static Result<std::unique_ptr<Engine>> Open(Options options);
+  explicit Engine(Options options);
   ~Engine();
+
+  // Recovers what is not over, and returns when that is durable. Nothing starts yet: what fails until Run has
+  // lost nothing. Blocks. Once, before everything else.
+  std::optional<Error> Recover() COVEY_EXCLUDES(mutex_);
+  // What waits is granted its slots from now on.
+  void Run() { pools_->Unpark(); }
 
   // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
   // kUnavailable (draining, journal).
@@ -106,9 +111,7 @@ class Engine {
   const JournalCapabilities& journal_capabilities() const { return capabilities_; }
 
  private:
-  explicit Engine(Options options);
-
-  std::optional<Error> Recover() COVEY_EXCLUDES(mutex_);
+  static Options Completed(Options options);
   // Reads a group from the journal, page by page.
   void Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
   void LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done);

@@ -53,7 +53,11 @@ void Explainer::AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>
          .message = "the journal could not be written (" + ledger_.log().why() + "); it is tried again"});
     return;
   }
-  const auto ahead = task ? static_cast<uint32_t>(lane->Ahead(Ticket{.task = *task, .attempt = tasks_[*task].pending.attempt + 1}.Pack()).value_or(0)) : 0;
+  const auto ahead =
+      task ? static_cast<uint32_t>(
+                 lane->Ahead(Ticket{.task = *task, .attempt = tasks_[*task].pending.attempt + 1}.Pack())
+                     .value_or(0))
+           : 0;
   const std::string before =
       task ? ", " + Plural(ahead, "task") + " of its group " + (ahead == 1 ? "is" : "are") + " before it"
            : "";
@@ -80,11 +84,13 @@ void Explainer::AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>
 
 void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   if (!committed_.decided) return;
-  causes->push_back({.message = std::string("the group ") + OutcomeText(committed_.outcome) +
-                                (ledger_.standing().failure() == nullptr ? "" : ": " + ledger_.standing().failure()->message),
-                     .time = ledger_.standing().decided(),
-                     .event = ledger_.standing().decided_number(),
-                     .failure = ledger_.standing().failure()});
+  causes->push_back(
+      {.message =
+           std::string("the group ") + OutcomeText(committed_.outcome) +
+           (ledger_.standing().failure() == nullptr ? "" : ": " + ledger_.standing().failure()->message),
+       .time = ledger_.standing().decided(),
+       .event = ledger_.standing().decided_number(),
+       .failure = ledger_.standing().failure()});
   // The task whose end decided it, or, where that was the last of many, the first that failed.
   uint32_t culprit = committed_.decider;
   if (committed_.outcome == state::Outcome::kFailed &&
@@ -124,8 +130,8 @@ Explanation Explainer::Group() const {
         {.reason = WaitReason::kSeal, .message = "it is not sealed: further tasks may be added"});
     return explanation;
   }
-  explanation.summary = "group " + spec_.id + " has " + Plural(committed_.running, "running task") +
-                        " and " + std::to_string(queued) + " in the queue";
+  explanation.summary = "group " + spec_.id + " has " + Plural(committed_.running, "running task") + " and " +
+                        std::to_string(queued) + " in the queue";
   if (committed_.running > 0) {
     WaitView tasks{.reason = WaitReason::kTasks, .tasks = Running(false)};
     tasks.message =

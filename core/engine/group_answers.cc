@@ -149,9 +149,8 @@ void DurableGroup::ReadOn() {
     from = ledger_.log().committed() + 1;
   }
   constexpr size_t kPage = 2000;
-  environment_->journal->Read(id(), from, kPage, [self = shared_from_this()](auto records) {
-    self->OnRead(std::move(records));
-  });
+  environment_->journal->Read(
+      id(), from, kPage, [self = shared_from_this()](auto records) { self->OnRead(std::move(records)); });
 }
 
 void DurableGroup::OnRead(Result<std::vector<Record>> records) {
@@ -213,8 +212,7 @@ void DurableGroup::Send() {
   while (std::optional<Append> append = ledger_.log().Next()) {
     lock.Unlock();
     environment_->journal->AppendAsync(*std::move(append), [self = shared_from_this()](AppendResult result) {
-      self->environment_->answers->Post(
-          [self, result = std::move(result)] { self->OnAppended(result); });
+      self->environment_->answers->Post([self, result = std::move(result)] { self->OnAppended(result); });
     });
     environment_->answers->Flush();
     lock.Lock();

@@ -13,8 +13,6 @@ using Phase = state::TaskState::Phase;
 using std::chrono::nanoseconds;
 
 void DurableGroup::OnGranted(uint64_t ticket) {
-  const auto self = weak_from_this().lock();
-  if (self == nullptr) return lane_->Release();
   Step step(this);
   const auto [task, attempt] = Ticket::Unpack(ticket);
   const TaskTable& tasks = ledger_.tasks();

@@ -14,8 +14,8 @@
 
 namespace covey {
 
-// What others wait for in one group: its newest events, kept as the batches that were appended, and whoever is
-// to be called when something becomes durable, a task ends, or all is over.
+// What others wait for in one group: its newest events, kept as the batches that were appended, and whoever
+// is to be called when something becomes durable, a task ends, or all is over.
 //
 // Not thread-safe: guarded by the lock of its group. What is to be called is put into `calls`, for a time
 // without the lock.

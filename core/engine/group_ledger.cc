@@ -66,7 +66,8 @@ void GroupLedger::Create(std::shared_ptr<const RequestMark> request, WallTime no
 void GroupLedger::Submit(std::shared_ptr<const TaskSpec> task, std::shared_ptr<const RequestMark> request,
                          WallTime now) {
   state::EventBuffer events;
-  const Refusal refusal = state::Decide(standing_.pending(), {}, {.kind = state::CommandKind::kSubmit}, events);
+  const Refusal refusal =
+      state::Decide(standing_.pending(), {}, {.kind = state::CommandKind::kSubmit}, events);
   COVEY_CHECK(refusal == Refusal::kNone && events.size() == 1);
   tasks_.Add(task);
   Record record = MakeRecord(events[0], now);
@@ -78,9 +79,9 @@ void GroupLedger::Submit(std::shared_ptr<const TaskSpec> task, std::shared_ptr<c
 Refusal GroupLedger::Decide(const Fact& fact) {
   state::EventBuffer events;
   const uint32_t task = fact.command.task;
-  const Refusal refusal = state::Decide(standing_.pending(),
-                                        task == state::kNoTask ? state::TaskState{} : tasks_[task].pending,
-                                        fact.command, events);
+  const Refusal refusal =
+      state::Decide(standing_.pending(), task == state::kNoTask ? state::TaskState{} : tasks_[task].pending,
+                    fact.command, events);
   for (const Event& event : events) {
     Record record = MakeRecord(event, fact.at);
     switch (event.kind) {
@@ -178,7 +179,7 @@ std::optional<Error> GroupLedger::CheckFollows(const Record& record) const {
   const bool follows = record.number == log_.committed() + 1 && !standing_.committed().completed &&
                        (submits ? event.task == tasks_.size() && record.task != nullptr
                                 : !AboutTask(event) || (event.task < tasks_.size() &&
-                                                           Follows(tasks_[event.task].committed, event)));
+                                                        Follows(tasks_[event.task].committed, event)));
   if (follows) return std::nullopt;
   return Error{.code = ErrorCode::kInternal,
                .reason = "JOURNAL_DAMAGED",

@@ -127,6 +127,8 @@ bool GroupLog::OnAnswer(const AppendResult& result) {
       why = "the group exists";
       break;
     case AppendResult::Kind::kFailed:
+      // This time nothing was written; whether an earlier time did is as unknown as before.
+      unknown_ = unknown_ || resending_;
       break;
   }
   const bool first = !stopped_;

@@ -27,9 +27,9 @@ struct Fact {
 // The log of one group as its owner writes it: the append that is being built, those in flight, and what
 // becomes of them. Knows records and facts, neither tasks nor slots.
 //
-// An append that fails, is overtaken or refused stops the log (`stopped`): nothing more is decided until every
-// append that was sent is answered. Then Settle says what is to be done. An unknown answer is resolved by
-// sending the same appends again, which writes none of them twice.
+// An append that fails, is overtaken or refused stops the log (`stopped`): nothing more is decided until
+// every append that was sent is answered. Then Settle says what is to be done. An unknown answer is resolved
+// by sending the same appends again, which writes none of them twice.
 //
 // Not thread-safe: guarded by the lock of its group.
 //
@@ -76,8 +76,8 @@ class GroupLog {
   void AddFact(Fact fact) { facts_of_building_.push_back(std::move(fact)); }
   // The records that are not durable yet, oldest first, until `visit` answers true.
   void VisitPending(const std::function<bool(const Record&)>& visit) const;
-  // Puts what was built in flight. `reply` is given when it is durable or lost; with nothing built, when what is
-  // in flight is. Answers the replies that are due at once, already bound.
+  // Puts what was built in flight. `reply` is given when it is durable or lost; with nothing built, when what
+  // is in flight is. Answers the replies that are due at once, already bound.
   std::optional<std::function<void()>> Close(Reply reply);
   // The listing changes with what is being built.
   bool listing_changes() const { return listing_changes_; }

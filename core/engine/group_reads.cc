@@ -10,7 +10,8 @@ using Phase = state::TaskState::Phase;
 uint64_t DurableGroup::Wait(std::function<void()> done) {
   {
     MutexLock lock(mutex_);
-    if (!ledger_.standing().committed().completed && !ledger_.log().fenced()) return feed_.Wait(std::move(done));
+    if (!ledger_.standing().committed().completed && !ledger_.log().fenced())
+      return feed_.Wait(std::move(done));
   }
   done();
   return 0;

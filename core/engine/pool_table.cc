@@ -10,16 +10,27 @@ namespace covey {
 PoolTable::PoolTable(std::shared_ptr<Journal> journal, std::shared_ptr<TimerQueue> timers,
                      std::vector<PoolConfig> configured, std::function<void(const std::string& line)> warn)
     : journal_(std::move(journal)), timers_(std::move(timers)), warn_(std::move(warn)) {
+  MutexLock lock(mutex_);
   for (const PoolConfig& config : configured) {
-    Entry entry = MakeEntry(config.max);
+    Entry entry = MakeEntryLocked(config.max);
     entry.configured = true;
     entries_.insert_or_assign(config.name, std::move(entry));
   }
-  if (!entries_.contains(kDefault)) entries_.emplace(kDefault, MakeEntry(kDefaultMax));
+  if (!entries_.contains(kDefault)) entries_.emplace(kDefault, MakeEntryLocked(kDefaultMax));
 }
 
-PoolTable::Entry PoolTable::MakeEntry(uint32_t max) const {
-  return {.pool = Pool::New({.max = max, .timers = timers_}), .max = max};
+PoolTable::Entry PoolTable::MakeEntryLocked(uint32_t max) const {
+  return {.pool = Pool::New({.max = max, .timers = timers_, .parked = parked_}), .max = max};
+}
+
+void PoolTable::Unpark() {
+  std::vector<std::shared_ptr<Pool>> pools;
+  {
+    MutexLock lock(mutex_);
+    parked_ = false;
+    for (const auto& [name, entry] : entries_) pools.push_back(entry.pool);
+  }
+  for (const auto& pool : pools) pool->Unpark();
 }
 
 void PoolTable::Recover(std::vector<StoredPool> stored) {
@@ -31,7 +42,7 @@ void PoolTable::Recover(std::vector<StoredPool> stored) {
       Entry& entry = found->second;
       configured = entry.configured;
       if (!configured) {
-        entry = MakeEntry(pool.max);
+        entry = MakeEntryLocked(pool.max);
         entry.closing = entry.closing_kept = pool.closing;
       }
     }
@@ -147,7 +158,7 @@ void PoolTable::Create(const std::string& name, uint32_t max, Done<PoolView> don
                  .message = "pool " + name + (closing ? " exists and is being closed" : " exists already")});
       return;
     }
-    found->second = MakeEntry(max);
+    found->second = MakeEntryLocked(max);
     found->second.making = true;
   }
   journal_->PutPool({.name = name, .max = max}, [this, name, done = std::move(done)](Result<Void> kept) {
@@ -332,7 +343,7 @@ void PoolTable::Configure(const std::vector<PoolConfig>& configured) {
     for (const PoolConfig& config : configured) {
       const auto [found, fresh] = entries_.try_emplace(config.name);
       Entry& entry = found->second;
-      if (fresh) entry = MakeEntry(config.max);
+      if (fresh) entry = MakeEntryLocked(config.max);
       if (!fresh && !entry.configured) adopted.push_back(config.name);
       entry.configured = true;
       entry.making = entry.closing = entry.closing_kept = false;

@@ -42,6 +42,7 @@ struct PoolView {
 // 1. A pool stays as long as a group uses it (Use … Release).
 // 2. What is answered is durable: a pool is used, or its new bound counts, once the journal holds it.
 // 3. A closing pool is used by no new group; it goes with its last use, from the journal first.
+// 4. Until Unpark no pool gives out a slot.
 //
 // Thread safety: all of it. Answers come from any thread, possibly before the call returns, with no lock
 // held. Lock order: mutex_, then that of a Pool, for its figures only.
@@ -60,6 +61,9 @@ class PoolTable {
   void Recover(std::vector<StoredPool> stored) COVEY_EXCLUDES(mutex_);
   // After the groups have been recovered: removes what was closing and is not used any more.
   void RemoveUnused() COVEY_EXCLUDES(mutex_);
+
+  // When everything has been recovered.
+  void Unpark() COVEY_EXCLUDES(mutex_);
 
   // For a new group. kInvalidArgument (POOL_NOT_FOUND), kFailedPrecondition (POOL_CLOSING).
   Result<std::shared_ptr<Pool>> Use(const std::string& name) COVEY_EXCLUDES(mutex_);
@@ -101,7 +105,7 @@ class PoolTable {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Entry MakeEntry(uint32_t max) const;
+  Entry MakeEntryLocked(uint32_t max) const COVEY_REQUIRES(mutex_);
   Entries::iterator FindLocked(const std::string& name) COVEY_REQUIRES(mutex_);
   std::string NamesLocked() const COVEY_REQUIRES(mutex_);
   Error NotFoundLocked(const std::string& name) const COVEY_REQUIRES(mutex_);
@@ -119,6 +123,7 @@ class PoolTable {
   const std::function<void(const std::string& line)> warn_;
 
   mutable Mutex mutex_;
+  bool parked_ COVEY_GUARDED_BY(mutex_) = true;
   Entries entries_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_waiter_ COVEY_GUARDED_BY(mutex_) = 1;
 };

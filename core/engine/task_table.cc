@@ -37,9 +37,9 @@ std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const
     const auto index = ParseIndex(name);  // may be what an unnamed task is called by
     if (!index) continue;
     const size_t at = *index;
-    const bool other_unnamed = at < size() ? entries_[at].spec->name.empty()
-                                           : at - size() < more.size() && at - size() != i &&
-                                                 more[at - size()].name.empty();
+    const bool other_unnamed =
+        at < size() ? entries_[at].spec->name.empty()
+                    : at - size() < more.size() && at - size() != i && more[at - size()].name.empty();
     if (other_unnamed) return NameTaken(i, name);
   }
   for (size_t i = 0; i < more.size(); ++i) {
@@ -60,9 +60,8 @@ void TaskTable::Truncate(uint32_t size) {
     if (const std::string& name = entries_.back().spec->name; !name.empty()) names_.erase(name);
     entries_.pop_back();
   }
-  std::erase_if(requests_, [size](const auto& entry) {
-    return entry.second.first + entry.second.mark.count > size;
-  });
+  std::erase_if(requests_,
+                [size](const auto& entry) { return entry.second.first + entry.second.mark.count > size; });
 }
 
 std::string TaskTable::Name(uint32_t task) const {

@@ -17,8 +17,8 @@
 
 namespace covey {
 
-// The tasks of one group: what was submitted, under which names and requests, and how each stands as far as it
-// is decided (pending) and as far as it is durable (committed).
+// The tasks of one group: what was submitted, under which names and requests, and how each stands as far as
+// it is decided (pending) and as far as it is durable (committed).
 //
 // Not thread-safe: guarded by the lock of its group. Indexes are those of state::Event::task.
 class TaskTable {

@@ -4,8 +4,8 @@
 
 namespace covey {
 
-// What waits in a group's lane: one attempt of one task. A ticket whose attempt is not the task's next one any
-// more starts nothing.
+// What waits in a group's lane: one attempt of one task. A ticket whose attempt is not the task's next one
+// any more starts nothing.
 struct Ticket {
   uint32_t task = 0;     // index in the group
   uint32_t attempt = 0;  // the number that the attempt will have

@@ -77,8 +77,8 @@ struct EventSlice {
 // Events after a number, as many as are at hand.
 struct EventPage {
   std::vector<EventSlice> slices;  // none is empty
-  uint64_t through = 0;    // everything up to here was told
-  bool completed = false;  // the group is over and nothing follows `through`
+  uint64_t through = 0;            // everything up to here was told
+  bool completed = false;          // the group is over and nothing follows `through`
 
   bool empty() const { return slices.empty(); }
   // All of them, one after the other.

@@ -64,8 +64,7 @@ struct WatchedRecords {
 struct WatchPage {
   std::vector<WatchedRecords> groups;
   std::string cursor;  // resume after this page
-  bool more =
-      false;  // the page ended before the journal did, perhaps without events: ask for the next at once
+  bool more = false;   // the page ends before the journal does, perhaps without events: read on at once
 };
 
 // Where a group is, as it is listed. The numbers are stored in journals: never renumber.

@@ -18,7 +18,7 @@ struct StartProblem {
   std::string description;  // "must be …, got …"
 };
 
-// Who a process runs as, in numbers, and what it is told of itself.
+// Who a process runs as, in numbers, and what its environment says of that.
 struct Account {
   uid_t user = 0;
   gid_t group = 0;

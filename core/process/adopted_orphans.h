@@ -12,7 +12,7 @@ namespace covey {
 // The orphans that the kernel has handed to this process, being a subreaper or pid 1.
 //
 // They become children of our main thread, which must therefore not end before the process. What our program
-// itself starts from its main thread must stay in our session: another session is how an orphan is told,
+// itself starts from its main thread must stay in our session: an orphan is recognised by another session,
 // since the root of every tree leaves ours and nothing can come back to it. Thread safety: one thread at a
 // time.
 class AdoptedOrphans {

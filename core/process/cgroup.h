@@ -1,15 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "core/base/mutex.h"
-#include "core/base/status.h"
 #include "core/base/unique_fd.h"
 #include "core/process/process.h"
 
@@ -27,8 +22,7 @@ class Cgroup {
   bool Empty() const;
   // Processes in it and below it, without zombies.
   std::vector<int> Members() const;
-  // SIGKILL to every process in it and below it; without cgroup.kill (Linux before 5.14) one by one, so
-  // that it must be repeated until Empty().
+  // SIGKILL to every process in it and below it. To be repeated until Empty(): see cgroup_directory::Kill.
   void Kill() const;
   // Puts the limits of a tree on it, before the tree is in. What went wrong, if anything did.
   std::optional<std::string> Limit(const ResourceLimits& limits) const;
@@ -54,64 +48,6 @@ class Cgroup {
   mutable bool killed_ = false;
   mutable bool limited_ = false;
   UniqueFd events_;  // cgroup.events, kept open: it is read once for each process that ends
-};
-
-// Makes the cgroups of one supervisor, below one directory `covey-<pid>-<n>` of its own.
-//
-// Lifetime: Open finds a place and removes what dead owners left there; the destructor removes the
-// directory and requires that every cgroup was released.
-// Thread safety: Acquire and Release may be called from any thread.
-//
-// Invariants:
-// 1. While the pool lives it holds an flock on its directory. A directory that can be locked has a dead
-//    owner: that is how stale ones are told, whatever pid namespace their owner lived in.
-// 2. A cgroup in free_ is empty, not frozen and has nothing below it.
-class CgroupPool {
- public:
-  using Log = std::function<void(std::string_view)>;
-
-  // `root`: the directory to work below; empty: our own cgroup in the first cgroup2 mount that lets us.
-  // On failure the message says why cgroups cannot be used.
-  static Status Open(const std::string& root, const Log& log, std::unique_ptr<CgroupPool>* out);
-  ~CgroupPool();
-  CgroupPool(const CgroupPool&) = delete;
-  CgroupPool& operator=(const CgroupPool&) = delete;
-
-  // Makes the controllers for limits (cpu, memory, pids) usable in the cgroups to come: those that the place
-  // has and that may be given to cgroups below it. A cgroup that gives controllers may hold no process: when
-  // the place is our own cgroup and this program is alone in it, the program moves into a cgroup beside the
-  // pool's, `coveyd-<pid>`, and back at the end. Once, before the first Acquire.
-  void EnableControllers();
-  // What EnableControllers achieved, sorted.
-  const std::vector<std::string>& controllers() const { return controllers_; }
-
-  // A free cgroup, else a new one; nullptr: errno says why.
-  std::unique_ptr<Cgroup> Acquire();
-  // Takes back a cgroup whose tree is gone.
-  void Release(std::unique_ptr<Cgroup> cgroup);
-
-  const std::string& path() const { return path_; }
-
- private:
-  CgroupPool(std::string path, UniqueFd directory, bool own, Log log);
-  bool MoveAside();
-  void MoveBack();
-
-  // Constant after construction.
-  const std::string path_;
-  const UniqueFd directory_;  // locked
-  const bool own_;            // the place is the cgroup that this program was in
-  const Log log_;
-
-  // Constant after EnableControllers.
-  UniqueFd parent_;
-  std::vector<std::string> given_;  // what the place did not give before
-  std::string aside_;               // name of the cgroup that we moved to
-  std::vector<std::string> controllers_;
-
-  Mutex mutex_;  // taken last; nothing is called under it but the file system
-  std::vector<std::unique_ptr<Cgroup>> free_ COVEY_GUARDED_BY(mutex_);
-  uint64_t made_ COVEY_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace covey

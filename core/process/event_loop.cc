@@ -34,7 +34,7 @@ void KeepTail(std::string* tail, size_t limit) {
   if (tail->size() > limit) tail->erase(0, tail->size() - kTailSize);
 }
 
-// The limit that a signal came from, as far as it can be told.
+// The limit that a signal came from, as far as that can be known.
 std::string LimitReached(const Supervised& process) {
   if (process.result.kind != ProcessResult::Kind::kSignalled || process.result.forced) return {};
   const ResourceLimits& limits = process.spec->limits;
@@ -54,15 +54,18 @@ std::string LimitReached(const Supervised& process) {
 EventLoop::EventLoop(TreeTracker* tracker, std::function<void(const Batch&)> forget)
     : tracker_(tracker), forget_(std::move(forget)), buffer_(std::make_unique<char[]>(kBufferSize)) {}
 
-Status EventLoop::Open() {
+Result<Void> EventLoop::Open() {
   epoll_.Reset(::epoll_create1(EPOLL_CLOEXEC));
   wake_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll_ || !wake_ || !epoll_.LeaveStdio() || !wake_.LeaveStdio() ||
       !Add(nullptr, kPidfd, wake_.get(), EPOLLIN)) {
-    return Status::Error("cannot make an event loop for processes: " + ErrnoText(errno));
+    return Error{.code = ErrorCode::kResourceExhausted,
+                 .reason = "NO_DESCRIPTORS",
+                 .message = "cannot make an event loop for processes: " + ErrnoText(errno),
+                 .fields = {}};
   }
   tidy_at_ = Clock::now() + kTidyInterval;
-  return Status::Ok();
+  return Void{};
 }
 
 bool EventLoop::Add(const Supervised* process, Source source, int fd, uint32_t events) {
@@ -79,7 +82,7 @@ void EventLoop::Drop(UniqueFd* fd) {
 }
 
 void EventLoop::Watch(const std::shared_ptr<Supervised>& process) {
-  if (!AddAll(*process)) Post(Command::kUnwatchable, process);
+  if (!AddAll(*process)) Post(Order::kUnwatchable, process);
 }
 
 bool EventLoop::AddAll(const Supervised& process) {
@@ -93,11 +96,11 @@ bool EventLoop::AddAll(const Supervised& process) {
          Add(&process, kPidfd, child.pidfd.get(), EPOLLIN);
 }
 
-void EventLoop::Post(Command command, std::shared_ptr<Supervised> process) {
+void EventLoop::Post(Order order, std::shared_ptr<Supervised> process) {
   bool wake = false;
   {
     MutexLock lock(mutex_);
-    orders_.push_back({command, std::move(process)});
+    posted_.push_back({order, std::move(process)});
     wake = !std::exchange(woken_, true);
   }
   if (wake) ::eventfd_write(wake_.get(), 1);
@@ -122,10 +125,9 @@ void EventLoop::Run() {
       MutexLock lock(mutex_);
       woken_ = true;
     }
-    tracker_->BeginBatch();
     // Ends before orders: a process that has ended by itself is not stopped any more.
     for (int i = 0; i < n; ++i) Dispatch(events[i].data.u64);
-    TakeOrders();
+    ObeyAll();
     RingAlarms();
     Bury();
   }
@@ -137,7 +139,7 @@ std::optional<int> EventLoop::Timeout() {
     // Whoever finds woken_ set relies on this look: all that a wake may be for is looked at before it falls.
     MutexLock lock(mutex_);
     if (quit_) return std::nullopt;
-    woken_ = !orders_.empty();
+    woken_ = !posted_.empty();
     if (woken_) return 0;
   }
   Clock::time_point next = Clock::time_point::max();
@@ -170,33 +172,33 @@ void EventLoop::Dispatch(uint64_t data) {
   }
 }
 
-void EventLoop::TakeOrders() {
-  std::vector<Order> orders;
+void EventLoop::ObeyAll() {
+  std::vector<Posted> posted;
   {
     MutexLock lock(mutex_);
-    orders.swap(orders_);
+    posted.swap(posted_);
   }
-  for (const Order& order : orders) {
-    if (!order.process->gone) Obey(order.command, *order.process);
+  for (const auto& [order, process] : posted) {
+    if (!process->gone) Obey(order, *process);
   }
 }
 
-void EventLoop::Obey(Command command, Supervised& process) {
-  switch (command) {
-    case Command::kStop:
+void EventLoop::Obey(Order order, Supervised& process) {
+  switch (order) {
+    case Order::kStop:
       return Stop(process);
-    case Command::kKill:
+    case Order::kKill:
       return Kill(process);
-    case Command::kCancelled:
+    case Order::kCancelled:
       process.result.kind = ProcessResult::Kind::kCancelled;
       process.result.message = "stopped before it was started";
       process.gone = true;
       buried_.push_back(&process);
       return process.listener->OnGone(process.result);
-    case Command::kUnwatchable:
+    case Order::kUnwatchable:
       process.result.message = "killed, as it could not be watched: " + ErrnoText(ENOMEM);
       Kill(process);
-      // No event will tell of the end: sweeping finds out.
+      // No event will report the end: the sweep finds it.
       process.root_ended = true;
       return Sweep(process);
   }
@@ -306,7 +308,6 @@ void EventLoop::Sweep(Supervised& process) {
   bool killed = false;
   // What is killed now may have left children since it was found: no pause until nothing new is found.
   for (int pass = 0; pass < kPassesAtOnce; ++pass) {
-    if (pass > 0) tracker_->BeginBatch();
     const TreeTracker::Sweep sweep = tracker_->SweepLeftovers(process.tree);
     // Those that a kill of the whole tree has left dying are no leftovers.
     if (!process.result.forced) process.result.leftovers_killed += sweep.killed;

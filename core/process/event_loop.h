@@ -9,16 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/mutex.h"
-#include "core/base/status.h"
 #include "core/base/unique_fd.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
 
 namespace covey {
 
-// The one loop for all processes: drains their output, feeds their stdin, carries out stops, notices their
-// ends and sees to it that nothing of their trees is left.
+// The one loop for all processes: reads their output, writes their stdin, carries out stops, notices their
+// ends and kills what is left of their trees.
 //
 // Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> swept until the tree
 // is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch.
@@ -27,12 +27,12 @@ namespace covey {
 //
 // Invariants:
 // 1. The root is reaped only after the rest of its tree is gone: until then its pid names its session and
-// group.
+//    its group.
 // 2. A descriptor leaves the epoll set before it is closed, so no event can name a process that is forgotten.
 // 3. A read takes at most one buffer at a time: a process that writes without end delays others by no more.
 class EventLoop {
  public:
-  enum class Command : uint8_t {
+  enum class Order : uint8_t {
     kStop,
     kKill,
     kCancelled,    // it was never started
@@ -45,12 +45,13 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  Status Open();
+  // Fails when the system has no descriptors for it.
+  Result<Void> Open();
 
   // Hands over a process that has been started: its events arrive from now on. One whose events cannot be had
   // (no memory for them) is killed.
   void Watch(const std::shared_ptr<Supervised>& process);
-  void Post(Command command, std::shared_ptr<Supervised> process) COVEY_EXCLUDES(mutex_);
+  void Post(Order order, std::shared_ptr<Supervised> process) COVEY_EXCLUDES(mutex_);
 
   // Until Quit.
   void Run();
@@ -63,8 +64,8 @@ class EventLoop {
   enum Source : uint64_t { kPidfd = 0, kStdin = 1, kStdout = 2, kStderr = 3 };
   static constexpr uint64_t kSourceMask = 3;
 
-  struct Order {
-    Command command;
+  struct Posted {
+    Order order;
     std::shared_ptr<Supervised> process;
   };
 
@@ -74,8 +75,8 @@ class EventLoop {
   // How long to sleep, in milliseconds as for epoll_wait; nothing when it is time to quit.
   std::optional<int> Timeout() COVEY_EXCLUDES(mutex_);
   void Dispatch(uint64_t data);
-  void Obey(Command command, Supervised& process);
-  void TakeOrders() COVEY_EXCLUDES(mutex_);
+  void Obey(Order order, Supervised& process);
+  void ObeyAll() COVEY_EXCLUDES(mutex_);
   void RingAlarms();
   void Bury();
 
@@ -107,9 +108,9 @@ class EventLoop {
   Batch buried_;
 
   Mutex mutex_;  // taken last
-  std::vector<Order> orders_ COVEY_GUARDED_BY(mutex_);
-  bool woken_ COVEY_GUARDED_BY(mutex_) =
-      false;  // the loop will look at orders_ and quit_ before it sleeps again
+  std::vector<Posted> posted_ COVEY_GUARDED_BY(mutex_);
+  // The loop looks at posted_ and quit_ before it sleeps again.
+  bool woken_ COVEY_GUARDED_BY(mutex_) = false;
   bool quit_ COVEY_GUARDED_BY(mutex_) = false;
 };
 

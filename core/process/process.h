@@ -37,8 +37,8 @@ struct ProcessResult {
   int64_t max_resident_kib = 0;
 };
 
-// Is told what becomes of one process. Calls come from the supervisor's threads, one at a time, no lock held,
-// and must not block. They may call the supervisor.
+// Notified of what becomes of one process. Calls come from the supervisor's threads, one at a time, no lock
+// held, and must not block. They may call the supervisor.
 class ProcessListener {
  public:
   virtual ~ProcessListener() = default;

@@ -137,18 +137,25 @@ ChildFile PlanFile(const OutputFile& file) {
           .mode = file.mode};
 }
 
+Error Unable(std::string message) {
+  return {.code = ErrorCode::kFailedPrecondition,
+          .reason = "PROCESSES_NOT_SUPPORTED",
+          .message = std::move(message),
+          .fields = {}};
+}
+
 }  // namespace
 
 Spawner::Spawner(const Options& options)
     : options_(options), way_(options.way), share_descriptors_(options.share_descriptors) {}
 
-Status Spawner::Probe(const Cgroup* cgroup) {
-  if (!stack_.ok()) return Status::Error("no memory for the stack of a child");
+Result<Void> Spawner::Probe(const Cgroup* cgroup) {
+  if (!stack_.ok()) return Unable("no memory for the stack of a child");
   null_.Reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null_ || !null_.LeaveStdio()) return Status::Error("cannot open /dev/null: " + ErrnoText(errno));
+  if (!null_ || !null_.LeaveStdio()) return Unable("cannot open /dev/null: " + ErrnoText(errno));
   for (UniqueFd& slot : slots_) {
     slot.Reset(::fcntl(null_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!slot) return Status::Error("no file descriptor for a child: " + ErrnoText(errno));
+    if (!slot) return Unable("no file descriptor for a child: " + ErrnoText(errno));
     highest_slot_ = std::max(highest_slot_, slot.get());
   }
   // Is the call there (Linux 5.9)? Asked with an empty range, which is refused: a valid one would unshare the
@@ -162,10 +169,10 @@ Status Spawner::Probe(const Cgroup* cgroup) {
     if (way < way_) continue;
     if (Try(way, cgroup, &why)) {
       way_ = way;
-      return Status::Ok();
+      return Void{};
     }
   }
-  return Status::Error(why);
+  return Unable(why);
 }
 
 bool Spawner::Try(CloneWay way, const Cgroup* cgroup, std::string* why) {

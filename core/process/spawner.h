@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/status.h"
+#include "core/base/error.h"
 #include "core/base/unique_fd.h"
 #include "core/process/account.h"
 #include "core/process/cgroup.h"
@@ -53,7 +53,7 @@ class Spawner {
 
   // Finds the way that works here by starting a child that ends at once, in `cgroup` if one is given. To be
   // called before anything is started.
-  Status Probe(const Cgroup* cgroup);
+  Result<Void> Probe(const Cgroup* cgroup);
 
   // `extra`: one more variable, in place of one of the same name; its name may be empty for none.
   // `account`: who the child runs as, as StartRules has found; nothing: as we do. With the `user` of the spec

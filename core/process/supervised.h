@@ -32,7 +32,7 @@ struct Supervised {
   ProcessResult result;
 
   bool stopping = false;    // a stop or a kill has been carried out
-  bool killed = false;      // SIGKILL has been sent, and told
+  bool killed = false;      // SIGKILL has been sent, and reported
   bool root_ended = false;  // its pidfd has said so
   bool gone = false;        // OnGone has been called
   std::chrono::milliseconds retry{1};

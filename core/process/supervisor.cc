@@ -58,6 +58,13 @@ bool IsSubreaper() {
   return ::prctl(PR_GET_CHILD_SUBREAPER, &value) == 0 && value != 0;
 }
 
+Error NotHere(std::string message) {
+  return {.code = ErrorCode::kFailedPrecondition,
+          .reason = "PROCESSES_NOT_SUPPORTED",
+          .message = std::move(message),
+          .fields = {}};
+}
+
 // A thread that no signal of the program goes to, and whose children start with every signal blocked.
 std::thread StartQuietThread(std::function<void()> run) {
   sigset_t all, before;
@@ -84,27 +91,27 @@ class ProcessSupervisor::Impl {
     MoveOut();
   }
 
-  Status Open() {
+  Result<Void> Open() {
     struct sigaction action {};
     if (::sigaction(SIGCHLD, nullptr, &action) == 0 &&
         (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0)) {
-      return Status::Error("SIGCHLD is ignored: how children end could not be known");
+      return NotHere("SIGCHLD is ignored: how children end could not be known");
     }
     if (options_.become_subreaper && adopts_ && !IsSubreaper()) {
       if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-        return Status::Error("cannot become a subreaper: " + ErrnoText(errno));
+        return NotHere("cannot become a subreaper: " + ErrnoText(errno));
       }
       made_subreaper_ = true;
     }
-    if (Status status = OpenTracker(); !status) return status;
+    if (Result<Void> opened = OpenTracker(); !opened.ok()) return opened;
     rules_.emplace(std::move(controllers_), mechanism_);
     loop_.emplace(tracker_.get(), [this](const EventLoop::Batch& gone) { Forget(gone); });
-    if (Status status = loop_->Open(); !status) return status;
+    if (Result<Void> opened = loop_->Open(); !opened.ok()) return opened;
     loop_thread_ = StartQuietThread([this] { loop_->Run(); });
     for (Spawner& spawner : spawners_) {
       spawn_threads_.push_back(StartQuietThread([this, &spawner] { SpawnUntilClosed(spawner); }));
     }
-    return Status::Ok();
+    return Void{};
   }
 
   ProcessId Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
@@ -128,77 +135,82 @@ class ProcessSupervisor::Impl {
         wake = idle_spawners_ > 0;
       }
     }
-    if (cancelled) loop_->Post(EventLoop::Command::kCancelled, std::move(process));
+    if (cancelled) loop_->Post(EventLoop::Order::kCancelled, std::move(process));
     if (wake) queued_.NotifyOne();
     return id;
   }
 
   void Ask(ProcessId id, Supervised::Wanted wanted) {
     std::shared_ptr<Supervised> process;
-    EventLoop::Command command;
+    EventLoop::Order order;
     {
       MutexLock lock(mutex_);
       const auto found = processes_.find(id);
       if (found == processes_.end()) return;
-      if (!AskLocked(*found->second, wanted, &command)) return;
+      if (!AskLocked(*found->second, wanted, &order)) return;
       process = found->second;
     }
-    loop_->Post(command, std::move(process));
+    loop_->Post(order, std::move(process));
   }
 
   const std::string& mechanism() const { return mechanism_; }
   const StartRules& rules() const { return *rules_; }
 
  private:
-  Status OpenTracker() {
-    std::string why = "switched off";
-    if (options_.use_cgroups) {
-      std::unique_ptr<CgroupPool> pool;
-      Status status = CgroupPool::Open(options_.cgroup_root, options_.log, &pool);
-      if (status) {
-        if (options_.enable_controllers) pool->EnableControllers();
-        std::unique_ptr<Cgroup> cgroup = pool->Acquire();
-        status = cgroup != nullptr ? Probe(cgroup.get())
-                                   : Status::Error("cannot make a cgroup: " + ErrnoText(errno));
-        if (cgroup != nullptr) pool->Release(std::move(cgroup));
-      }
-      if (status) {
-        controllers_ = pool->controllers();
-        tracker_ = MakeCgroupTracker(std::move(pool), adopts_);
-        mechanism_ = tracker_->Describe();
-        return Status::Ok();
-      }
-      why = status.message();
+  Result<Void> OpenTracker() {
+    Result<Void> cgroups = options_.use_cgroups ? OpenCgroups() : NotHere("switched off");
+    if (cgroups.ok()) return cgroups;
+    const std::string why = cgroups.error().message;
+    if (!adopts_) {
+      return NotHere("not supported here: processes need cgroups (there are none: " + why +
+                     ") or a program that adopts orphans (" +
+                     (options_.become_subreaper ? "/proc does not list the children of a thread"
+                                                : "become_subreaper is off") +
+                     ")");
     }
-    if (Status status = Probe(nullptr); !status) return status;
-    tracker_ = adopts_ ? MakeAdoptingTracker(options_.token_variable, options_.log)
-                       : MakeWalkTracker(options_.token_variable);
+    if (Result<Void> probed = Probe(nullptr); !probed.ok()) return probed;
+    tracker_ = MakeAdoptingTracker(options_.token_variable, options_.log);
     mechanism_ = tracker_->Describe() + " (no cgroups: " + why + ")";
-    return Status::Ok();
+    return Void{};
   }
 
-  Status Probe(const Cgroup* cgroup) {
+  Result<Void> OpenCgroups() {
+    Result<std::unique_ptr<CgroupPool>> opened = CgroupPool::Open(options_.cgroup_root, options_.log);
+    if (!opened.ok()) return opened.error();
+    std::unique_ptr<CgroupPool> pool = std::move(opened.value());
+    if (options_.enable_controllers) pool->EnableControllers();
+    std::unique_ptr<Cgroup> cgroup = pool->Acquire();
+    if (cgroup == nullptr) return NotHere("cannot make a cgroup: " + ErrnoText(errno));
+    Result<Void> probed = Probe(cgroup.get());
+    pool->Release(std::move(cgroup));
+    if (!probed.ok()) return probed;
+    controllers_ = pool->controllers();
+    tracker_ = MakeCgroupTracker(std::move(pool), adopts_);
+    mechanism_ = tracker_->Describe();
+    return Void{};
+  }
+
+  Result<Void> Probe(const Cgroup* cgroup) {
     for (Spawner& spawner : spawners_) {
-      if (Status status = spawner.Probe(cgroup); !status) return status;
+      if (Result<Void> probed = spawner.Probe(cgroup); !probed.ok()) return probed;
     }
-    return Status::Ok();
+    return Void{};
   }
 
-  // True: `command` is to be posted to the loop, after the lock.
-  bool AskLocked(Supervised& process, Supervised::Wanted wanted, EventLoop::Command* command)
+  // True: `order` is to be posted to the loop, after the lock.
+  bool AskLocked(Supervised& process, Supervised::Wanted wanted, EventLoop::Order* order)
       COVEY_REQUIRES(mutex_) {
     switch (process.phase) {
       case Supervised::Phase::kQueued:
         // A spawning thread leaves out what is cancelled when it comes to it.
         process.phase = Supervised::Phase::kCancelled;
-        *command = EventLoop::Command::kCancelled;
+        *order = EventLoop::Order::kCancelled;
         return true;
       case Supervised::Phase::kSpawning:
         process.wanted = std::max(process.wanted, wanted);
         return false;
       case Supervised::Phase::kWatched:
-        *command =
-            wanted == Supervised::Wanted::kKill ? EventLoop::Command::kKill : EventLoop::Command::kStop;
+        *order = wanted == Supervised::Wanted::kKill ? EventLoop::Order::kKill : EventLoop::Order::kStop;
         return true;
       case Supervised::Phase::kCancelled:
         return false;
@@ -247,8 +259,8 @@ class ProcessSupervisor::Impl {
       process->phase = Supervised::Phase::kWatched;
       wanted = process->wanted;
     }
-    if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Command::kStop, process);
-    if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Command::kKill, process);
+    if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Order::kStop, process);
+    if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Order::kKill, process);
     loop_->Watch(process);
   }
 
@@ -292,16 +304,16 @@ class ProcessSupervisor::Impl {
   }
 
   void ShutDown() {
-    std::vector<std::pair<EventLoop::Command, std::shared_ptr<Supervised>>> orders;
+    std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
     {
       MutexLock lock(mutex_);
       closing_ = true;
       for (const auto& [id, process] : processes_) {
-        EventLoop::Command command;
-        if (AskLocked(*process, Supervised::Wanted::kKill, &command)) orders.emplace_back(command, process);
+        EventLoop::Order order;
+        if (AskLocked(*process, Supervised::Wanted::kKill, &order)) orders.emplace_back(order, process);
       }
     }
-    for (auto& [command, process] : orders) loop_->Post(command, std::move(process));
+    for (auto& [order, process] : orders) loop_->Post(order, std::move(process));
     {
       MutexLock lock(mutex_);
       while (!processes_.empty()) emptied_.Wait(mutex_);
@@ -341,16 +353,14 @@ class ProcessSupervisor::Impl {
   bool closed_ COVEY_GUARDED_BY(mutex_) = false;   // the spawning threads may end
 };
 
-Status ProcessSupervisor::Create(const Options& options, std::unique_ptr<ProcessSupervisor>* out) {
+Result<std::unique_ptr<ProcessSupervisor>> ProcessSupervisor::Create(const Options& options) {
   const bool adopts = (options.become_subreaper || IsSubreaper() || ::getpid() == 1) && AdoptedOrphans().ok();
   if (!MoveIn(adopts)) {
-    return Status::Error(
-        "another process supervisor lives in this program, and one of the two adopts orphans");
+    return NotHere("another process supervisor lives in this program, and one of the two adopts orphans");
   }
   auto impl = std::make_unique<Impl>(options, adopts);
-  if (Status status = impl->Open(); !status) return status;
-  out->reset(new ProcessSupervisor(std::move(impl)));
-  return Status::Ok();
+  if (Result<Void> opened = impl->Open(); !opened.ok()) return opened.error();
+  return std::unique_ptr<ProcessSupervisor>(new ProcessSupervisor(std::move(impl)));
 }
 
 ProcessSupervisor::ProcessSupervisor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/status.h"
+#include "core/base/error.h"
 #include "core/process/account.h"
 #include "core/process/process.h"
 
@@ -18,8 +18,9 @@ namespace covey {
 // Starts processes and answers for their whole trees: a root that has ended leaves nothing behind, and a root
 // that is stopped takes everything with it.
 //
-// A tree is told by a cgroup of its own where cgroup v2 can be used. Elsewhere it is told by descent, by the
-// session of its root, or by the token in its environment; see README.md for what that cannot see.
+// A process is attributed to a tree by the cgroup of the tree where cgroup v2 can be used. Elsewhere orphans
+// are adopted, and a process is attributed by descent, by the session of the root, or by the token in its
+// environment; README.md has the limits of that.
 //
 // A stop signal goes to the process group of the root, followed by SIGCONT; members that made a group or a
 // session of their own do not get it. SIGKILL goes to the whole tree.
@@ -52,14 +53,15 @@ class ProcessSupervisor {
     // would leave processors idle. 0: one for each processor, 2 to 8.
     unsigned spawn_threads = 0;
     std::string token_variable = "COVEY_TASK";
-    std::optional<rlim_t> open_files;  // soft limit of open files for children that have none of their own;
-                                       // none: that of this program
+    // Soft limit of open files for children that have none of their own; none: that of this program.
+    std::optional<rlim_t> open_files;
     std::function<void(std::string_view)> log;  // what an administrator should know; from any thread
   };
 
-  // Fails when processes cannot be supervised here at all: pidfds are missing (Linux before 5.4), SIGCHLD is
-  // ignored (so that the kernel throws the results away), or another supervisor adopts orphans.
-  static Status Create(const Options& options, std::unique_ptr<ProcessSupervisor>* out);
+  // kFailedPrecondition, with the reason, when processes cannot be supervised here: there are neither cgroups
+  // nor adopted orphans, pidfds are missing (Linux before 5.4), SIGCHLD is ignored (so that the kernel throws
+  // the results away), or another supervisor adopts orphans.
+  static Result<std::unique_ptr<ProcessSupervisor>> Create(const Options& options);
   ~ProcessSupervisor();
   ProcessSupervisor(const ProcessSupervisor&) = delete;
   ProcessSupervisor& operator=(const ProcessSupervisor&) = delete;
@@ -83,8 +85,8 @@ class ProcessSupervisor {
   // The cgroup controllers that limits of trees can use here: some of cpu, memory, pids.
   const std::vector<std::string>& controllers() const;
 
-  // How trees are told apart here, and why not better: "cgroup v2 (/sys/fs/cgroup/…)", or "subreaper + /proc
-  // walk (no cgroups: …)".
+  // How processes are attributed here, and why not better: "cgroup v2 (/sys/fs/cgroup/…)", or "subreaper +
+  // /proc walk (no cgroups: …)".
   const std::string& mechanism() const;
 
   // Kills every process whose token begins with `token_prefix`, except this one, and waits up to ten seconds

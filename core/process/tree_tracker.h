@@ -10,12 +10,12 @@
 #include <string>
 #include <string_view>
 
-#include "core/process/cgroup.h"
+#include "core/process/cgroup_pool.h"
 #include "core/process/process.h"
 
 namespace covey {
 
-// What is known of one tree of processes: its root and what its members can be told by.
+// One tree of processes: its root, and what its members are identified by.
 struct Tree {
   ProcessId id = 0;
   std::string token;         // the value of the token variable; empty: none
@@ -25,17 +25,18 @@ struct Tree {
   std::unique_ptr<Cgroup> cgroup;
   std::map<pid_t, uint64_t> members;  // found by descent, with their start_ticks
   std::set<pid_t> doomed;             // members that were killed
-  int doubts = 0;                     // looks that could not tell whose some process is
+  int doubts = 0;                     // looks that could not attribute some process
 };
 
-// A process that is executing a program cannot be told by its environment for a moment. Such a doubt keeps a
-// tree from being gone, but not for ever (a few seconds): the program may be on a file system that hangs.
+// While a process executes a program its environment cannot be read, so that it cannot be attributed. Such a
+// doubt keeps a tree from being gone, but only for a few seconds: the program may be on a file system that
+// hangs.
 constexpr int kMostDoubts = 100;
 
 // SIGKILL to the root and its process group.
 void KillRootGroup(const Tree& tree);
 
-// Knows which processes belong to which tree, and kills them.
+// Attributes processes to trees, and kills them.
 //
 // Thread safety: Prepare, Started and Abandon are called on spawning threads, the rest on the loop's.
 // For one tree the calls come in the order Prepare, then Abandon; or Prepare, Started, …, Release.
@@ -51,9 +52,7 @@ class TreeTracker {
   // Nothing was started.
   virtual void Abandon(Tree& tree) = 0;
 
-  // The loop looks at the world anew: nothing read before counts any more.
-  virtual void BeginBatch() {}
-  // The tree was told to stop: its members are about to lose the parents by which they could be told.
+  // The tree gets its stop signal: its members are about to lose the parents by which they are attributed.
   virtual void Remember(Tree&) {}
   // SIGKILL to every member that can be found, root included.
   virtual void Kill(Tree& tree) = 0;
@@ -73,21 +72,16 @@ class TreeTracker {
   // The last call, when every tree is gone: waits for orphans that were killed, and reaps them.
   virtual void Finish() {}
 
-  // How the trees are told apart, for people.
+  // How processes are attributed, for people.
   virtual std::string Describe() const = 0;
 };
 
-// Every tree has a cgroup of its own. `path` is that of the pool.
+// Every tree has a cgroup of its own. `adopts`: this program also reaps orphans.
 std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts);
 
-// Without cgroups a process is attributed by descent, by session, or by `token_variable` in its environment.
-
-// For a program that does not get the orphans: /proc is walked for the roots that end, and a process that
-// shed all three is not seen.
-std::unique_ptr<TreeTracker> MakeWalkTracker(std::string token_variable);
-
-// For a program that does (a subreaper, or pid 1): all that is left of a tree is found below us, and a
-// process that shed all three is killed when every tree that could own it has ended, and reported to `log`.
+// Without cgroups, for a program that gets the orphans (a subreaper, or pid 1): what is left of a tree is
+// found below us. A process is attributed by descent, by session, or by `token_variable` in its environment;
+// one that shed all three is killed when every tree that could own it has ended, and reported to `log`.
 std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log);
 
 }  // namespace covey

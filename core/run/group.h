@@ -11,6 +11,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/run/blocking_lane.h"
 #include "core/run/context.h"
 #include "core/run/pool.h"
 #include "core/run/runner.h"
@@ -37,11 +38,10 @@ struct LogInfo {
 // Thread safety: all of it, also from the group's own tasks.
 //
 // Invariants:
-// 1. The outcome is decided exactly once and carries the first cause. From then on the tasks' context is
-// over,
+// 1. The outcome is decided exactly once and carries the first cause. From then on the tasks' context is over,
 //    with that cause, and every Go is refused.
 // 2. A Go that returned OK ran its task or runs it; a Go that was refused never runs it and counts for
-// nothing.
+//    nothing.
 // 3. A Go that is blocked counts as unfinished: the seal that Wait armed falls when no task is left and no Go
 //    is under way.
 // 4. Wait returns when nothing of the group runs any more: no task, no log call, no callback of its context,

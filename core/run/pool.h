@@ -3,50 +3,28 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <list>
 #include <memory>
-#include <optional>
-#include <span>
-#include <vector>
 
-#include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "core/run/context.h"
+#include "core/run/share.h"
 #include "core/run/thread_set.h"
 
 namespace covey {
 
-class Lane;
-
-// Who queues in a lane.
-class LaneOwner {
- public:
-  virtual ~LaneOwner() = default;
-  // The lane holds one slot more, for this ticket: start its work, or give the slot back with Lane::Release
-  // if the ticket means nothing any more. Called without a lock of the pool, on the thread that freed or
-  // asked for the slot.
-  virtual void OnGranted(uint64_t ticket) = 0;
-  // The pool was closed: the ticket will not be granted.
-  virtual void OnRefused(uint64_t /*ticket*/) {}
-};
-
-// Reusable execution slots. `max` bounds how many are held at once. The pool has the only queue of tasks:
-// tickets wait in lanes, one for each group, and free slots go round the lanes one ticket each, whatever
-// their length.
+// Reusable execution slots and the threads for them. `max` bounds how many slots are held at once. The pool
+// has the only queue of tasks: tickets wait in lanes, one for each group, and a free slot goes to the next by
+// the rules of SlotTree: priority first, in turn among equals, none starves.
 //
 // A task that blocks holds a slot and a thread (Run); one that does not holds a slot alone.
 //
-// Thread safety: all of it. Lock order: a caller's lock may be held around Lane::TryAcquire and the reads;
-// around nothing else, since grants are delivered from within.
+// Thread safety: all of it.
 //
-// Invariants:
-// 1. running <= max, but for what was running when max was lowered.
+// Invariants, besides those of SlotTree:
+// 1. running <= max, but for what was running when max was lowered and for what was adopted.
 // 2. A slot that becomes free is granted at once to the next eligible ticket: nothing waits for a thread to
-// idle out.
-// 3. A lane is in the ring exactly while it has tickets and is below its limit.
-// 4. When no slot is free nothing is granted; when one is free the ring is empty.
+//    idle out.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static constexpr uint32_t kMaxSlots = 65536;
@@ -55,6 +33,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     uint32_t max = 0;                                              // 0: no bound; else 1..kMaxSlots
     std::chrono::nanoseconds idle_time = std::chrono::seconds(1);  // an idle thread leaves after this
     std::shared_ptr<TimerQueue> timers;                            // default: that of the process
+    bool parked = false;                                           // gives out no slot until Unpark
   };
   struct Stats {
     uint32_t max = 0;
@@ -83,114 +62,31 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void Run(std::function<void()> work);
 
   // Takes effect at once; shrinking lets running tasks finish. 0: no bound.
-  void SetMax(uint32_t max) COVEY_EXCLUDES(mutex_);
+  void SetMax(uint32_t max);
+  // Slots are given out from now on, to what waits first.
+  void Unpark();
   void SetIdleTime(std::chrono::nanoseconds idle_time);
-  Stats stats() const COVEY_EXCLUDES(mutex_);
+  Stats stats() const;
   // stats().waiting alone.
-  size_t waiting() const COVEY_EXCLUDES(mutex_);
+  size_t waiting() const;
+
+  // A node for lanes that have a limit and a turn together. `limit` 0: none but those above. `parent` is a
+  // share of this pool, or null: the pool itself.
+  std::shared_ptr<SlotShare> NewShare(uint32_t limit = 0, int priority = 0,
+                                      std::shared_ptr<SlotShare> parent = nullptr);
 
   // Refuses what waits and what comes, and returns when the last slot is free. ErrClosed the second time. Not
   // from a task of this pool, nor from within a LaneOwner's call: it would wait for itself.
-  Status Close() COVEY_EXCLUDES(mutex_);
+  Status Close();
 
  private:
   friend class Lane;
-  // To a ticket: granted or refused.
-  struct Answer {
-    Lane* lane;
-    uint64_t ticket;
-    bool granted;
-  };
-  struct Delivery;
 
   explicit Pool(const Options& options);
 
-  bool FreeLocked() const COVEY_REQUIRES(mutex_) { return max_ == 0 || running_ < max_; }
-  void UpdateRingLocked(Lane& lane) COVEY_REQUIRES(mutex_);
-  // Hands free slots to tickets; the caller delivers them without the lock.
-  std::vector<Answer> GrantLocked() COVEY_REQUIRES(mutex_);
-  void Deliver(std::vector<Answer> answers) COVEY_EXCLUDES(mutex_);
-
-  const std::shared_ptr<ThreadSet> threads_;  // has its own synchronisation
-
-  mutable Mutex mutex_;
-  CondVar changed_;  // running_ == 0, or a delivery is over
-  uint32_t max_ COVEY_GUARDED_BY(mutex_);
-  bool closed_ COVEY_GUARDED_BY(mutex_) = false;
-  size_t running_ COVEY_GUARDED_BY(mutex_) = 0;
-  size_t waiting_ COVEY_GUARDED_BY(mutex_) = 0;
-  std::list<Lane*> lanes_ COVEY_GUARDED_BY(mutex_);  // all
-  std::list<Lane*> ring_ COVEY_GUARDED_BY(mutex_);   // those that could take a slot; the next at the front
-
-  static thread_local Delivery* delivery_;
-};
-
-// A group's place in a pool: tickets in order of arrival, with a bound of its own.
-//
-// Destruction drops its tickets, requires that it holds no slot, and waits for a call of its owner
-// under way on another thread.
-class Lane {
- public:
-  // `limit` 0: none but the pool's.
-  Lane(std::shared_ptr<Pool> pool, LaneOwner* owner, uint32_t limit = 0);
-  ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
-
-  // Takes up to `count` slots without queueing, as far as they are free and no ticket waits for them.
-  // Delivers nothing.
-  size_t TryAcquire(size_t count = 1);
-  // Takes slots for what runs already; may exceed the bounds, as lowering them may.
-  void Adopt(size_t count);
-  // Queues tickets, and delivers what can be granted. ErrClosed on a closed pool: then none is queued.
-  Status Push(std::span<const uint64_t> tickets);
-  // Gives slots back; they serve the next tickets at once.
-  void Release(size_t count = 1);
-  // Drops all tickets; how many there were.
-  size_t Clear();
-  // Drops one ticket: false when it is not waiting (granted, refused or never queued). O(tickets).
-  bool Withdraw(uint64_t ticket);
-  void SetLimit(uint32_t limit);
-
-  size_t running() const;
-  size_t waiting() const;
-  // Tickets before this one; nullopt when it is not waiting. O(tickets).
-  std::optional<size_t> Ahead(uint64_t ticket) const;
-  Pool& pool() const { return *pool_; }
-
- private:
-  friend class Pool;
-
-  const std::shared_ptr<Pool> pool_;
-  LaneOwner* const owner_;
-  std::list<Lane*>::iterator place_;  // in pool_->lanes_
-  // Guarded by pool_->mutex_. Not annotated: the analysis does not see that it is the mutex_ of the Pool that
-  // walks its lanes.
-  uint32_t limit_;
-  size_t running_ = 0;
-  size_t delivering_ = 0;  // answers that the owner has not returned from
-  bool in_ring_ = false;
-  std::list<Lane*>::iterator ring_place_;
-  std::deque<uint64_t> tickets_;
-};
-
-// Callers that block for a slot of one lane.
-class BlockingLane final : private LaneOwner {
- public:
-  BlockingLane(std::shared_ptr<Pool> pool, uint32_t limit) : lane_(std::move(pool), this, limit) {}
-  // OK when a slot is held. ErrDispatchTimeout when the context ends first, ErrClosed on a closed pool.
-  Status Acquire(const Context& context);
-  void Release() { lane_.Release(); }
-  void SetLimit(uint32_t limit) { lane_.SetLimit(limit); }
-  Lane& lane() { return lane_; }
-
- private:
-  struct Waiter;
-  void OnGranted(uint64_t ticket) override;
-  void OnRefused(uint64_t ticket) override;
-
-  Mutex mutex_;
-  Lane lane_;  // after mutex_: its destructor waits for calls that take it
+  // Both have their own synchronisation.
+  const std::shared_ptr<ThreadSet> threads_;
+  const std::shared_ptr<SlotTree> slots_;
 };
 
 }  // namespace covey

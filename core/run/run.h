@@ -5,5 +5,6 @@
 #include "core/run/closer.h"   // IWYU pragma: export
 #include "core/run/context.h"  // IWYU pragma: export
 #include "core/run/group.h"    // IWYU pragma: export
+#include "core/run/lane.h"     // IWYU pragma: export
 #include "core/run/pool.h"     // IWYU pragma: export
 #include "core/run/runner.h"   // IWYU pragma: export

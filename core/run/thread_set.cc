@@ -8,8 +8,8 @@
 
 namespace covey {
 
-ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers)
-    : timers_(std::move(timers)), idle_time_(idle_time) {}
+ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers, Starter starter)
+    : timers_(std::move(timers)), starter_(std::move(starter)), idle_time_(idle_time) {}
 
 ThreadSet::~ThreadSet() { Stop(); }
 
@@ -20,12 +20,12 @@ void ThreadSet::Run(std::function<void()> work, size_t at_once) {
   if (idle_ + starting_ >= work_.size()) {
     work_or_stop_.NotifyOne();
   } else if (threads_.size() < std::max<size_t>(at_once, 1)) {
-    if (!StartThreadLocked() && threads_.empty()) {
-      work = std::move(work_.back().work);
-      work_.pop_back();
-      lock.Unlock();
-      work();
-    }
+    if (StartThreadLocked()) return;
+    if (!threads_.empty()) return ArmLocked();
+    work = std::move(work_.back().work);
+    work_.pop_back();
+    lock.Unlock();
+    work();
   } else {
     ArmLocked();
   }
@@ -44,9 +44,9 @@ ThreadSet::Stats ThreadSet::stats() const {
 
 bool ThreadSet::StartThreadLocked() {
   try {
-    std::thread thread([self = shared_from_this()] {
-      self->Loop();
-    });  // it takes mutex_ first, so it is listed before it looks
+    // It takes mutex_ first, so it is listed before it looks.
+    const auto loop = [self = shared_from_this()] { self->Loop(); };
+    std::thread thread = starter_ ? starter_(loop) : std::thread(loop);
     threads_.emplace(thread.get_id(), std::move(thread));
     ++starting_;
     return true;

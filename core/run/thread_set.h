@@ -23,8 +23,8 @@ namespace covey {
 //    least 1. Otherwise it gets one only when none took it within kPatience: short pieces of work share few
 //    threads, a thread that is about to be free is not doubled, and yet work that waits for other work never
 //    waits for want of a thread.
-// 3. When a thread cannot be started, the work waits for one that is there; without any it runs on the
-//    caller's.
+// 3. When a thread cannot be started, the work waits for one that is there, and a start is tried again after
+//    kPatience; without any it runs on the caller's.
 class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
  public:
   static constexpr std::chrono::milliseconds kPatience{1};
@@ -36,7 +36,12 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
     size_t waiting = 0;  // pieces of work without a thread
   };
 
-  ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers);
+  // Starts a thread, or throws std::system_error when the system has none to give.
+  using Starter = std::function<std::thread(std::function<void()>)>;
+
+  // `starter` null: std::thread's constructor.
+  ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers,
+            Starter starter = nullptr);
   ~ThreadSet();
   ThreadSet(const ThreadSet&) = delete;
   ThreadSet& operator=(const ThreadSet&) = delete;
@@ -62,6 +67,7 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   static void Join(std::vector<std::thread> threads);
 
   const std::shared_ptr<TimerQueue> timers_;
+  const Starter starter_;
 
   mutable Mutex mutex_;
   CondVar work_or_stop_;

@@ -19,8 +19,7 @@ namespace covey {
 // Thread safety: every method may be called from any thread, also from a callback.
 // Invariants:
 // 1. Callbacks run one at a time, in the order of their instants (those of one instant as they were
-// scheduled),
-//    with no lock held. They must not block.
+//    scheduled), with no lock held. They must not block.
 // 2. After Cancel has answered true the callback never runs; otherwise it has run, runs, or never existed.
 // 3. Destruction drops what is pending and waits for a callback that runs (not from within one).
 class TimerQueue {

@@ -19,6 +19,7 @@ using LabelMap = google::protobuf::Map<std::string, std::string>;
 
 inline constexpr size_t kMaxName = 128;
 inline constexpr int kMaxFilterValues = 64;
+inline constexpr size_t kMaxReason = 1024;
 inline constexpr uint32_t kMaxSlots = 65536;
 inline constexpr int64_t kMaxTimeoutSeconds = 315'576'000;  // 10 years of 365.25 days
 

@@ -5,7 +5,6 @@ namespace covey {
 namespace {
 
 constexpr size_t kMaxRequestId = 128;
-constexpr size_t kMaxReason = 1024;
 
 // Requests that name a group and nothing else that can be wrong.
 template <typename Request>

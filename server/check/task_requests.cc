@@ -4,8 +4,6 @@
 namespace covey {
 namespace {
 
-constexpr size_t kMaxReason = 1024;
-
 template <typename Request>
 void CheckTaskKey(const FieldPath& root, const Request& request, Collector& out) {
   CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);

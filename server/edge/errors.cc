@@ -50,6 +50,10 @@ Error ServerStopping() {
   return {.code = ErrorCode::kUnavailable, .reason = kShuttingDown, .message = "the server is shutting down"};
 }
 
+Error ServerStarting() {
+  return {.code = ErrorCode::kUnavailable, .reason = "STARTING", .message = "the server is starting"};
+}
+
 bool EndsCall(const Error& error) { return error.reason == kCallCancelled || error.reason == kShuttingDown; }
 
 Error MalformedMessage(std::string_view type, size_t size) {

@@ -18,6 +18,8 @@ grpc::Status ToStatus(const Error& error);
 Error CallCancelled();
 // UNAVAILABLE: the server is stopping.
 Error ServerStopping();
+// UNAVAILABLE: the server listens and does not serve yet. The call was not made.
+Error ServerStarting();
 // One of these two: nobody waits for the answer, or the call must be made again elsewhere.
 bool EndsCall(const Error& error);
 // INVALID_ARGUMENT: `size` bytes that are no message of `type` ("covey.v1.SubmitTasksRequest").

@@ -79,6 +79,9 @@ void KeepFilesFree(int count) {
   GuardAccept(std::max(all / 2, all - count));
 }
 
+// A handler that ends its call at once. The status outlives it.
+Task<grpc::Status> End(const grpc::Status& status) { co_return status; }
+
 }  // namespace
 
 Server::Server(ServerOptions options) : options_(std::move(options)) {}
@@ -86,7 +89,7 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {}
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
 
 void Server::Add(std::string name, Shape shape, Handler handler) {
-  COVEY_CHECK(queues_.empty());  // add before Start
+  COVEY_CHECK(queues_.empty());  // add before Listen
   const size_t slash = name.rfind('/');
   COVEY_CHECK(name.starts_with('/') && slash > 1);
   const std::string service_name = name.substr(1, slash - 1);
@@ -99,11 +102,21 @@ void Server::Add(std::string name, Shape shape, Handler handler) {
   }
   service->Add({.name = std::move(name),
                 .shape = shape,
-                .handler = std::move(handler),
+                .handler =
+                    [this, handler = std::move(handler)](Call& call) {
+                      return serving_.load(std::memory_order_acquire) ? handler(call)
+                                                                      : End(options_.starting);
+                    },
                 .max_send_bytes = static_cast<size_t>(options_.max_send_bytes)});
 }
 
 Status Server::Start() {
+  Status listening = Listen();
+  if (listening.ok()) Serve();
+  return listening;
+}
+
+Status Server::Listen() {
   COVEY_CHECK(queues_.empty());
   KeepGrpc();
   KeepFilesFree(options_.reserved_files);
@@ -127,6 +140,7 @@ Status Server::Start() {
     }
     return Status::Error("cannot start the server");
   }
+  SetServing(false);
   for (const auto& queue : queues_) {
     for (const auto& service : services_) {
       for (const auto& method : service->methods()) {
@@ -135,8 +149,12 @@ Status Server::Start() {
     }
     queue->Start();
   }
-  SetServing(true);
   return Status::Ok();
+}
+
+void Server::Serve() {
+  serving_.store(true, std::memory_order_release);
+  SetServing(true);
 }
 
 void Server::SetServing(bool serving) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "server/edge/call.h"
+#include "server/edge/errors.h"
 #include "server/edge/queue.h"
 
 namespace grpc {
@@ -43,14 +45,16 @@ struct ServerOptions {
   bool health = true;                     // grpc.health.v1
   std::vector<std::string> health_names;  // services that it answers for, besides the whole server ("")
   bool reflection = true;                 // grpc.reflection.v1alpha
+  // What a call gets that comes in before Serve.
+  grpc::Status starting = ToStatus(ServerStarting());
   // Gets a line for each handler that failed by an exception; empty: stderr. Called on queues' threads.
   LogFunction log;
 };
 
-// A gRPC server whose RPCs are coroutines. Add every RPC, Start, Shutdown.
+// A gRPC server whose RPCs are coroutines. Add every RPC, Listen, Serve, Shutdown.
 //
-// Thread safety: Add and Start from one thread; stopping, live_calls and mailbox from any; Shutdown from any
-// thread but a queue's own.
+// Thread safety: Add, Listen and Serve from one thread; stopping, live_calls and mailbox from any; Shutdown
+// from any thread but a queue's own.
 //
 // Invariants:
 // 1. Shutdown tells the handlers first (call.stopping(), Wake::kStopping), then lets gRPC wait for them for
@@ -65,16 +69,21 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // One RPC by its name on the wire, "/covey.v1.GroupService/SealGroup". The handler is called for each call,
-  // on its queue's thread. Before Start.
+  // on its queue's thread. Before Listen.
   void Add(std::string name, Shape shape, Handler handler);
 
-  // Binds and serves. The error names the address that could not be bound.
+  // Binds and answers: calls with the status `starting`, health checks with NOT_SERVING. The error names the
+  // address that could not be bound.
+  Status Listen();
+  // Lets calls through to their handlers from now on, which see all that was done before.
+  void Serve();
+  // Both.
   Status Start();
 
-  // The port of each address of the options, in their order; 1 for unix sockets. After Start.
+  // The port of each address of the options, in their order; 1 for unix sockets. After Listen.
   const std::vector<int>& ports() const { return ports_; }
 
-  // What grpc.health.v1 answers; it starts as SERVING.
+  // What grpc.health.v1 answers. After Listen.
   void SetServing(bool serving);
 
   // Blocks; the first call counts, a later one waits for it. After `grace` what is still open is cancelled.
@@ -82,7 +91,7 @@ class Server {
 
   size_t live_calls() const;
   size_t queues() const { return queues_.size(); }
-  // The way onto a queue's thread. After Start.
+  // The way onto a queue's thread. After Listen.
   const std::shared_ptr<Mailbox>& mailbox(size_t queue) const { return queues_[queue]->mailbox(); }
 
  private:
@@ -91,6 +100,7 @@ class Server {
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<int> ports_;
   std::unique_ptr<grpc::Server> server_;
+  std::atomic<bool> serving_ = false;
   Mutex shutdown_mutex_;  // held during the whole of Shutdown
   bool down_ COVEY_GUARDED_BY(shutdown_mutex_) = false;
 };

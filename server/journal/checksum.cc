@@ -50,10 +50,9 @@ uint64_t Xxh64(std::string_view bytes, uint64_t seed) {
 }
 
 uint64_t Checksum(const Place& place, std::string_view bytes) {
-  const std::array<uint64_t, 3> numbers = {static_cast<uint64_t>(place.part),
-                                           static_cast<uint64_t>(place.gid), place.number};
-  const std::string_view where(reinterpret_cast<const char*>(numbers.data()), sizeof numbers);
-  return Xxh64(bytes, Xxh64(place.group, Xxh64(where, 0)));
+  const uint64_t numbers = static_cast<uint64_t>(place.part) * kPrime1 +
+                           static_cast<uint64_t>(place.gid) * kPrime2 + place.number * kPrime3;
+  return Xxh64(bytes, Xxh64(place.group, numbers));
 }
 
 }  // namespace covey

@@ -16,14 +16,10 @@ uint64_t RandomIdentity() {
   return static_cast<uint64_t>(device()) << 32 | device();
 }
 
-WallTime SystemNow() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 }  // namespace
 
 MemoryJournal::MemoryJournal(Options options)
-    : now_(options.now ? std::move(options.now) : SystemNow), identity_(RandomIdentity()) {}
+    : now_(options.now ? std::move(options.now) : journal::SystemNow), identity_(RandomIdentity()) {}
 
 MemoryJournal::~MemoryJournal() { Close(); }
 

@@ -35,6 +35,10 @@ bool Owns(uint64_t epoch, const Standing& standing) {
 
 }  // namespace
 
+WallTime SystemNow() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing) {
   using Kind = AppendResult::Kind;
   if (const auto problem = Malformed(append)) return Failed("append to " + append.group + ": " + *problem);

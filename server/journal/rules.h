@@ -14,6 +14,9 @@ namespace covey::journal {
 // 13).
 inline constexpr std::chrono::hours kRemember{24};
 
+// The clock of a journal that was given none.
+WallTime SystemNow();
+
 // What an append is judged by.
 struct Standing {
   uint64_t head = 0;      // of the group; 0: it does not exist

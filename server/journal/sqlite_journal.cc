@@ -17,10 +17,6 @@
 namespace covey {
 namespace {
 
-WallTime SystemNow() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 // Threads with a connection each that take reads from one queue.
 class Readers {
  public:
@@ -193,7 +189,7 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
     if (*suffix != '\0' && ::access(path.c_str(), F_OK) != 0) continue;  // SQLite makes it when it needs it
     if (Result<Void> made = MakePrivateFile(path); !made.ok()) return made.error();
   }
-  if (!options.now) options.now = SystemNow;
+  if (!options.now) options.now = journal::SystemNow;
   Result<std::unique_ptr<WriteConnection>> write = WriteConnection::Open(file, options.now);
   if (!write.ok()) return write.error();
   std::vector<std::unique_ptr<ReadConnection>> reads;

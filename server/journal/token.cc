@@ -22,7 +22,7 @@ uint64_t Get(std::string_view bytes) {
   return value;
 }
 
-uint32_t Checksum(std::string_view body, uint64_t identity) {
+uint32_t TokenChecksum(std::string_view body, uint64_t identity) {
   std::string salted(body);
   Put(identity, 8, &salted);
   const uint64_t hash = Fnv1a(salted);
@@ -34,7 +34,7 @@ uint32_t Checksum(std::string_view body, uint64_t identity) {
 std::string Token::Encode(uint64_t identity) const {
   std::string bytes = {kVersion, static_cast<char>(kind)};
   for (const uint64_t value : values) Put(value, 8, &bytes);
-  Put(Checksum(bytes, identity), 4, &bytes);
+  Put(TokenChecksum(bytes, identity), 4, &bytes);
   std::string text;
   for (size_t i = 0; i < kBytes; i += 3) {
     const uint32_t three = static_cast<uint32_t>(static_cast<uint8_t>(bytes[i])) << 16 |
@@ -58,7 +58,7 @@ std::optional<Token> Token::Decode(std::string_view text, Kind kind, uint64_t id
     for (const int shift : {16, 8, 0}) bytes.push_back(static_cast<char>(three >> shift));
   }
   const std::string_view body = std::string_view(bytes).substr(0, kBody);
-  if (Get(std::string_view(bytes).substr(kBody)) != Checksum(body, identity)) return std::nullopt;
+  if (Get(std::string_view(bytes).substr(kBody)) != TokenChecksum(body, identity)) return std::nullopt;
   if (body[0] != kVersion || body[1] != static_cast<char>(kind)) return std::nullopt;
   Token token{.kind = kind};
   for (size_t i = 0; i < token.values.size(); ++i) token.values[i] = Get(body.substr(2 + 8 * i, 8));

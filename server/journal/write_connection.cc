@@ -20,7 +20,7 @@ constexpr int kCheckpointPages = 1024;
 
 int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
-uint64_t SummarySum(const Append& append, int64_t gid, std::string_view bytes) {
+uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes) {
   return Checksum({.part = Part::kSummary, .gid = gid, .group = append.group, .number = append.batch->last()},
                   bytes);
 }
@@ -223,7 +223,7 @@ bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
   request.empty() ? insert.Bind(std::nullopt) : insert.BindText(request);
   insert.BindBlob(spec_bytes)
       .Bind(Checksum({.part = Part::kSpec, .gid = gid, .group = append.group}, spec_bytes));
-  insert.BindBlob(summary_bytes).Bind(SummarySum(append, gid, summary_bytes));
+  insert.BindBlob(summary_bytes).Bind(SumOfSummary(append, gid, summary_bytes));
   if (!insert.Run()) return false;
   for (const auto& [key, value] : spec.labels) {
     if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
@@ -236,7 +236,7 @@ bool WriteConnection::UpdateGroup(const Append& append, int64_t gid) {
   return statements_->update_group.Bind(static_cast<int64_t>(PhaseOf(append.summary->state)))
       .Bind(append.batch->last())
       .BindBlob(bytes)
-      .Bind(SummarySum(append, gid, bytes))
+      .Bind(SumOfSummary(append, gid, bytes))
       .Bind(gid)
       .Run();
 }

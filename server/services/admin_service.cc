@@ -18,7 +18,7 @@ using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
 using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
 using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
 
-void ToProto(const Reloaded::Change& change, v1::ConfigChange* out) {
+void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_key(change.key);
   out->set_before(change.before);
   out->set_after(change.after);
@@ -30,9 +30,8 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
   v1::GetServerInfoResponse& info = call.response();
   info.set_version(service.version);
   info.set_instance_id(service.instance_id);
-  *info.mutable_start_time() =
-      covey::ToProto(std::chrono::floor<std::chrono::microseconds>(service.start_time));
-  *info.mutable_uptime() = covey::ToProto(std::chrono::floor<std::chrono::milliseconds>(
+  *info.mutable_start_time() = ToProto(std::chrono::floor<std::chrono::microseconds>(service.start_time));
+  *info.mutable_uptime() = ToProto(std::chrono::floor<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - service.start_instant));
   info.set_pid(getpid());
   for (const std::string& address : service.listen) info.add_listen(address);
@@ -78,9 +77,9 @@ Handled Reload(CallContext& context, ReloadCall& call) {
   const Result<Reloaded> reloaded = co_await done;
   if (!reloaded.ok()) co_return reloaded.error();
   for (const Reloaded::Change& change : reloaded.value().changed)
-    ToProto(change, call.response().add_changed());
+    AddChange(change, call.response().add_changed());
   for (const Reloaded::Change& change : reloaded.value().needs_restart)
-    ToProto(change, call.response().add_needs_restart());
+    AddChange(change, call.response().add_needs_restart());
   co_return Void{};
 }
 

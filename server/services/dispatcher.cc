@@ -59,7 +59,8 @@ class Dispatcher::Account {
   }
   ~Account() {
     const Clock::duration took = Clock::now() - begin_;
-    // The client sees the end of its deadline, not what the handler made of it.
+    // The client sees the end of its deadline, not what the handler made of it. (When its word that it has
+    // gone comes first, the call counts as cancelled.)
     if (code_ == grpc::StatusCode::CANCELLED && Expired(call_)) code_ = grpc::StatusCode::DEADLINE_EXCEEDED;
     dispatcher_.stats_.OnEnd(context_.method, code_, took);
     if (took > dispatcher_.slow_ && context_.method.shape == methods::Shape::kUnary && !context_.waits)

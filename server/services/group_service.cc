@@ -116,30 +116,38 @@ Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, 
   co_return Void{};
 }
 
-// Once the group is known, a message that is refused ends the stream with an answer: it names the last one
-// taken.
+// Why the stream could not be read on. One that a message stopped names it, since no response goes with an
+// error.
+Error ReadError(const SubmitStream& call, uint64_t last_number) {
+  Error error = call.EndError();
+  if (edge::EndsCall(error)) return error;
+  error.message = "message " + std::to_string(last_number + 1) + ": " + error.message;
+  if (last_number > 0) error.message += "; those before it were accepted";
+  return error;
+}
+
+// Once the group is known, a message that is refused ends the stream with a response: it names the last one
+// accepted.
 Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
   context.waits = true;
   Upload upload;
-  std::optional<Error> refused;
   while (std::optional<v1::SubmitTaskStreamRequest> message = co_await call.Read()) {
     Handled taking = TakeMessage(context, *message, upload, call.response());
     const Result<Void> taken = co_await taking;
     if (taken.ok()) continue;
-    refused = taken.error();
-    break;
+    const Error& error = taken.error();
+    if (upload.group == nullptr || edge::EndsCall(error)) co_return error;
+    v1::Failure* failure = call.response().mutable_failure();
+    failure->set_kind(v1::FAILURE_KIND_REJECTED);
+    failure->set_message(error.fields.empty()
+                             ? error.message
+                             : error.fields.front().field + ": " + error.fields.front().description);
+    v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+    v1::ErrorReason_Parse("ERROR_REASON_" + error.reason, &reason);
+    call.response().set_reason(reason);
+    co_return Void{};
   }
-  if (!refused && !call.half_closed()) refused = call.EndError();
-  if (!refused) co_return Void{};
-  if (upload.group == nullptr || edge::EndsCall(*refused)) co_return *refused;
-  v1::Failure* failure = call.response().mutable_failure();
-  failure->set_kind(v1::FAILURE_KIND_REJECTED);
-  failure->set_message(refused->fields.empty()
-                           ? refused->message
-                           : refused->fields.front().field + ": " + refused->fields.front().description);
-  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
-  v1::ErrorReason_Parse("ERROR_REASON_" + refused->reason, &reason);
-  call.response().set_reason(reason);
+  if (!call.half_closed()) co_return ReadError(call, call.response().last_number());
   co_return Void{};
 }
 

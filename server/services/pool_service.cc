@@ -8,13 +8,13 @@ namespace covey {
 namespace {
 
 using edge::Unary;
-using CreateCall = Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>;
-using GetCall = Unary<v1::GetPoolRequest, v1::GetPoolResponse>;
-using ListCall = Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>;
-using UpdateCall = Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>;
-using CloseCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
+using CreatePoolCall = Unary<v1::CreatePoolRequest, v1::CreatePoolResponse>;
+using GetPoolCall = Unary<v1::GetPoolRequest, v1::GetPoolResponse>;
+using ListPoolCall = Unary<v1::ListPoolsRequest, v1::ListPoolsResponse>;
+using UpdatePoolCall = Unary<v1::UpdatePoolRequest, v1::UpdatePoolResponse>;
+using ClosePoolCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
 
-Handled CreatePool(CallContext& context, CreateCall& call) {
+Handled CreatePool(CallContext& context, CreatePoolCall& call) {
   edge::Completion<PoolView> created;
   context.engine().pools().Create(call.request().name(), call.request().spec().max(), created.completer());
   const Result<PoolView> pool = co_await created;
@@ -23,14 +23,14 @@ Handled CreatePool(CallContext& context, CreateCall& call) {
   co_return Void{};
 }
 
-Handled GetPool(CallContext& context, GetCall& call) {
+Handled GetPool(CallContext& context, GetPoolCall& call) {
   const Result<PoolView> pool = context.engine().pools().Get(call.request().name());
   if (!pool.ok()) co_return pool.error();
   *call.response().mutable_pool() = ToProto(pool.value());
   co_return Void{};
 }
 
-Handled ListPools(CallContext& context, ListCall& call) {
+Handled ListPools(CallContext& context, ListPoolCall& call) {
   const v1::ListPoolsRequest& request = call.request();
   constexpr size_t kDefaultPage = 100;
   const size_t limit = request.page_size() == 0 ? kDefaultPage : static_cast<size_t>(request.page_size());
@@ -46,7 +46,7 @@ Handled ListPools(CallContext& context, ListCall& call) {
   co_return Void{};
 }
 
-Handled UpdatePool(CallContext& context, UpdateCall& call) {
+Handled UpdatePool(CallContext& context, UpdatePoolCall& call) {
   // Check has seen to the mask: of what it may name there is one field, so that all of them are `max`.
   edge::Completion<PoolView> updated;
   context.engine().pools().Update(call.request().name(), call.request().spec().max(), updated.completer());
@@ -56,7 +56,7 @@ Handled UpdatePool(CallContext& context, UpdateCall& call) {
   co_return Void{};
 }
 
-Handled ClosePool(CallContext& context, CloseCall& call) {
+Handled ClosePool(CallContext& context, ClosePoolCall& call) {
   context.waits = true;
   const std::string& name = call.request().name();
   edge::Completion<Void> closed(edge::OnStop::kWake);

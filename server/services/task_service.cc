@@ -17,10 +17,10 @@ namespace covey {
 namespace {
 
 using edge::Unary;
-using GetCall = Unary<v1::GetTaskRequest, v1::GetTaskResponse>;
-using ListCall = Unary<v1::ListTasksRequest, v1::ListTasksResponse>;
-using WaitCall = Unary<v1::WaitTaskRequest, v1::WaitTaskResponse>;
-using CancelCall = Unary<v1::CancelTaskRequest, v1::CancelTaskResponse>;
+using GetTaskCall = Unary<v1::GetTaskRequest, v1::GetTaskResponse>;
+using ListTasksCall = Unary<v1::ListTasksRequest, v1::ListTasksResponse>;
+using WaitTaskCall = Unary<v1::WaitTaskRequest, v1::WaitTaskResponse>;
+using CancelTaskCall = Unary<v1::CancelTaskRequest, v1::CancelTaskResponse>;
 using OutputCall = edge::ServerStream<v1::ReadOutputRequest, v1::ReadOutputResponse>;
 
 bool IsOver(const TaskView& task) {
@@ -39,7 +39,7 @@ v1::Task Describe(Engine& engine, const TaskView& task, View view = View::kFull)
   return message;
 }
 
-Handled GetTask(CallContext& context, GetCall& call, const GroupPtr& group) {
+Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
   const View view = ToCore(call.request().view(), View::kFull);
@@ -56,7 +56,7 @@ Result<uint32_t> ParseToken(const std::string& token) {
   return next;
 }
 
-Handled ListTasks(CallContext& context, ListCall& call, const GroupPtr& group) {
+Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& group) {
   const v1::ListTasksRequest& request = call.request();
   const Result<uint32_t> first = ParseToken(request.page_token());
   if (!first.ok()) co_return first.error();
@@ -81,7 +81,7 @@ Handled ListTasks(CallContext& context, ListCall& call, const GroupPtr& group) {
   co_return Void{};
 }
 
-Handled WaitTask(CallContext& context, WaitCall& call, const GroupPtr& group) {
+Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
   Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
@@ -91,7 +91,7 @@ Handled WaitTask(CallContext& context, WaitCall& call, const GroupPtr& group) {
   co_return Void{};
 }
 
-Handled CancelTask(CallContext& context, CancelCall& call, const GroupPtr& group) {
+Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& group) {
   const v1::CancelTaskRequest& request = call.request();
   const Result<uint32_t> task = FindTask(*group, request.task());
   if (!task.ok()) co_return task.error();

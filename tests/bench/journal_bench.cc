@@ -147,12 +147,13 @@ class Load {
   void Submit(size_t i) {
     Append append = Begin(i);
     const uint32_t task = groups_[i].tasks++;
-    append.batch = std::make_shared<const Batch>(
-        std::vector<Record>{{.number = append.expected + 1,
-                             .event = {.kind = state::EventKind::kTaskSubmitted, .task = task},
-                             .task = task_},
-                            {.number = append.expected + 2,
-                             .event = {.kind = state::EventKind::kTaskStarted, .task = task, .attempt = 1}}});
+    std::vector<Record> records;
+    records.push_back({.number = append.expected + 1,
+                       .event = {.kind = state::EventKind::kTaskSubmitted, .task = task},
+                       .task = task_});
+    records.push_back({.number = append.expected + 2,
+                       .event = {.kind = state::EventKind::kTaskStarted, .task = task, .attempt = 1}});
+    append.batch = std::make_shared<const Batch>(std::move(records));
     Send(i, std::move(append));
   }
 

@@ -155,13 +155,12 @@ std::optional<Measure> MeasureSupervisor(const Candidate& candidate, int count) 
   ProcessSupervisor::Options options;
   options.use_cgroups = candidate.cgroups;
   options.become_subreaper = candidate.subreaper;
-  std::unique_ptr<ProcessSupervisor> supervisor;
-  const Status status = ProcessSupervisor::Create(options, &supervisor);
-  if (!status) {
-    std::fprintf(stderr, "%s: %s\n", candidate.name, status.ToString().c_str());
-    std::exit(1);
+  auto created = ProcessSupervisor::Create(options);
+  if (!created.ok()) {
+    std::fprintf(stderr, "%s: %s\n", candidate.name, created.error().message.c_str());
+    return std::nullopt;
   }
-  if (candidate.cgroups && !supervisor->mechanism().starts_with("cgroup v2")) return std::nullopt;
+  const std::unique_ptr<ProcessSupervisor> supervisor = std::move(created.value());
   std::make_shared<Relay>(supervisor.get(), 20)->Run();
   return Take(count, [&] { std::make_shared<Relay>(supervisor.get(), count)->Run(); });
 }
@@ -172,8 +171,7 @@ double Median(std::vector<double> values) {
 }
 
 int Main(int rounds, int count) {
-  Candidate candidates[] = {
-      {"cgroups", true, false}, {"subreaper, no cgroups", false, true}, {"walk only", false, false}};
+  Candidate candidates[] = {{"cgroups", true, false}, {"subreaper, no cgroups", false, true}};
   std::vector<double> bare, bare_cpu;
   MeasureBare(count / 4);
   for (int round = 0; round < rounds; ++round) {

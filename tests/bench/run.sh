@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cmake --preset release -DCOVEY_BUILD_BENCH=ON -DCOVEY_BUILD_DAEMON=ON >/dev/null
-cmake --build build/release -j "$(nproc)" --target benchmarks
+cmake --build build/release -j "$(nproc)" --target covey_benchmarks
 for bench in build/release/bench/*; do
   [[ -f $bench && -x $bench ]] || continue
   printf '\n== %s\n' "$(basename "$bench")"

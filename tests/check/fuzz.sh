@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need clang++-14
 seconds=${1:-20}
-build_preset fuzz fuzzers
+build_preset fuzz covey_fuzzers
 found=0
 for fuzzer in build/fuzz/fuzz/*; do
   [[ -f $fuzzer && -x $fuzzer ]] || continue

@@ -13,8 +13,6 @@
 namespace covey::client {
 namespace {
 
-constexpr std::chrono::seconds kBound{30};
-
 v1::RunGroupResponse Created(const std::string& id) {
   v1::RunGroupResponse message;
   message.mutable_created()->set_id(id);

@@ -18,8 +18,6 @@
 namespace covey::client {
 namespace {
 
-constexpr std::chrono::seconds kBound{30};
-
 Client ConnectTo(const FakeDaemon& daemon) { return Client::Connect(daemon.address()).value(); }
 
 // Sees that the messages are those of the contract.

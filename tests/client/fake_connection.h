@@ -2,16 +2,27 @@
 
 #include <google/protobuf/message.h>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/connection.h"
 #include "core/base/error.h"
 
 namespace covey::client {
+
+// Tries again soon and for long.
+inline constexpr RetryPolicy kQuick{.patience = std::chrono::seconds(30),
+                                    .first_pause = std::chrono::microseconds(10),
+                                    .longest_pause = std::chrono::milliseconds(1)};
+
+inline Error Unavailable(const std::string& reason) {
+  return {.code = ErrorCode::kUnavailable, .reason = reason, .message = "m", .fields = {}};
+}
 
 // A stream that gives its messages and ends as it was told to.
 class FakeStream final : public MessageStream {

@@ -4,6 +4,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@
 #include "covey/v1/task_service.pb.h"
 
 namespace covey::client {
+
+// The bound on every wait: nothing takes nearly as long on a healthy machine.
+inline constexpr std::chrono::seconds kBound{30};
 
 // The messages of one call, seen from the daemon.
 class ServerStream {

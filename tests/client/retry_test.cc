@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "tests/client/fake_connection.h"
 #include "tests/client/fake_daemon.h"
 
 namespace covey::client {
@@ -19,21 +20,13 @@ namespace {
 using methods::Repeat;
 using std::chrono::milliseconds;
 
-constexpr RetryPolicy kQuick{.patience = std::chrono::seconds(30),
-                             .first_pause = std::chrono::microseconds(10),
-                             .longest_pause = milliseconds(1)};
-
 // What a client sees of a daemon that died: UNAVAILABLE without the details of a refusal.
-grpc::Status Lost() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"}; }
+grpc::Status SocketClosed() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"}; }
 
-Client ConnectTo(const FakeDaemon& daemon, const RetryPolicy& policy = kQuick) {
+Client ConnectQuickly(const FakeDaemon& daemon, const RetryPolicy& policy = kQuick) {
   ConnectOptions options;
   options.retry = policy;
   return Client::Connect(daemon.address(), options).value();
-}
-
-Error Unavailable(const std::string& reason) {
-  return {.code = ErrorCode::kUnavailable, .reason = reason, .message = "m", .fields = {}};
 }
 
 TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
@@ -41,6 +34,9 @@ TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
   EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kSafe));
   EXPECT_TRUE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kWithRequestId));
   EXPECT_FALSE(MayTryAgain(Unavailable("CONNECTION_LOST"), Repeat::kNever));
+  EXPECT_TRUE(MayTryAgain(Unavailable("SHUTTING_DOWN"), Repeat::kSafe));
+  EXPECT_FALSE(MayTryAgain(Unavailable("SHUTTING_DOWN"), Repeat::kNever));
+  EXPECT_TRUE(MayTryAgain(Unavailable("STARTING"), Repeat::kNever));
   EXPECT_FALSE(MayTryAgain(Unavailable("DRAINING"), Repeat::kSafe));
   Error refused = Unavailable("CONNECTION_LOST");
   for (const ErrorCode code :
@@ -99,18 +95,18 @@ TEST(RetryTest, ACallIsMadeAgainUnderTheSameRequestId) {
   std::vector<std::string> ids;
   daemon.create_group = [&ids](const v1::CreateGroupRequest& request, v1::CreateGroupResponse* answer) {
     ids.push_back(request.request_id());
-    if (ids.size() < 3) return Lost();
+    if (ids.size() < 3) return SocketClosed();
     answer->mutable_group()->set_id("g");
     return grpc::Status::OK;
   };
-  EXPECT_EQ(ConnectTo(daemon).CreateGroup({}).value().id(), "g");
+  EXPECT_EQ(ConnectQuickly(daemon).CreateGroup({}).value().id(), "g");
   ASSERT_EQ(ids.size(), 3U);
   EXPECT_EQ(ids[0].size(), 32U);
   EXPECT_EQ(ids[1], ids[0]);
   EXPECT_EQ(ids[2], ids[0]);
   v1::CreateGroupRequest own;
   own.set_request_id("mine");
-  EXPECT_TRUE(ConnectTo(daemon).CreateGroup(own).ok());
+  EXPECT_TRUE(ConnectQuickly(daemon).CreateGroup(own).ok());
   EXPECT_EQ(ids.back(), "mine");
 }
 
@@ -121,13 +117,13 @@ TEST(RetryTest, ACancelThatNobodyAskedForIsALoss) {
   daemon.get_group = [&calls](const auto&, auto*) {
     return ++calls == 1 ? grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED") : grpc::Status::OK;
   };
-  EXPECT_TRUE(ConnectTo(daemon).GetGroup("g").ok());
+  EXPECT_TRUE(ConnectQuickly(daemon).GetGroup("g").ok());
   EXPECT_EQ(calls, 2);
   calls = 0;
   daemon.stream_events = [&calls](grpc::ServerContext*, const auto&, auto*) {
     return ++calls == 1 ? grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED") : grpc::Status::OK;
   };
-  EXPECT_TRUE(ConnectTo(daemon).StreamEvents({})->Finish().ok());
+  EXPECT_TRUE(ConnectQuickly(daemon).StreamEvents({})->Finish().ok());
   EXPECT_EQ(calls, 2);
 }
 
@@ -136,16 +132,16 @@ TEST(RetryTest, WhatMayHaveHappenedIsNotDoneTwice) {
   std::atomic<int> calls = 0;
   daemon.delete_group = [&calls](const auto&, auto*) {
     ++calls;
-    return Lost();
+    return SocketClosed();
   };
-  EXPECT_EQ(ConnectTo(daemon).DeleteGroup("g").error().reason, "CONNECTION_LOST");
+  EXPECT_EQ(ConnectQuickly(daemon).DeleteGroup("g").error().reason, "CONNECTION_LOST");
   EXPECT_EQ(calls, 1);
   // The daemon that is there next was not meant.
   daemon.drain = [&calls](const auto&, auto*) {
     ++calls;
-    return Lost();
+    return SocketClosed();
   };
-  EXPECT_EQ(ConnectTo(daemon).Drain().error().reason, "CONNECTION_LOST");
+  EXPECT_EQ(ConnectQuickly(daemon).Drain().error().reason, "CONNECTION_LOST");
   EXPECT_EQ(calls, 2);
 }
 
@@ -154,16 +150,16 @@ TEST(RetryTest, RefusalsAndTheEndOfThePatienceAreFinal) {
   std::atomic<int> calls = 0;
   daemon.get_group = [&calls](const v1::GetGroupRequest& request, auto*) {
     ++calls;
-    if (request.group_id() == "lost") return Lost();
+    if (request.group_id() == "lost") return SocketClosed();
     return DetailedStatus(grpc::StatusCode::UNAVAILABLE, "the daemon is draining", "DRAINING");
   };
-  EXPECT_EQ(ConnectTo(daemon).GetGroup("g").error().reason, "DRAINING");
+  EXPECT_EQ(ConnectQuickly(daemon).GetGroup("g").error().reason, "DRAINING");
   EXPECT_EQ(calls, 1);
-  EXPECT_EQ(ConnectTo(daemon, {.patience = milliseconds(0)}).GetGroup("lost").error().reason,
+  EXPECT_EQ(ConnectQuickly(daemon, {.patience = milliseconds(0)}).GetGroup("lost").error().reason,
             "CONNECTION_LOST");
   EXPECT_EQ(calls, 2);
   // The timeout is one for all attempts.
-  const auto late = ConnectTo(daemon).GetGroup("lost", {.timeout = milliseconds(20)});
+  const auto late = ConnectQuickly(daemon).GetGroup("lost", {.timeout = milliseconds(20)});
   EXPECT_FALSE(late.ok());
   EXPECT_GT(calls, 2);
 }
@@ -183,11 +179,11 @@ TEST(RetryTest, EventsGoOnWhereTheyWere) {
       message.mutable_events(1)->set_kind(v1::EVENT_KIND_GROUP_COMPLETED);
     }
     writer->Write(message);
-    return Lost();
+    return SocketClosed();
   };
   v1::StreamEventsRequest request;
   request.set_group_id("g");
-  const auto stream = ConnectTo(daemon).StreamEvents(request);
+  const auto stream = ConnectQuickly(daemon).StreamEvents(request);
   std::vector<uint64_t> numbers;
   for (v1::StreamEventsResponse message; stream->Next(&message);) {
     for (const v1::Event& event : message.events()) numbers.push_back(event.number());
@@ -203,9 +199,9 @@ TEST(RetryTest, EventsOfManyGroupsGoOnByTheirCursor) {
     v1::StreamEventsResponse message;
     message.set_cursor(request.cursor() + "x");
     writer->Write(message);
-    return request.cursor().size() < 3 ? Lost() : grpc::Status::OK;
+    return request.cursor().size() < 3 ? SocketClosed() : grpc::Status::OK;
   };
-  const auto stream = ConnectTo(daemon).StreamEvents({});
+  const auto stream = ConnectQuickly(daemon).StreamEvents({});
   std::string cursors;
   for (v1::StreamEventsResponse message; stream->Next(&message);) cursors += message.cursor() + " ";
   EXPECT_EQ(cursors, "x xx xxx xxxx ");
@@ -224,9 +220,9 @@ TEST(RetryTest, OutputGoesOnAtItsOffsetAndAttempt) {
     message.mutable_chunk()->set_data(text.substr(request.offset(), 4));
     message.mutable_chunk()->set_end(request.offset() + 4 >= text.size());
     writer->Write(message);
-    return Lost();
+    return SocketClosed();
   };
-  const auto stream = ConnectTo(daemon).ReadOutput({});
+  const auto stream = ConnectQuickly(daemon).ReadOutput({});
   std::string read;
   for (v1::ReadOutputResponse message; stream->Next(&message);) read += message.chunk().data();
   EXPECT_EQ(read, "0123456789");
@@ -243,9 +239,9 @@ TEST(RetryTest, ARefusedStreamIsNotMadeAgainAndCancelEndsTheTrying) {
       return DetailedStatus(grpc::StatusCode::NOT_FOUND, "there is no group none", "GROUP_NOT_FOUND");
     }
     if (++calls == 1) writer->Write({});
-    return Lost();
+    return SocketClosed();
   };
-  Client client = ConnectTo(
+  Client client = ConnectQuickly(
       daemon,
       {.patience = std::chrono::hours(1), .first_pause = milliseconds(1), .longest_pause = milliseconds(1)});
   v1::StreamEventsRequest request;

@@ -26,13 +26,6 @@ using methods::Named;
 using methods::Repeat;
 using std::chrono::milliseconds;
 
-constexpr RetryPolicy kQuick{.patience = std::chrono::seconds(30),
-                             .first_pause = std::chrono::microseconds(10),
-                             .longest_pause = milliseconds(1)};
-
-Error Unavailable(const std::string& reason) {
-  return {.code = ErrorCode::kUnavailable, .reason = reason, .message = "m", .fields = {}};
-}
 Error Lost() { return Unavailable("CONNECTION_LOST"); }
 Error Unreachable() { return Unavailable("UNREACHABLE"); }
 

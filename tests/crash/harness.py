@@ -12,6 +12,7 @@ import argparse
 import collections
 import os
 import random
+import signal
 import sys
 import time
 
@@ -24,10 +25,11 @@ import seen  # noqa: E402
 from daemon import Daemon, wait_until  # noqa: E402
 from harness_faults import KNOWN, Faults  # noqa: E402
 from harness_load import Client  # noqa: E402
-from harness_record import NO, YES, Record  # noqa: E402
+from harness_record import YES, Record  # noqa: E402
 from small_disk import SmallDisk  # noqa: E402
 
 FLAGS = ("--pool", "default=6", "--drain-timeout", "300ms", "--stop-timeout", "5s")
+KEPT = 80  # groups that are over
 
 
 class Run:
@@ -94,17 +96,28 @@ class Run:
         self._surprises.clear()
         found += self.look()
         self.judge(kind, found)
+        if not self.findings:
+            self.tidy()
 
     def look(self):
         """Findings, or that the daemon does not answer."""
         try:
             found = harness_checks.look(self.daemon, self.record)
-            over = [group for group in self.record.alive() if group.id and group.created == YES and group.events
-                    and group.events[-1]["kind"].endswith("GROUP_COMPLETED")]
+            over = [group for group in self.record.alive() if group.over()]
             return found + list(harness_checks.look_at_outputs(
                 self.daemon, self.record, self._random.sample(over, min(2, len(over)))))
         except AssertionError as error:
             return [("unreadable", "", str(error))]
+
+    def tidy(self):
+        """The oldest groups that are over are deleted, so that a long run does not look at ever more of them."""
+        over = [group for group in self.record.alive() if group.over()]
+        for group in over[:max(0, len(over) - KEPT)]:
+            result = self.daemon.covey("delete", group.id)
+            if result.code == 0:
+                group.retire()
+            else:
+                self.judge("tidy", [("unreadable", group.name, f"delete: {result}")])
 
     def judge(self, kind, found):
         """A finding that was reported is not reported again."""
@@ -176,6 +189,7 @@ def main():
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--keep", action="store_true", help="keep the folder of a run that failed")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # also then nothing is left behind
     run = Run(arguments.seed, arguments.rounds, arguments.kinds, arguments.clients)
     good = False
     try:

@@ -24,7 +24,7 @@ def failure(event):
 
 def look(daemon, record):
     """All findings; also takes note of what was seen, for the next look."""
-    runs = {(group.name, task.name): marks(task) for group in list(record.groups.values())
+    runs = {(group.name, task.name): marks(task) for group in record.alive()
             for task in list(group.tasks.values()) if task.marks}  # before the events: what ran by then is recorded
     rows, by_name = {}, {}
     for row in seen.rows(daemon, "ps", "--all"):

@@ -30,6 +30,13 @@ class Group:
     tasks: dict[str, Task] = dataclasses.field(default_factory=dict)
     events: list[dict] = dataclasses.field(default_factory=list)  # as they were last seen
 
+    def over(self):
+        return self.created == YES and bool(self.events) and self.events[-1]["kind"].endswith("GROUP_COMPLETED")
+
+    def retire(self):
+        """It was deleted, and all that is wanted of it has been seen: that it stays deleted is what remains."""
+        self.deleted, self.events = YES, []
+
     def asked_to_stop(self):
         return self.cancelled != NO or any(task.cancelled != NO for task in self.tasks.values())
 

@@ -7,7 +7,6 @@ import unittest
 
 import seen
 from daemon import Daemon, function_task, lines, wait_until
-from expected import mended_by
 from grpcurl import GRPCURL, WHY_NOT, Grpcurl
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures")
@@ -174,7 +173,6 @@ class FixtureTest(unittest.TestCase):
 
 
 class MigrationTest(unittest.TestCase):
-    @mended_by(7)
     def test_the_log_says_once_that_it_was_migrated(self):
         daemon = opened()
         self.addCleanup(daemon.remove)

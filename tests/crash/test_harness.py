@@ -57,11 +57,11 @@ class HarnessTest(unittest.TestCase):
 
     @mended_by(8)
     def test_a_stop_is_never_worse_than_a_crash(self):
-        self.crash(8, kinds=["stop"], known={})
+        self.crash(12, kinds=["stop"], known={})
 
     @mended_by(8)
     def test_damage_is_contained(self):
-        self.crash(8, kinds=["flipped-bits"], known={})
+        self.crash(12, kinds=["flipped-bits"], known={})
 
 
 if __name__ == "__main__":

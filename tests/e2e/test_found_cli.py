@@ -43,7 +43,6 @@ class StartedWithTest(DaemonTest):
         done = self.shell('exec "$covey" run -f - <&-')
         self.assertEqual(64, done.returncode, done)
 
-    @mended_by(8)
     def test_words_that_are_not_utf_8(self):
         for command in ("show", "wait", "cancel", "events", "tasks", "delete"):
             done = self.shell(f'exec "$covey" {command} "$(printf "caf\\351")"')
@@ -96,7 +95,6 @@ class StartedWithTest(DaemonTest):
 
 
 class PortTest(unittest.TestCase):
-    @mended_by(8)
     def test_tasks_are_told_the_port_that_was_bound(self):
         """`--listen 127.0.0.1:0`: COVEY_ADDRESS of a task leads back."""
         daemon = Daemon()

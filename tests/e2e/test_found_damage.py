@@ -57,9 +57,9 @@ class DamageTest(unittest.TestCase):
 
     @mended_by(8)
     def test_finished_groups(self):
-        before = self.groups(60, seal=True)
+        before = self.groups(40, seal=True)
         self.daemon.kill()
-        self.flip_one_in_each(60)
+        self.flip_one_in_each(40)
         self.daemon.start()
         self.assertContained(before)
 

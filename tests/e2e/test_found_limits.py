@@ -63,7 +63,6 @@ class LargeAnswersTest(DaemonTest):
         code, words = wire.code_of(lambda: channel.unary("GroupService/ListGroups", wire.field(1, 1000)))
         self.assertEqual("OK", code, words)
 
-    @mended_by(7)
     def test_the_message_of_a_failure_is_bounded(self):
         group = self.group(20, function="covey.fail", policy="settled")
         result = self.covey("--output", "json", "wait", group)

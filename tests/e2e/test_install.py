@@ -15,7 +15,11 @@ LIMIT = 300.0  # seconds for a compiler
 CORE = """
 #include <cstdio>
 
+#include <covey/version.h>
+
 #include "core/run/run.h"
+
+static_assert(COVEY_VERSION_NUMBER >= 100);
 
 int main() {
   covey::Group group({.pool = covey::Pool::New(2)});
@@ -58,6 +62,13 @@ int main(int argc, char** argv) {
   });
   return covey::RunDaemon(argc, argv, std::move(functions));
 }
+"""
+
+OPTIONAL = """
+cmake_minimum_required(VERSION 3.25)
+project(optional LANGUAGES CXX)
+find_package(covey COMPONENTS core ${HOW} client)
+message(STATUS "core ${covey_core_FOUND} client ${covey_client_FOUND}")
 """
 
 PROJECT = """
@@ -125,6 +136,15 @@ class InstallTest(unittest.TestCase):
             cache = file.read()
         for package in ("Protobuf", "GRPCPP", "spdlog", "SQLite"):
             self.assertNotIn(package, cache)
+
+    def test_an_optional_component_may_be_missing(self):
+        folder = os.path.dirname(self.write("optional/CMakeLists.txt", OPTIONAL))
+        arguments = ["cmake", "-G", "Ninja", "-S", folder, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON"]
+        optional = run([*arguments, "-B", os.path.join(folder, "optional"), "-DHOW=OPTIONAL_COMPONENTS"], limit=LIMIT)
+        self.assertEqual(0, optional.code, optional)
+        self.assertIn("core TRUE client FALSE", optional.out)
+        required = run([*arguments, "-B", os.path.join(folder, "required"), "-DHOW=COMPONENTS"], limit=LIMIT)
+        self.assertIn("covey::client needs what is not found: Protobuf", " ".join(required.err.split()))
 
     def test_what_cannot_be_found_is_said(self):
         _, wrong = self.configure("wrong", "0.2", "kernel")
@@ -195,7 +215,9 @@ class InstallTest(unittest.TestCase):
         with open(self.installed("share/zsh/vendor-completions/_covey")) as file:
             self.assertTrue(file.read().startswith("#compdef covey"))
         self.assertTrue(os.path.exists(self.installed("share/covey/proto/covey/v1/group_service.proto")))
-        self.assertTrue(os.path.exists(self.installed("lib/systemd/system/coveyd.service")))
+        with open(self.installed("lib/systemd/system/coveyd.service")) as file:
+            first = os.path.join(self.folder, "first")
+            self.assertIn(f"\nExecStart={first}/bin/coveyd --config {first}/etc/covey/coveyd.toml\n", file.read())
 
     def test_a_configuration_that_is_there_stays(self):
         path = self.installed("etc/covey/coveyd.toml")

@@ -109,7 +109,8 @@ class ProgramTest(unittest.TestCase):
 
     def test_client(self):
         packages = run(["pkg-config", "--libs", "grpc++", "protobuf"]).out.split()
-        program = self.build("client/client.h", "client/libcovey_client.a", "proto/libcovey_proto.a", *packages)
+        program = self.build("client/client.h", "client/libcovey_client.a", "proto/libcovey_rpc_status.a",
+                             "proto/libcovey_methods.a", "proto/libcovey_proto.a", *packages)
         daemon = Daemon()
         self.addCleanup(daemon.remove)
         daemon.start()

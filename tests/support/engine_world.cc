@@ -61,20 +61,33 @@ class ScriptedExecutor::Scripted final : public Execution {
   const std::weak_ptr<Attempt> attempt_;
 };
 
-std::shared_ptr<Execution> ScriptedExecutor::Start(const Launch& launch,
-                                                   std::shared_ptr<AttemptListener> listener) {
+std::shared_ptr<ScriptedExecutor::Attempt> ScriptedExecutor::Add(const Launch& launch,
+                                                                 std::shared_ptr<AttemptListener> listener) {
   auto attempt = std::make_shared<Attempt>();
   attempt->name = launch.task + "." + std::to_string(launch.attempt);
   attempt->launch = launch;
-  attempt->listener = listener;
+  attempt->listener = std::move(listener);
+  MutexLock lock(mutex_);
+  if (!at_once_) running_.push_back(attempt);
+  return attempt;
+}
+
+std::shared_ptr<Execution> ScriptedExecutor::Start(const Launch& launch,
+                                                   std::shared_ptr<AttemptListener> listener) {
+  const auto attempt = Add(launch, listener);
   {
     MutexLock lock(mutex_);
     ++launches_;
-    if (!at_once_) running_.push_back(attempt);
   }
-  listener->OnStarted();
+  if (!begin_later_) listener->OnStarted();
   if (at_once_) listener->OnExit({}, nullptr);
   return std::make_shared<Scripted>(*this, attempt);
+}
+
+std::shared_ptr<Execution> ScriptedExecutor::Recover(const Launch& launch,
+                                                     std::shared_ptr<AttemptListener> listener) {
+  if (!recovers_) return nullptr;
+  return std::make_shared<Scripted>(*this, Add(launch, std::move(listener)));
 }
 
 std::vector<std::string> ScriptedExecutor::running() const {
@@ -106,12 +119,18 @@ std::optional<Failure> ScriptedExecutor::stopped(const std::string& name) const 
 Launch ScriptedExecutor::launch(const std::string& name) const { return Find(name)->launch; }
 
 void ScriptedExecutor::Exit(const std::string& name, Status status, std::shared_ptr<const Payload> result) {
-  const auto attempt = Find(name);
-  {
-    MutexLock lock(mutex_);
-    std::erase(running_, attempt);
-  }
-  attempt->listener->OnExit(std::move(status), std::move(result));
+  Take(name)->listener->OnExit(std::move(status), std::move(result));
+}
+
+void ScriptedExecutor::Lose(const std::string& name) {
+  Take(name)->listener->OnLost({.message = "nobody knows what became of it"});
+}
+
+std::shared_ptr<ScriptedExecutor::Attempt> ScriptedExecutor::Take(const std::string& name) {
+  auto attempt = Find(name);
+  MutexLock lock(mutex_);
+  std::erase(running_, attempt);
+  return attempt;
 }
 
 void ScriptedExecutor::ExitAll() {
@@ -128,24 +147,26 @@ World::~World() {
 std::optional<Error> World::Open() {
   if (!engines_.empty()) {
     dead_executors_.push_back(executor);
-    executor = std::make_shared<ScriptedExecutor>();
+    executor = next_executor != nullptr ? std::exchange(next_executor, nullptr)
+                                        : std::make_shared<ScriptedExecutor>();
   }
   ExecutorTable executors;
   executors.Set<FunctionSpec>(functions != nullptr ? functions : executor);
   executors.Set<std::shared_ptr<const ProcessSpec>>(executor);
-  auto opened = Engine::Open({.journal = between != nullptr ? between : journal,
-                              .output = output,
-                              .executors = executors,
-                              .timers = timers,
-                              .wall_clock = [this] { return wall; },
-                              .pools = pools,
-                              .max_queued = max_queued,
-                              .resident_groups = resident_groups,
-                              .resident_tasks = 1'000'000'000,
-                              .answers = AnswerQueue::Runs::kOnFlush,
-                              .warn = nullptr});
-  if (!opened.ok()) return opened.error();
-  engines_.push_back(std::move(opened.value()));
+  engines_.push_back(
+      std::make_unique<Engine>(Engine::Options{.journal = between != nullptr ? between : journal,
+                                               .output = output,
+                                               .executors = executors,
+                                               .timers = timers,
+                                               .wall_clock = [this] { return wall; },
+                                               .pools = pools,
+                                               .max_queued = max_queued,
+                                               .resident_groups = resident_groups,
+                                               .resident_tasks = 1'000'000'000,
+                                               .answers = answers,
+                                               .warn = nullptr}));
+  if (auto error = engine().Recover()) return error;
+  if (!parked) engine().Run();
   return std::nullopt;
 }
 

@@ -67,8 +67,18 @@ class ScriptedExecutor final : public Executor {
  public:
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
+  SlotUse slots() const override { return no_slots_ ? SlotUse::kNone : SlotUse::kOne; }
+  std::shared_ptr<Execution> Recover(const Launch& launch,
+                                     std::shared_ptr<AttemptListener> listener) override;
+
   // Every attempt from now on ends with success before its Start returns.
   void ExitAtOnce() { at_once_ = true; }
+  // Its work takes no slots.
+  void TakeNoSlots() { no_slots_ = true; }
+  // It knows every attempt that an earlier daemon has started.
+  void Recovers() { recovers_ = true; }
+  // Work begins when the test says so (Begin), not with its Start.
+  void BeginLater() { begin_later_ = true; }
 
   // Names "TASK.ATTEMPT" of what was launched and has not exited, in order.
   std::vector<std::string> running() const COVEY_EXCLUDES(mutex_);
@@ -77,10 +87,12 @@ class ScriptedExecutor final : public Executor {
   std::optional<Failure> stopped(const std::string& name) const COVEY_EXCLUDES(mutex_);
   Launch launch(const std::string& name) const COVEY_EXCLUDES(mutex_);
 
+  void Begin(const std::string& name) { Find(name)->listener->OnStarted(); }
   void Deliver(const std::string& name, int signal) { Find(name)->listener->OnDelivered(signal); }
   void Kill(const std::string& name) { Find(name)->listener->OnKilled(); }
   void Exit(const std::string& name, Status status = {}, std::shared_ptr<const Payload> result = nullptr)
       COVEY_EXCLUDES(mutex_);
+  void Lose(const std::string& name) COVEY_EXCLUDES(mutex_);
   // All that runs ends.
   void ExitAll() COVEY_EXCLUDES(mutex_);
 
@@ -94,8 +106,15 @@ class ScriptedExecutor final : public Executor {
   };
 
   std::shared_ptr<Attempt> Find(const std::string& name) const COVEY_EXCLUDES(mutex_);
+  // The same, and it runs no more.
+  std::shared_ptr<Attempt> Take(const std::string& name) COVEY_EXCLUDES(mutex_);
+  std::shared_ptr<Attempt> Add(const Launch& launch, std::shared_ptr<AttemptListener> listener)
+      COVEY_EXCLUDES(mutex_);
 
   std::atomic<bool> at_once_ = false;
+  std::atomic<bool> no_slots_ = false;
+  std::atomic<bool> recovers_ = false;
+  std::atomic<bool> begin_later_ = false;
   mutable Mutex mutex_;
   size_t launches_ COVEY_GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<Attempt>> running_ COVEY_GUARDED_BY(mutex_);
@@ -108,8 +127,8 @@ class World {
   explicit World(uint32_t slots = 4) : pools({{"default", slots}}) {}
   ~World();
 
-  // Opens an engine over the journal. A former one is as if its process had been killed: it stays, but what
-  // it still says is refused. Its attempts are forgotten, not ended.
+  // Opens an engine over the journal, and lets it run unless `parked`. A former one is as if its process had
+  // been killed: it stays, but what it still says is refused. Its attempts are forgotten, not ended.
   std::optional<Error> Open();
   Engine& engine() { return *engines_.back(); }
 
@@ -146,7 +165,11 @@ class World {
   std::shared_ptr<Journal> between;  // what engines are given instead of `journal`
   std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
   std::shared_ptr<ScriptedExecutor> executor = std::make_shared<ScriptedExecutor>();
+  std::shared_ptr<ScriptedExecutor>
+      next_executor;                    // of the engine that Open makes next, instead of a plain one
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
+  bool parked = false;
+  AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
   size_t max_queued = 1'000'000;
   size_t resident_groups = 1'000;
 

@@ -64,6 +64,12 @@ class HeldJournal final : public Journal {
   void RemovePool(std::string name, Done<Void> done) override {
     journal_->RemovePool(std::move(name), std::move(done));
   }
+  void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
+    journal_->PutSnapshot(std::move(group), epoch, std::move(snapshot), std::move(done));
+  }
+  void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override {
+    journal_->ReadSnapshot(std::move(group), std::move(done));
+  }
   void Pools(Done<std::vector<StoredPool>> done) override { journal_->Pools(std::move(done)); }
   void Close() override { journal_->Close(); }
 

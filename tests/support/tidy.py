@@ -19,23 +19,44 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.
 TOOL = "clang-tidy-14"
 FOLDERS = ("core/", "server/", "client/")
 # With gRPC's headers every check costs a quarter of a second and more a file: only those that find what nothing else does.
-HEAVY = re.compile(r"/(grpcpp|grpc|google/protobuf)/")
+HEAVY = re.compile(r"(grpcpp|grpc|google/protobuf)/")
 FEW_CHECKS = ("-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-unused-raii,bugprone-infinite-loop,"
               "bugprone-move-forwarding-reference,bugprone-forwarding-reference-overload,"
               "performance-for-range-copy,google-explicit-constructor,"
               "readability-identifier-naming")
 
 
-def dependencies(build):
-    """{object: [files it was compiled from]}, as ninja recorded them."""
-    out = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True).stdout
-    found, files = {}, []
-    for line in out.splitlines():
-        if line.startswith("    "):
-            files.append(os.path.normpath(os.path.join(build, line.strip())))
-        elif ":" in line:
-            files = found.setdefault(line.split(":")[0], [])
-    return found
+@functools.cache
+def includes(path):
+    with open(path) as file:
+        return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', file.read(), re.MULTILINE)
+
+
+def reached(path, folders):
+    """What `path` includes, directly or not: files of ours and generated ones, and the names of all others."""
+    ours, others, waiting = {path}, set(), [path]
+    while waiting:
+        current = waiting.pop()
+        for name in includes(current):
+            for folder in (os.path.dirname(current), *folders):
+                found = os.path.join(folder, name)
+                if found.startswith(ROOT) and os.path.exists(found):
+                    if found not in ours:
+                        ours.add(found)
+                        waiting.append(found)
+                    break
+            else:
+                others.add(name)
+    return ours, others
+
+
+def sources(entry):
+    """The entry itself, or one for each source that a file of a unity build includes."""
+    if not re.search(r"/Unity/unity_\w+\.cxx$", entry["file"]):
+        return [entry]
+    with open(entry["file"]) as file:
+        included = re.findall(r'^#include "(.*)"', file.read(), re.MULTILINE)
+    return [{**entry, "file": path, "command": entry["command"].replace(entry["file"], path)} for path in included]
 
 
 def without_launcher(command):
@@ -49,17 +70,18 @@ def gcc_headers():
 
 
 class Job:
-    def __init__(self, entry, files):
+    def __init__(self, entry):
         self.file = entry["file"]
         self.words = without_launcher(entry["command"])
-        heavy = any(HEAVY.search(file) for file in files)
+        folders = re.findall(r"(?:-I|-isystem) ?(\S+)", entry["command"])
+        files, others = reached(self.file, folders)
+        heavy = any(HEAVY.match(name) for name in others)
         self.arguments = [f"--checks={FEW_CHECKS}"] if heavy else []
         digest = hashlib.sha256()
         digest.update(" ".join(self.arguments + self.words).replace(ROOT, "").encode())
-        for path in [os.path.join(ROOT, ".clang-tidy"), self.file, *sorted(set(files))]:
-            if path.startswith(ROOT):  # the system's headers come with the system
-                with open(path, "rb") as file:
-                    digest.update(hashlib.sha256(file.read()).digest())
+        for path in [os.path.join(ROOT, ".clang-tidy"), self.file, *sorted(files)]:  # the system's come with the system
+            with open(path, "rb") as file:
+                digest.update(hashlib.sha256(file.read()).digest())
         self.mark = os.path.join(CACHE, digest.hexdigest())
 
     def name(self):
@@ -69,6 +91,7 @@ class Job:
         """The findings; empty when clean."""
         # GCC's own headers (backtrace.h) come last, so that clang's come before those of the same name.
         done = subprocess.run([TOOL, "-p", commands, "--quiet", f"--extra-arg=-idirafter{gcc_headers()}",
+                               "--extra-arg=-Wno-unknown-warning-option",  # GCC's
                                *self.arguments, self.file],
                               capture_output=True, text=True)
         if done.returncode == 0:
@@ -81,11 +104,9 @@ def main():
     build = os.path.abspath(sys.argv[1])
     prefixes = tuple(sys.argv[2:]) or FOLDERS
     with open(os.path.join(build, "compile_commands.json")) as file:
-        entries = [entry for entry in json.load(file)
+        entries = [entry for listed in json.load(file) for entry in sources(listed)
                    if os.path.relpath(entry["file"], ROOT).startswith(prefixes)]
-    deps = dependencies(build)
-    jobs = [Job(entry, deps.get(entry["output"] if "output" in entry else
-                                re.search(r" -o (\S+)", entry["command"]).group(1), [])) for entry in entries]
+    jobs = [Job(entry) for entry in entries]
     os.makedirs(CACHE, exist_ok=True)
     waiting = [job for job in jobs if not os.path.exists(job.mark)]
     start, bad = time.monotonic(), 0

@@ -22,8 +22,6 @@ using client::DetailedStatus;
 using client::FakeDaemon;
 using client::RunGroupServerStream;
 
-constexpr std::chrono::seconds kBound{30};
-
 v1::RunGroupResponse Output(const std::string& task, const std::string& data, v1::OutputStream stream,
                             bool end = false) {
   v1::RunGroupResponse message;
@@ -264,7 +262,7 @@ TEST_F(CliRunTest, ASecondInterruptLeavesAtOnce) {
   covey.AwaitErr("cancelling");
   covey.Signal(SIGINT);
   EXPECT_EQ(covey.Wait(), 130);
-  const auto end = std::chrono::steady_clock::now() + kBound;
+  const auto end = std::chrono::steady_clock::now() + client::kBound;
   while (!dropped_ && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   EXPECT_TRUE(dropped_) << "the end of the program ends the call";
 }

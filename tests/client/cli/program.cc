@@ -17,7 +17,7 @@
 namespace covey::cli {
 namespace {
 
-constexpr std::chrono::seconds kBound{30};
+constexpr std::chrono::seconds kProgramBound{30};
 
 std::vector<char*> Pointers(std::vector<std::string>* strings) {
   std::vector<char*> pointers;
@@ -88,7 +88,7 @@ int Program::Wait() {
   if (over_) return status_;
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
-  if (poll(&ended, 1, std::chrono::milliseconds(kBound).count()) == 0) {
+  if (poll(&ended, 1, std::chrono::milliseconds(kProgramBound).count()) == 0) {
     ADD_FAILURE() << "covey did not end; standard error: " << err();
     kill(pid_, SIGKILL);
   }
@@ -124,7 +124,7 @@ void Program::Collect(int fd, std::string* bytes) {
 }
 
 void Program::Await(const std::string* bytes, const std::string& text) {
-  const auto end = std::chrono::steady_clock::now() + kBound;
+  const auto end = std::chrono::steady_clock::now() + kProgramBound;
   const MutexLock lock(mutex_);
   while (bytes->find(text) == std::string::npos) {
     if (!more_.WaitUntil(mutex_, end)) {

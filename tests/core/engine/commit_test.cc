@@ -197,6 +197,19 @@ TEST_F(CommitTest, AnAppendThatWasLostIsSentAgain) {
   EXPECT_EQ(executor_.running(), Lines{"0.1"});
 }
 
+// The first sending was written, the second is refused: that says nothing about the first.
+TEST_F(CommitTest, AnAppendInDoubtStaysSoWhenItCannotBeSentAgain) {
+  const auto group = world_.Make(0, false);
+  journal_.Inject(Fault::kLoseReply, 1);
+  journal_.Inject(Fault::kFail, 1);
+  auto submitted = world_.Submit(group, World::Tasks(1));
+  world_.Advance(milliseconds(0));
+  EXPECT_FALSE(Answered(submitted));
+  world_.Advance(milliseconds(100));
+  EXPECT_TRUE(Get(std::move(submitted)).ok());
+  EXPECT_EQ(world_.Story(), (Lines{"submitted 0", "started 0.1"}));
+}
+
 TEST_F(CommitTest, ALostReplyDoesNotReorderWhatFollows) {
   const auto group = world_.Make(0, false);
   journal_.HoldCommits();

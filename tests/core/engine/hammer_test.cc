@@ -21,6 +21,7 @@ TEST(HammerTest, ManyThreadsLoseNothing) {
   registry->Register("scripted", [](const Context&, FunctionCall&) { return Status::Ok(); });
   world.functions = std::make_shared<FunctionExecutor>(registry);
   world.timers = TimerQueue::Default();
+  world.answers = AnswerQueue::Runs::kOnAThread;
   world.resident_groups = 20;  // so that groups leave and come back meanwhile
   ASSERT_FALSE(world.Open());
 

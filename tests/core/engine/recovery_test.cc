@@ -48,6 +48,31 @@ TEST_F(RecoveryTest, AStartedTaskIsLostAQueuedOneRuns) {
   EXPECT_EQ(world_.CheckLog(Group()), "");
 }
 
+// A daemon whose start fails after the recovery, as often as somebody tries to start it.
+TEST_F(RecoveryTest, BeforeRunNothingStartsAndNothingIsLost) {
+  world_.pools.push_back({"batch", 1});
+  world_.Create({.spec = {.id = "g", .max_failures = 4}, .tasks = {World::Task(), Rerun(), World::Task()}})
+      .value();
+  world_.parked = true;
+  Restart();
+  EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 requeued lost"}));
+  for (int i = 0; i < 3; ++i) {
+    Restart();
+    EXPECT_EQ(News(), Lines{});
+    EXPECT_EQ(world_.executor->launches(), 0u);
+    EXPECT_EQ(world_.engine().counts().queued_tasks, 2u);
+    EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
+  }
+  EXPECT_TRUE(Get(world_.Submit(Group(), World::Tasks(1))).ok()) << "a call that came in queues";
+  const auto other = world_.Create({.spec = {.id = "h", .pool = "batch"}, .tasks = World::Tasks(2)});
+  EXPECT_EQ(world_.executor->launches(), 0u);
+  world_.engine().Run();
+  EXPECT_EQ(News(), (Lines{"submitted 3", "started 1.2", "started 2.1"}));
+  EXPECT_EQ(world_.executor->running(), (Lines{"0.1", "1.2", "2.1"}));
+  world_.executor->ExitAll();
+  EXPECT_EQ(world_.CheckLog(Group()), "");
+}
+
 TEST_F(RecoveryTest, ALostTaskDecidesAsAnyFailure) {
   world_.Make(3);
   Restart();

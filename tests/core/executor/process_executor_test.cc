@@ -15,11 +15,10 @@ namespace {
 class ProcessExecutorTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::unique_ptr<ProcessSupervisor> supervisor;
-    const Status status =
-        ProcessSupervisor::Create({.token_variable = ProcessExecutor::kTokenVariable}, &supervisor);
-    ASSERT_TRUE(status.ok()) << status.ToString();
-    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor), "dir-", "unix:/there");
+    auto supervisor = ProcessSupervisor::Create(
+        {.become_subreaper = true, .token_variable = ProcessExecutor::kTokenVariable});
+    ASSERT_TRUE(supervisor.ok()) << supervisor.error().message;
+    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor.value()), "dir-", "unix:/there");
   }
 
   std::shared_ptr<Execution> Start(std::string script, ProcessSpec spec = {}) {

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "core/base/unique_fd.h"
-#include "core/process/cgroup.h"
+#include "core/process/cgroup_pool.h"
 #include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
 
@@ -79,10 +79,9 @@ TEST_F(CgroupLimitsTest, ReadsControllersAndEvents) {
 
 TEST(CgroupControllersTest, TheKernelGivesThemOrTheReasonIsTold) {
   std::vector<std::string> log;
-  std::unique_ptr<CgroupPool> pool;
-  Status status = CgroupPool::Open(
-      "", [&log](std::string_view line) { log.emplace_back(line); }, &pool);
-  if (!status) GTEST_SKIP() << status.ToString();
+  auto opened = CgroupPool::Open("", [&log](std::string_view line) { log.emplace_back(line); });
+  if (!opened.ok()) GTEST_SKIP() << opened.error().message;
+  std::unique_ptr<CgroupPool> pool = std::move(opened.value());
   const std::string parent = pool->path().substr(0, pool->path().rfind('/'));
   const std::string before = procfs::ReadFile((parent + "/cgroup.subtree_control").c_str());
   const std::string own = procfs::ReadFile("/proc/self/cgroup");

@@ -1,4 +1,4 @@
-#include "core/process/cgroup.h"
+#include "core/process/cgroup_pool.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,8 +13,9 @@ namespace {
 class CgroupTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const Status status = CgroupPool::Open("", nullptr, &pool_);
-    if (!status) GTEST_SKIP() << status.ToString();
+    auto opened = CgroupPool::Open("", nullptr);
+    if (!opened.ok()) GTEST_SKIP() << opened.error().message;
+    pool_ = std::move(opened.value());
   }
 
   std::string Parent() const { return pool_->path().substr(0, pool_->path().rfind('/')); }
@@ -77,7 +78,7 @@ TEST_F(CgroupTest, WhatADeadOwnerLeftIsRemovedAndALivingOneIsLeftAlone) {
   ASSERT_EQ(::mkdir(stale.c_str(), 0755), 0);
   ASSERT_EQ(::mkdir((stale + "/0").c_str(), 0755), 0);
   std::unique_ptr<CgroupPool> other;
-  ASSERT_TRUE(CgroupPool::Open(Parent(), nullptr, &other));
+  ASSERT_TRUE(Take(CgroupPool::Open(Parent(), nullptr), &other));
   EXPECT_FALSE(std::filesystem::exists(stale));
   EXPECT_TRUE(std::filesystem::exists(pool_->path()));
   EXPECT_NE(other->path(), pool_->path());
@@ -85,23 +86,37 @@ TEST_F(CgroupTest, WhatADeadOwnerLeftIsRemovedAndALivingOneIsLeftAlone) {
 
 TEST(CgroupPlaceTest, SaysWhyAPlaceIsNoUse) {
   TemporaryDirectory directory;
-  std::unique_ptr<CgroupPool> pool;
-  Status status = CgroupPool::Open(directory.path(), nullptr, &pool);
-  EXPECT_FALSE(status);
-  EXPECT_NE(status.message().find("is no cgroup of version 2"), std::string::npos);
+  const auto plain = CgroupPool::Open(directory.path(), nullptr);
+  ASSERT_FALSE(plain.ok());
+  EXPECT_EQ(plain.error().code, ErrorCode::kUnimplemented);
+  EXPECT_NE(plain.error().message.find("is no cgroup of version 2"), std::string::npos);
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
-  status = CgroupPool::Open("/no/such/directory", nullptr, &pool);
-  EXPECT_FALSE(status);
-  EXPECT_NE(status.message().find("/no/such/directory"), std::string::npos);
+  const auto none = CgroupPool::Open("/no/such/directory", nullptr);
+  ASSERT_FALSE(none.ok());
+  EXPECT_NE(none.error().message.find("/no/such/directory"), std::string::npos);
 }
 
-TEST(CgroupPlaceTest, WithoutCgroupsTheSupervisorSaysSoAndGoesOn) {
-  ProcessSupervisor::Options options;
+TEST(CgroupPlaceTest, WithoutCgroupsTheSupervisorAdoptsOrphansAndSaysWhy) {
+  ProcessSupervisor::Options options = OptionsFor(Mode::kSubreaper);
+  options.use_cgroups = true;
   options.cgroup_root = "/no/such/directory";
   std::unique_ptr<ProcessSupervisor> supervisor;
-  ASSERT_TRUE(ProcessSupervisor::Create(options, &supervisor));
+  ASSERT_TRUE(Take(ProcessSupervisor::Create(options), &supervisor));
   EXPECT_NE(supervisor->mechanism().find("/proc walk (no cgroups: "), std::string::npos);
   EXPECT_NE(supervisor->mechanism().find("/no/such/directory"), std::string::npos);
+}
+
+TEST(CgroupPlaceTest, WithNeitherCgroupsNorOrphansProcessesAreRefused) {
+  if (::getpid() == 1) GTEST_SKIP() << "pid 1 adopts orphans";
+  ProcessSupervisor::Options options;
+  options.cgroup_root = "/no/such/directory";
+  const auto refused = ProcessSupervisor::Create(options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_EQ(refused.error().reason, "PROCESSES_NOT_SUPPORTED");
+  EXPECT_NE(refused.error().message.find("not supported here"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("/no/such/directory"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("become_subreaper is off"), std::string::npos);
 }
 
 }  // namespace

@@ -51,12 +51,12 @@ TEST(EventLoop, QuitsWhereverItStands) {
     Gate gone;
     Gate ended;
     EventLoop loop(&tracker, [](const EventLoop::Batch&) {});
-    ASSERT_TRUE(loop.Open());
+    ASSERT_TRUE(loop.Open().ok());
     std::thread runner([&] {
       loop.Run();
       ended.Open();
     });
-    loop.Post(EventLoop::Command::kCancelled, Unstarted(&gone));
+    loop.Post(EventLoop::Order::kCancelled, Unstarted(&gone));
     gone.Wait();
     loop.Quit();
     ended.Wait();
@@ -69,7 +69,7 @@ TEST(EventLoop, EveryOrderIsCarriedOut) {
   constexpr int kOrders = 2000 / kFewer;
   NoTrees tracker;
   EventLoop loop(&tracker, [](const EventLoop::Batch&) {});
-  ASSERT_TRUE(loop.Open());
+  ASSERT_TRUE(loop.Open().ok());
   std::thread runner([&] { loop.Run(); });
   std::vector<std::thread> posters;
   for (int p = 0; p < kPosters; ++p) {
@@ -77,7 +77,7 @@ TEST(EventLoop, EveryOrderIsCarriedOut) {
       // Each only after the one before: the loop is about to sleep whenever one comes.
       for (int i = 0; i < kOrders; ++i) {
         Gate gone;
-        loop.Post(EventLoop::Command::kCancelled, Unstarted(&gone));
+        loop.Post(EventLoop::Order::kCancelled, Unstarted(&gone));
         gone.Wait();
       }
     });

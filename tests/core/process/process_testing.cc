@@ -113,8 +113,6 @@ std::string ModeName(const ::testing::TestParamInfo<Mode>& info) {
       return "Cgroup";
     case Mode::kSubreaper:
       return "Subreaper";
-    case Mode::kWalk:
-      return "Walk";
   }
   return "";
 }
@@ -124,6 +122,11 @@ ProcessSupervisor::Options OptionsFor(Mode mode) {
   options.use_cgroups = mode == Mode::kCgroup;
   options.become_subreaper = mode == Mode::kSubreaper;
   return options;
+}
+
+std::string WhyNot(Mode mode) {
+  const auto supervisor = ProcessSupervisor::Create(OptionsFor(mode));
+  return supervisor.ok() ? "" : supervisor.error().message;
 }
 
 std::shared_ptr<ProcessSpec> Command(std::vector<std::string> argv) {
@@ -183,11 +186,10 @@ void SupervisorTest::SetUp() {
     MutexLock lock(log_mutex_);
     log_.emplace_back(line);
   };
-  const Status status = ProcessSupervisor::Create(options, &supervisor_);
-  ASSERT_TRUE(status) << status.ToString();
-  if (GetParam() == Mode::kCgroup && !supervisor_->mechanism().starts_with("cgroup v2")) {
-    GTEST_SKIP() << supervisor_->mechanism();
+  if (const std::string why = WhyNot(GetParam()); !why.empty() && GetParam() == Mode::kCgroup) {
+    GTEST_SKIP() << why;
   }
+  ASSERT_TRUE(Take(ProcessSupervisor::Create(options), &supervisor_));
 }
 
 void SupervisorTest::TearDown() {

@@ -56,12 +56,25 @@ class Recorder : public ProcessListener {
   ProcessResult result_ COVEY_GUARDED_BY(mutex_);
 };
 
-// The three ways to tell trees apart.
-enum class Mode { kCgroup, kSubreaper, kWalk };
+// The two ways to attribute processes to trees.
+enum class Mode { kCgroup, kSubreaper };
 
 std::string ModeName(const ::testing::TestParamInfo<Mode>& info);
 
 ProcessSupervisor::Options OptionsFor(Mode mode);
+// Why this mode cannot be had here; empty: it can.
+std::string WhyNot(Mode mode);
+
+// Moves what a call answered into `out`; when it answered an error, fails the test with it.
+template <typename T>
+bool Take(Result<std::unique_ptr<T>> answer, std::unique_ptr<T>* out) {
+  if (!answer.ok()) {
+    ADD_FAILURE() << answer.error().message;
+    return false;
+  }
+  *out = std::move(answer.value());
+  return true;
+}
 
 std::shared_ptr<ProcessSpec> Command(std::vector<std::string> argv);
 // `sh -c script`, with a PATH.
@@ -87,7 +100,7 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// One supervisor for each mode; skipped with the reason where cgroups cannot be used.
+// One supervisor for each mode; skipped with the reason where that cannot be had.
 class SupervisorTest : public ::testing::TestWithParam<Mode> {
  protected:
   void SetUp() override;

@@ -30,8 +30,7 @@ class SettingsTest : public SupervisorTest {
   const TemporaryDirectory directory_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, SettingsTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk),
-                         ModeName);
+INSTANTIATE_TEST_SUITE_P(Modes, SettingsTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper), ModeName);
 
 TEST_P(SettingsTest, LimitsAreSetSoftAndHard) {
   auto spec = Shell("ulimit -Sn; ulimit -Hn; ulimit -Sv; ulimit -Hc; ulimit -St; ulimit -Ht");

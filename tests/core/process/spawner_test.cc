@@ -8,7 +8,7 @@
 #include <thread>
 #include <tuple>
 
-#include "core/process/cgroup.h"
+#include "core/process/cgroup_pool.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {
@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, SpawnerTest,
 
 TEST_P(SpawnerTest, StartsAProgram) {
   Spawner spawner(OptionsOfTest());
-  ASSERT_TRUE(spawner.Probe(nullptr));
+  ASSERT_TRUE(spawner.Probe(nullptr).ok());
   for (int i = 0; i < 3; ++i) {
     SpawnedChild child;
     auto spec = Shell("cat; echo $EXTRA >&2; ls /proc/self/fd; exit 9");
@@ -69,7 +69,7 @@ TEST_P(SpawnerTest, StartsAProgram) {
 
 TEST_P(SpawnerTest, TellsWhyAProgramCannotBeStarted) {
   Spawner spawner(OptionsOfTest());
-  ASSERT_TRUE(spawner.Probe(nullptr));
+  ASSERT_TRUE(spawner.Probe(nullptr).ok());
   const size_t before = OpenDescriptors();
   SpawnedChild child;
   auto error = spawner.Spawn(*Command({"no-such-program"}), {}, std::nullopt, nullptr, &child);
@@ -86,13 +86,13 @@ TEST_P(SpawnerTest, TellsWhyAProgramCannotBeStarted) {
 }
 
 TEST_P(SpawnerTest, PutsTheChildInItsCgroup) {
-  std::unique_ptr<CgroupPool> pool;
-  const Status status = CgroupPool::Open("", nullptr, &pool);
-  if (!status) GTEST_SKIP() << status.ToString();
+  auto opened = CgroupPool::Open("", nullptr);
+  if (!opened.ok()) GTEST_SKIP() << opened.error().message;
+  const std::unique_ptr<CgroupPool> pool = std::move(opened.value());
   std::unique_ptr<Cgroup> cgroup = pool->Acquire();
   ASSERT_NE(cgroup, nullptr);
   Spawner spawner(OptionsOfTest());
-  ASSERT_TRUE(spawner.Probe(cgroup.get()));
+  ASSERT_TRUE(spawner.Probe(cgroup.get()).ok());
   SpawnedChild child;
   ASSERT_FALSE(spawner.Spawn(*Command({"cat", "/proc/self/cgroup"}), {}, std::nullopt, cgroup.get(), &child));
   const std::string name = pool->path().substr(pool->path().rfind('/'));
@@ -103,7 +103,7 @@ TEST_P(SpawnerTest, PutsTheChildInItsCgroup) {
 
 TEST_P(SpawnerTest, AnotherDescriptorOfThisProgramIsNeitherSeenNorDisturbed) {
   Spawner spawner(OptionsOfTest());
-  ASSERT_TRUE(spawner.Probe(nullptr));
+  ASSERT_TRUE(spawner.Probe(nullptr).ok());
   int fds[2];
   // Not close-on-exec, as a careless library would leave it.
   ASSERT_EQ(::pipe(fds), 0);
@@ -119,7 +119,7 @@ TEST_P(SpawnerTest, AnotherDescriptorOfThisProgramIsNeitherSeenNorDisturbed) {
 
 TEST_P(SpawnerTest, TheThreadsOfThisProgramGoOnSharingTheirDescriptors) {
   Spawner spawner(OptionsOfTest());
-  ASSERT_TRUE(spawner.Probe(nullptr));
+  ASSERT_TRUE(spawner.Probe(nullptr).ok());
   SpawnedChild child;
   ASSERT_FALSE(spawner.Spawn(*Command({"true"}), {}, std::nullopt, nullptr, &child));
   EXPECT_EQ(ExitCode(child), 0);

@@ -15,8 +15,7 @@ namespace {
 
 using Kind = ProcessResult::Kind;
 
-INSTANTIATE_TEST_SUITE_P(Modes, SupervisorTest,
-                         ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk), ModeName);
+INSTANTIATE_TEST_SUITE_P(Modes, SupervisorTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper), ModeName);
 
 TEST_P(SupervisorTest, TellsTheExitCode) {
   for (const int code : {0, 1, 7, 255}) {

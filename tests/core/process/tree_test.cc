@@ -62,8 +62,7 @@ class TreeTest : public SupervisorTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, TreeTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper, Mode::kWalk),
-                         ModeName);
+INSTANTIATE_TEST_SUITE_P(Modes, TreeTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper), ModeName);
 
 TEST_P(TreeTest, ARootThatEndsLeavesNothingBehind) {
   ExpectNothingLeft("NAP &");
@@ -147,8 +146,6 @@ std::string Shed(const std::string& nap, const std::string& fifo) {
 }
 
 TEST_P(TreeTest, WhoShedEverythingGoesWithTheOnlyTreeThatCouldOwnIt) {
-  if (GetParam() == Mode::kWalk)
-    GTEST_SKIP() << "without cgroups or adopted orphans such a process is not seen";
   const std::string nap = UniqueSleep();
   TemporaryDirectory directory;
   const std::string fifo = directory.path() + "/fifo";
@@ -160,8 +157,6 @@ TEST_P(TreeTest, WhoShedEverythingGoesWithTheOnlyTreeThatCouldOwnIt) {
 }
 
 TEST_P(TreeTest, WhoShedEverythingGoesWithTheLastTreeThatCouldOwnIt) {
-  if (GetParam() == Mode::kWalk)
-    GTEST_SKIP() << "without cgroups or adopted orphans such a process is not seen";
   const std::string nap = UniqueSleep();
   TemporaryDirectory directory;
   const std::string fifo = directory.path() + "/fifo";
@@ -185,7 +180,6 @@ TEST_P(TreeTest, WhoShedEverythingGoesWithTheLastTreeThatCouldOwnIt) {
 }
 
 TEST_P(TreeTest, AnOrphanInTheSessionOfAMemberGoesWithIt) {
-  if (GetParam() == Mode::kWalk) GTEST_SKIP() << "a walk knows the session of the root alone";
   const std::string nap = UniqueSleep();
   TemporaryDirectory directory;
   const std::string shed = directory.path() + "/shed";

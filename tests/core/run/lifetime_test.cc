@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/run/group.h"
+#include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "tests/core/base/gate.h"
 #include "tests/core/base/watched_thread.h"
@@ -45,16 +46,17 @@ TEST(Lifetime, WhatATaskOfAPoolHoldsEndsBeforeItsSlotIsFree) {
 // Takes a slot after a group, and looks at the group before that can go on.
 class LooksAtAGroup final : public LaneOwner {
  public:
-  LooksAtAGroup(const std::shared_ptr<Pool>& pool, const Group& group) : group_(group), lane_(pool, this) {}
-  void Queue() {
+  explicit LooksAtAGroup(const Group& group) : group_(group) {}
+  void Queue(std::unique_ptr<Lane> lane) {
+    lane_ = std::move(lane);
     const uint64_t ticket = 0;
-    ASSERT_TRUE(lane_.Push({&ticket, 1}).ok());
+    ASSERT_TRUE(lane_->Push({&ticket, 1}).ok());
   }
   void OnGranted(uint64_t) override {
     ++granted;
     failed = group_.counts().failed;
     told = group_.context().done();
-    lane_.Release();
+    lane_->Release();
   }
 
   std::atomic<int> granted = 0;
@@ -63,13 +65,13 @@ class LooksAtAGroup final : public LaneOwner {
 
  private:
   const Group& group_;
-  Lane lane_;
+  std::unique_ptr<Lane> lane_;
 };
 
 TEST(Lifetime, TheDecisionComesBeforeTheSlotIsFree) {
   const auto pool = Pool::New(1);
   Group group({.pool = pool});
-  LooksAtAGroup next(pool, group);
+  const auto next = std::make_shared<LooksAtAGroup>(group);
   Gate go_on;
   ASSERT_TRUE(group
                   .Go([&](const Context&) {
@@ -77,12 +79,12 @@ TEST(Lifetime, TheDecisionComesBeforeTheSlotIsFree) {
                     return Status::Error("failed");
                   })
                   .ok());
-  next.Queue();
+  next->Queue(std::make_unique<Lane>(pool, next));
   go_on.Open();
   EXPECT_FALSE(group.Wait().ok());
-  ASSERT_EQ(next.granted, 1);
-  EXPECT_EQ(next.failed, 1u);
-  EXPECT_TRUE(next.told) << "its tasks know of it too";
+  ASSERT_EQ(next->granted, 1);
+  EXPECT_EQ(next->failed, 1u);
+  EXPECT_TRUE(next->told) << "its tasks know of it too";
 }
 
 TEST(Lifetime, WaitReturnsAfterTheStartOfAnAsynchronousTaskAlsoWhenThatHasEnded) {

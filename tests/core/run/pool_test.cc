@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <numeric>
 #include <thread>
 #include <vector>
 
+#include "core/run/lane.h"
 #include "tests/core/base/gate.h"
+#include "tests/core/run/lane_testing.h"
 
 namespace covey {
 namespace {
@@ -16,35 +17,6 @@ namespace {
 using std::chrono::seconds;
 
 const Context kForever = Context::Background();
-
-// Records what it is granted.
-class Recorder : public LaneOwner {
- public:
-  explicit Recorder(std::function<void(uint64_t)> on_granted = nullptr)
-      : on_granted_(std::move(on_granted)) {}
-  void OnGranted(uint64_t ticket) override {
-    if (on_granted_) on_granted_(ticket);
-    MutexLock lock(mutex_);
-    granted_.push_back(ticket);
-  }
-  void OnRefused(uint64_t) override { ++refused; }
-  std::vector<uint64_t> granted() {
-    MutexLock lock(mutex_);
-    return granted_;
-  }
-  std::atomic<int> refused = 0;
-
- private:
-  const std::function<void(uint64_t)> on_granted_;
-  Mutex mutex_;
-  std::vector<uint64_t> granted_ COVEY_GUARDED_BY(mutex_);
-};
-
-std::vector<uint64_t> Tickets(size_t count, uint64_t first = 0) {
-  std::vector<uint64_t> tickets(count);
-  std::iota(tickets.begin(), tickets.end(), first);
-  return tickets;
-}
 
 // Waits at the end of its scope for the tasks that use what was declared before it. (To let go of a pool does
 // not: a task holds on to it.)
@@ -266,182 +238,22 @@ TEST(Pool, ThreadsLeaveAfterTheIdleTimeAndAreReusedBefore) {
 
 TEST(Pool, GrowsAndShrinksWhileRunning) {
   const auto pool = Pool::New(1);
-  Recorder recorder;
-  Lane lane(pool, &recorder);
+  const auto recorder = std::make_shared<Recorder>();
+  Lane lane(pool, recorder);
   ASSERT_TRUE(lane.Push(Tickets(10)).ok());
-  EXPECT_EQ(recorder.granted().size(), 1u);
+  EXPECT_EQ(recorder->granted().size(), 1u);
   pool->SetMax(4);
-  EXPECT_EQ(recorder.granted().size(), 4u) << "growing serves at once";
+  EXPECT_EQ(recorder->granted().size(), 4u) << "growing serves at once";
   pool->SetMax(2);
   EXPECT_EQ(pool->stats().running, 4u) << "shrinking lets running tasks finish";
   lane.Release(2);
-  EXPECT_EQ(recorder.granted().size(), 4u);
+  EXPECT_EQ(recorder->granted().size(), 4u);
   lane.Release(1);
-  EXPECT_EQ(recorder.granted().size(), 5u);
+  EXPECT_EQ(recorder->granted().size(), 5u);
   pool->SetMax(0);
-  EXPECT_EQ(recorder.granted().size(), 10u);
+  EXPECT_EQ(recorder->granted().size(), 10u);
   EXPECT_EQ(lane.running(), 7u);
   lane.Release(7);
-}
-
-TEST(Lane, ALimitHoldsBesideThePools) {
-  const auto pool = Pool::New(4);
-  Recorder recorder;
-  Recorder other;
-  Lane lane(pool, &recorder, 1);
-  Lane free_lane(pool, &other);
-  ASSERT_TRUE(lane.Push(Tickets(3)).ok());
-  ASSERT_TRUE(free_lane.Push(Tickets(5)).ok());
-  EXPECT_EQ(recorder.granted().size(), 1u);
-  EXPECT_EQ(other.granted().size(), 3u) << "what the limit leaves";
-  EXPECT_EQ(lane.TryAcquire(), 0u);
-  free_lane.Release(2);
-  EXPECT_EQ(other.granted().size(), 5u);
-  lane.SetLimit(0);
-  EXPECT_EQ(recorder.granted().size(), 1u) << "the pool is full";
-  free_lane.Release(3);
-  EXPECT_EQ(recorder.granted().size(), 3u);
-  lane.Release(3);
-}
-
-TEST(Lane, ALongOneDoesNotStarveAShortOne) {
-  constexpr size_t kMany = 100000 / kFewer;
-  const auto pool = Pool::New(1);
-  Recorder holder_owner;
-  Lane holder(pool, &holder_owner);
-  ASSERT_EQ(holder.TryAcquire(), 1u);
-  std::vector<char> order;
-  Lane* lanes[2] = {};
-  Recorder many_owner([&](uint64_t) { order.push_back('m'), lanes[0]->Release(); });
-  Recorder few_owner([&](uint64_t) { order.push_back('f'), lanes[1]->Release(); });
-  Lane many(pool, &many_owner);
-  Lane few(pool, &few_owner);
-  lanes[0] = &many;
-  lanes[1] = &few;
-  ASSERT_TRUE(many.Push(Tickets(kMany)).ok());
-  ASSERT_TRUE(few.Push(Tickets(3)).ok());
-  holder.Release();
-  ASSERT_EQ(order.size(), kMany + 3);
-  EXPECT_EQ(std::count(order.begin(), order.begin() + 6, 'f'), 3);
-}
-
-// Each ticket is stale and gives its slot back from within OnGranted, which frees the next.
-TEST(Lane, AMillionStaleTicketsDoNotRecurse) {
-  constexpr size_t kMany = 1000000 / kFewer;
-  const auto pool = Pool::New(1);
-  size_t granted = 0;
-  Lane* self = nullptr;
-  struct Owner final : LaneOwner {
-    Owner(size_t& count, Lane*& of) : granted(count), lane(of) {}
-    void OnGranted(uint64_t) override { ++granted, lane->Release(); }
-    size_t& granted;
-    Lane*& lane;
-  } owner(granted, self);
-  Lane lane(pool, &owner);
-  self = &lane;
-  ASSERT_EQ(lane.TryAcquire(), 1u);
-  ASSERT_TRUE(lane.Push(Tickets(kMany)).ok());
-  lane.Release();
-  EXPECT_EQ(granted, kMany);
-  EXPECT_EQ(pool->stats().running, 0u);
-}
-
-TEST(Lane, MayGoFromWithinItsOwnGrant) {
-  const auto pool = Pool::New(2);
-  std::unique_ptr<Lane> lane;
-  int grants = 0;
-  Recorder owner([&](uint64_t) {
-    ++grants;
-    lane->Release();
-    lane = nullptr;
-  });
-  lane = std::make_unique<Lane>(pool, &owner);
-  ASSERT_EQ(lane->TryAcquire(2), 2u);
-  ASSERT_TRUE(lane->Push(Tickets(10)).ok());
-  lane->Release(2);
-  EXPECT_EQ(grants, 1);
-  EXPECT_EQ(pool->stats().running, 0u) << "the second grant found nobody and was given back";
-  EXPECT_EQ(pool->stats().waiting, 0u);
-}
-
-TEST(Lane, MayGoFromWithinItsOwnRefusal) {
-  const auto pool = Pool::New(1);
-  Recorder holder_owner;
-  Lane holder(pool, &holder_owner);
-  ASSERT_EQ(holder.TryAcquire(), 1u);
-  struct Owner final : LaneOwner {
-    void OnGranted(uint64_t) override { ADD_FAILURE(); }
-    void OnRefused(uint64_t) override { ++refused, lane = nullptr; }
-    int refused = 0;
-    std::unique_ptr<Lane> lane;
-  } owner;
-  owner.lane = std::make_unique<Lane>(pool, &owner);
-  ASSERT_TRUE(owner.lane->Push(Tickets(3)).ok());
-  std::thread releaser([&] {
-    EXPECT_TRUE(Eventually([&] { return pool->stats().closed; }));
-    holder.Release();
-  });
-  EXPECT_TRUE(pool->Close().ok());
-  releaser.join();
-  EXPECT_EQ(owner.refused, 1);
-}
-
-TEST(Lane, DestructionWaitsForAGrantUnderWayElsewhere) {
-  const auto pool = Pool::New(1);
-  Gate inside;
-  Gate go_on;
-  std::atomic<bool> returned = false;
-  std::unique_ptr<Lane> lane;
-  Recorder owner([&](uint64_t) {
-    inside.Open();
-    go_on.Wait();
-    lane->Release();
-    returned = true;
-  });
-  Recorder holder_owner;
-  Lane holder(pool, &holder_owner);
-  ASSERT_EQ(holder.TryAcquire(), 1u);
-  lane = std::make_unique<Lane>(pool, &owner);
-  ASSERT_TRUE(lane->Push(Tickets(1)).ok());
-  std::thread releaser([&] { holder.Release(); });
-  inside.Wait();
-  std::thread opener([&] { go_on.Open(); });
-  lane.get()->~Lane();
-  EXPECT_TRUE(returned);
-  ::operator delete(lane.release());
-  releaser.join();
-  opener.join();
-}
-
-TEST(Lane, TicketsCanBeWithdrawn) {
-  const auto pool = Pool::New(1);
-  Recorder owner;
-  Lane lane(pool, &owner);
-  ASSERT_TRUE(lane.Push(Tickets(4)).ok());
-  EXPECT_FALSE(lane.Withdraw(0)) << "granted";
-  EXPECT_TRUE(lane.Withdraw(2));
-  EXPECT_FALSE(lane.Withdraw(2));
-  EXPECT_EQ(lane.waiting(), 2u);
-  lane.Release();
-  lane.Release();
-  EXPECT_EQ(owner.granted(), (std::vector<uint64_t>{0, 1, 3}));
-  EXPECT_EQ(lane.Clear(), 0u);
-  lane.Release();
-}
-
-TEST(Lane, TryAcquireDoesNotOvertake) {
-  const auto pool = Pool::New(3);
-  Recorder owner;
-  Recorder other_owner;
-  Lane lane(pool, &owner, 1);
-  Lane other(pool, &other_owner);
-  ASSERT_TRUE(lane.Push(Tickets(2)).ok());
-  EXPECT_EQ(lane.TryAcquire(), 0u);
-  EXPECT_EQ(other.TryAcquire(5), 2u) << "as many as are free";
-  lane.Release();
-  EXPECT_EQ(owner.granted().size(), 2u);
-  lane.Release();
-  other.Release(2);
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST(TaskRequests, Streams) {
 }
 
 template <typename Request>
-Request Pool(const std::string& name, uint32_t max) {
+Request PoolRequest(const std::string& name, uint32_t max) {
   Request request;
   request.set_name(name);
   request.mutable_spec()->set_max(max);
@@ -93,17 +93,17 @@ Request Pool(const std::string& name, uint32_t max) {
 
 template <typename Request>
 void ExpectPoolRules() {
-  EXPECT_FINE(Pool<Request>("default", 1));
-  EXPECT_FINE(Pool<Request>(std::string(128, 'p'), 65536));
-  EXPECT_WRONG("spec.max", "max must be 1..65536, got 0", Pool<Request>("p", 0));
-  EXPECT_WRONG("spec.max", "max must be 1..65536, got 65537", Pool<Request>("p", 65537));
-  EXPECT_WRONG("name", "name is required", Pool<Request>("", 1));
-  EXPECT_WRONG_FIELD("name", Pool<Request>(std::string(129, 'p'), 1));
-  EXPECT_WRONG_FIELD("name", Pool<Request>("a b", 1));
+  EXPECT_FINE(PoolRequest<Request>("default", 1));
+  EXPECT_FINE(PoolRequest<Request>(std::string(128, 'p'), 65536));
+  EXPECT_WRONG("spec.max", "max must be 1..65536, got 0", PoolRequest<Request>("p", 0));
+  EXPECT_WRONG("spec.max", "max must be 1..65536, got 65537", PoolRequest<Request>("p", 65537));
+  EXPECT_WRONG("name", "name is required", PoolRequest<Request>("", 1));
+  EXPECT_WRONG_FIELD("name", PoolRequest<Request>(std::string(129, 'p'), 1));
+  EXPECT_WRONG_FIELD("name", PoolRequest<Request>("a b", 1));
 }
 
 TEST(PoolRequests, AnUpdateNamesFieldsOfTheSpec) {
-  auto request = Pool<v1::UpdatePoolRequest>("p", 2);
+  auto request = PoolRequest<v1::UpdatePoolRequest>("p", 2);
   for (const char* path : {"max", "*"}) {
     request.mutable_update_mask()->clear_paths();
     request.mutable_update_mask()->add_paths(path);

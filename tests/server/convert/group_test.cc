@@ -5,13 +5,13 @@
 namespace covey {
 namespace {
 
-WallTime At(int64_t micros) { return WallTime(std::chrono::microseconds(micros)); }
+WallTime Moment(int64_t micros) { return WallTime(std::chrono::microseconds(micros)); }
 
 GroupSummary Running() {
   GroupSummary group;
   group.spec = std::make_shared<const GroupSpec>(GroupSpec{.id = "g", .name = "n", .attached = true});
   group.state = {.submitted = 21, .queued = 6, .running = 5, .succeeded = 4, .failed = 3, .stopped = 3};
-  group.created = At(1'000'000);
+  group.created = Moment(1'000'000);
   group.last_number = 42;
   return group;
 }
@@ -40,7 +40,7 @@ TEST(Group, ItsStateFollowsDecisionAndCompletion) {
   GroupSummary group = Running();
   group.state.decided = true;
   group.state.outcome = state::Outcome::kFailed;
-  group.decided = At(2'000'000);
+  group.decided = Moment(2'000'000);
   group.failure =
       std::make_shared<const Failure>(Failure{.kind = FailureKind::kExit, .code = 7, .task = "t"});
   v1::Group out = ToProto(group);
@@ -49,7 +49,7 @@ TEST(Group, ItsStateFollowsDecisionAndCompletion) {
   EXPECT_EQ(out.failure().code(), 7);
   EXPECT_EQ(out.decide_time().seconds(), 2);
   group.state.completed = true;
-  group.completed = At(3'000'000);
+  group.completed = Moment(3'000'000);
   EXPECT_EQ(ToProto(group).state(), v1::GROUP_STATE_FAILED);
   EXPECT_EQ(ToProto(group).end_time().seconds(), 3);
   group.state.outcome = state::Outcome::kCancelled;
@@ -89,8 +89,8 @@ TEST(Task, ItIsTold) {
   task.spec = std::make_shared<const TaskSpec>(TaskSpec{.name = "t"});
   task.state.phase = state::TaskState::Phase::kRunning;
   task.state.attempt = 2;
-  task.submitted = At(1'000'000);
-  task.started = At(2'000'000);
+  task.submitted = Moment(1'000'000);
+  task.started = Moment(2'000'000);
   out = ToProto(task);
   EXPECT_EQ(out.group_id(), "g");
   EXPECT_EQ(out.index(), 3u);
@@ -99,7 +99,7 @@ TEST(Task, ItIsTold) {
   EXPECT_EQ(out.start_time().seconds(), 2);
   task.state.phase = state::TaskState::Phase::kEnded;
   task.state.result = state::Result::kFailed;
-  task.ended = At(3'000'000);
+  task.ended = Moment(3'000'000);
   task.failure = std::make_shared<const Failure>(Failure{.message = "cut \xE2\x82"});
   task.result = std::make_shared<const Payload>(Payload{.bytes = "r"});
   out = ToProto(task);
@@ -132,8 +132,8 @@ TEST(Filter, BoundsAreExact) {
   EXPECT_EQ(filter.phases, (std::vector<GroupPhase>{GroupPhase::kFailed, GroupPhase::kRunning}));
   EXPECT_EQ(filter.labels, (Labels{{"a", "2"}, {"b", "1"}}));
   EXPECT_EQ(filter.name_prefix, "p");
-  EXPECT_EQ(filter.created_from, At(1));
-  EXPECT_EQ(filter.created_until, At(2));
+  EXPECT_EQ(filter.created_from, Moment(1));
+  EXPECT_EQ(filter.created_until, Moment(2));
   request.mutable_created_before()->set_nanos(0);
   EXPECT_LT(ToCore(request).created_until, WallTime()) << "the epoch is a bound, too";
 }

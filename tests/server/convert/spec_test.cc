@@ -7,8 +7,6 @@
 namespace covey {
 namespace {
 
-using std::chrono::seconds;
-
 TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   v1::TaskSpec message;
   message.set_name("build");
@@ -53,7 +51,7 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   EXPECT_EQ(core.working_dir, "/src");
   EXPECT_EQ(core.stdin_bytes, "input");
   EXPECT_EQ(core.stop_signal, SIGINT);
-  EXPECT_EQ(core.grace, seconds(3));
+  EXPECT_EQ(core.grace, std::chrono::seconds(3));
   EXPECT_EQ(core.limits, (ResourceLimits{.open_files = 64,
                                          .address_space = uint64_t{1} << 40,
                                          .cpu_time = std::chrono::milliseconds(1500),
@@ -125,7 +123,7 @@ TEST(Spec, DefaultsAreFilledIn) {
   TaskSpec spec = ToCore(message);
   const ProcessSpec& process = *std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
   EXPECT_EQ(process.stop_signal, SIGTERM);
-  EXPECT_EQ(process.grace, seconds(10));
+  EXPECT_EQ(process.grace, std::chrono::seconds(10));
   EXPECT_EQ(process.limits, ResourceLimits());
   EXPECT_FALSE(process.limits.NeedsCgroup());
   EXPECT_EQ(process.umask, 022u);

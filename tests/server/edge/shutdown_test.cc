@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "tests/server/edge/edge_testing.h"
+#include "tests/server/edge/raw_client.h"
 
 namespace covey::edge {
 namespace {
@@ -224,6 +225,49 @@ TEST(Start, NamesTheAddressThatCannotBeBound) {
   grpc::ClientContext context;
   EchoResponse response;
   EXPECT_TRUE(EchoServer::Connect(first.tcp_address())->Echo(&context, {}, &response).ok());
+}
+
+TEST(Start, BetweenListenAndServeCallsAreRefused) {
+  const EchoServer other;  // for the folder of its socket
+  ServerOptions options;
+  options.addresses = {other.unix_address() + "-early"};
+  options.starting = {grpc::StatusCode::UNAVAILABLE, "come again"};
+  const std::string address = options.addresses[0];
+  Server server(std::move(options));
+  std::atomic<int> made = 0;
+  Add<EchoCall>(server, "Echo", [&](EchoCall&) -> Handled {
+    ++made;
+    co_return grpc::Status::OK;
+  });
+  Add<ChatCall>(server, "Chat", [&](ChatCall&) -> Handled {
+    ++made;
+    co_return grpc::Status::OK;
+  });
+  ASSERT_TRUE(server.Listen().ok());
+  RawClient client(address);
+  const auto health = [&] { return client.Call("/grpc.health.v1.Health/Check", {Bytes("")}); };
+  EXPECT_EQ(health().messages, std::vector<std::string>{"\x08\x02"}) << "NOT_SERVING";
+  for (const char* method : {"Echo", "Chat"}) {
+    const auto refused = client.Call("/covey.test.edge.EchoService/" + std::string(method), {Bytes("")});
+    EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_EQ(refused.status.error_message(), "come again");
+  }
+  EXPECT_EQ(made, 0);
+  server.Serve();
+  EXPECT_EQ(health().messages, std::vector<std::string>{"\x08\x01"}) << "SERVING";
+  for (const char* method : {"Echo", "Chat"}) {
+    EXPECT_TRUE(client.Call("/covey.test.edge.EchoService/" + std::string(method), {Bytes("")}).status.ok());
+  }
+  EXPECT_EQ(made, 2);
+}
+
+TEST(Start, AServerThatOnlyListenedIsDestroyed) {
+  const EchoServer other;
+  ServerOptions options;
+  options.addresses = {other.unix_address() + "-early"};
+  Server server(std::move(options));
+  Add<EchoCall>(server, "Echo", [](EchoCall&) -> Handled { co_return grpc::Status::OK; });
+  ASSERT_TRUE(server.Listen().ok());
 }
 
 TEST(Start, AServerThatNeverStartedIsDestroyed) {

@@ -65,8 +65,8 @@ pid_t StartChild(std::vector<std::string> arguments, int out = -1) {
 
 // Opens a journal, and is killed at the write with that number.
 [[noreturn]] void RunMigration(const std::string& directory, const std::string& write) {
-  FaultVfs vfs;
-  vfs.kill_at_write = std::stoi(write);
+  FaultVfs faults;
+  faults.kill_at_write = std::stoi(write);
   const auto opened = OpenSqliteJournal({.directory = directory, .vfs = FaultVfs::kName});
   std::_Exit(opened.ok() ? 0 : 3);
 }

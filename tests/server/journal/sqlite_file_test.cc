@@ -205,6 +205,31 @@ TEST_F(SqliteFileTest, ACursorBeyondTheEndIsRefused) {
   EXPECT_NE(error.message.find("older state"), std::string::npos) << error.message;
 }
 
+// However many rows of purged groups are still to be deleted, a read of the others is not held up by all of
+// them.
+TEST_F(SqliteFileTest, AWatchPassesOverPurgedGroupsInPieces) {
+  {
+    OpenJournal open(Options());
+    ASSERT_EQ(open.client->Send(Writer("g", open.epoch).Create()).kind, Kind::kCommitted);
+  }
+  Execute(
+      "INSERT INTO records WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) "
+      "SELECT i + 100, 99, i, i, 1, 1, x'00', 0 FROM n");
+  OpenJournal open(Options());
+  ASSERT_EQ(open.client->Send(Writer("h", open.epoch).Create()).kind, Kind::kCommitted);
+  std::vector<std::string> pages;
+  std::string cursor;
+  for (bool more = true; more;) {
+    const WatchPage page = open.client->Watch(cursor).value();
+    std::string groups;
+    for (const WatchedRecords& watched : page.groups) groups += watched.group->id;
+    pages.push_back(groups);
+    cursor = page.cursor;
+    more = page.more;
+  }
+  EXPECT_EQ(pages, std::vector<std::string>({"g", "", "h"}));
+}
+
 // The bytes of what is purged do not stay in free pages, whatever SQLite was compiled with.
 TEST_F(SqliteFileTest, WhatIsPurgedIsErased) {
   const std::string secret = "the secret of a group that is purged";

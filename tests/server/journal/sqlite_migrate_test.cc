@@ -186,16 +186,16 @@ TEST_F(SqliteMigrateTest, TheVersionIsWhereEarlierBuildsLookForIt) {
 TEST_F(SqliteMigrateTest, WithoutRoomItStaysAsItWas) {
   MakeVersion2(dir_.path());
   SqliteJournalOptions options = Options();
-  FaultVfs vfs;
+  FaultVfs faults;
   options.vfs = FaultVfs::kName;
   for (const auto fault : {&FaultVfs::full_writes, &FaultVfs::fail_writes}) {
-    vfs.*fault = 1;
+    faults.*fault = 1;
     const Result<std::unique_ptr<Journal>> refused = OpenSqliteJournal(options);
     ASSERT_FALSE(refused.ok());
     EXPECT_NE(refused.error().message.find("could not be migrated from version 2 to version 3"),
               std::string::npos)
         << refused.error().message;
-    vfs.*fault = 0;
+    faults.*fault = 0;
   }
   EXPECT_EQ(log_, Lines());
   OpenJournal open(options);

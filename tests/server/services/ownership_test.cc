@@ -26,7 +26,7 @@ class OwnershipTest : public ::testing::Test {
 
 TEST_F(OwnershipTest, CancelsTheGroupWhenItEnds) {
   std::optional<Ownership> owner(std::in_place);
-  const GroupPtr group = Get(Create(*owner)).value();
+  const GroupPtr group = testing::Get(Create(*owner)).value();
   EXPECT_EQ(PhaseOf(group->View().state), GroupPhase::kRunning);
   owner->set_cause("owner_lost: went away");
   owner.reset();
@@ -42,7 +42,7 @@ TEST_F(OwnershipTest, CancelsAGroupThatWasStillBeingMade) {
   std::future<Made> making = Create(*owner);
   owner.reset();
   world_.journal->ReleaseCommits();
-  const GroupPtr group = Get(std::move(making)).value();
+  const GroupPtr group = testing::Get(std::move(making)).value();
   ASSERT_TRUE(world_.executor->stopped("0.1"));
   world_.executor->ExitAll();
   EXPECT_EQ(PhaseOf(group->View().state), GroupPhase::kCancelled);
@@ -50,7 +50,7 @@ TEST_F(OwnershipTest, CancelsAGroupThatWasStillBeingMade) {
 
 TEST_F(OwnershipTest, LeavesAReleasedGroupAlone) {
   std::optional<Ownership> owner(std::in_place);
-  const GroupPtr group = Get(Create(*owner)).value();
+  const GroupPtr group = testing::Get(Create(*owner)).value();
   owner->Release();
   owner.reset();
   EXPECT_FALSE(world_.executor->stopped("0.1"));
@@ -61,7 +61,7 @@ TEST_F(OwnershipTest, LeavesAReleasedGroupAlone) {
 TEST_F(OwnershipTest, PassesARefusalOn) {
   std::optional<Ownership> owner(std::in_place);
   const GroupPtr other = world_.Make(1);
-  const Made refused = Get(Create(*owner));
+  const Made refused = testing::Get(Create(*owner));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   owner.reset();

@@ -36,7 +36,7 @@ ServicesWorld::ServicesWorld(Options options) {
 }
 
 ServicesWorld::~ServicesWorld() {
-  server_->Shutdown(std::chrono::seconds(10));
+  Stop();
   server_.reset();
   context_.readers->Stop();
   std::filesystem::remove_all(directory_);

@@ -27,6 +27,8 @@ class ServicesWorld {
   ~ServicesWorld();
 
   World& world() { return world_; }
+  // Stops the server: handlers are told.
+  void Stop() { server_->Shutdown(std::chrono::seconds(10)); }
   const CallStats& stats() const { return dispatcher_->stats(); }
   // Lines for the log.
   std::vector<std::string> warnings() COVEY_EXCLUDES(mutex_);

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/process/adopted_orphans.h"
+#include "core/process/proc_fs.h"
+#include "core/process/tree_tracker.h"
+
+namespace covey {
+
+// Without cgroups, in a program that adopts orphans: when a root has ended, all that is left of its tree
+// hangs below our adopted children, and most often there are none, which one read shows.
+//
+// Invariants:
+// 1. A tree is in trees_ from before its root is cloned until it is released.
+// 2. An orphan without an owner has as suspects the trees that may own it. It is killed when the last of them
+//    ends, which waits for it.
+// 3. What is known of a process is forgotten once it has ended, at the latest by the second Tidy after that.
+class AdoptingTracker final : public TreeTracker {
+ public:
+  AdoptingTracker(std::string token_variable, Log log);
+
+  bool Prepare(Tree& tree) override;
+  void Started(Tree& tree) override;
+  void Abandon(Tree& tree) override;
+  void Remember(Tree& tree) override;
+  void Kill(Tree& tree) override;
+  Sweep SweepLeftovers(Tree& tree) override;
+  void Release(Tree& tree) override;
+  bool NeedsTidying() const override { return true; }
+  void Tidy() override;
+  void Finish() override;
+  std::string Describe() const override { return "subreaper + /proc walk"; }
+
+  // Processes of which something is known. The loop's thread.
+  size_t known() const { return known_.size(); }
+
+ private:
+  struct Known {
+    uint64_t start_ticks = 0;
+    ProcessId owner = 0;           // 0: none yet
+    bool unclear = false;          // the environment could not be read just now
+    std::set<ProcessId> suspects;  // when there is no owner
+  };
+
+  void Forget(Tree& tree) COVEY_EXCLUDES(mutex_);
+  void Report(const procfs::Stat& orphan) const;
+  // Everything below `from` belongs to `tree`, also once its parent has died.
+  void RememberBelow(Tree& tree, pid_t from);
+  // How many were killed for the first time.
+  uint32_t KillMembers(Tree& tree);
+  // Brings orphans_ up to date, and known_ for each of them.
+  void LookAtOrphans() COVEY_EXCLUDES(mutex_);
+  // By session, then by token.
+  void FindOwner(const procfs::Stat& orphan, Known* known) const COVEY_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const std::string token_variable_;
+  const Log log_;
+
+  // The loop's thread alone.
+  AdoptedOrphans adopted_;
+  std::vector<procfs::Stat> orphans_;       // each is in known_
+  std::unordered_map<pid_t, Known> known_;  // orphans, and members of trees that are being stopped
+
+  Mutex mutex_;                                                   // taken last
+  std::map<ProcessId, uint64_t> trees_ COVEY_GUARDED_BY(mutex_);  // and their start_ticks
+  std::unordered_map<pid_t, ProcessId> by_root_ COVEY_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, ProcessId> by_token_ COVEY_GUARDED_BY(mutex_);
+};
+
+}  // namespace covey

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/mutex.h"
+
+namespace covey {
+
+class Reservation;
+
+// What may wait at one place, counted in tasks and in bytes, and within the budget above it: that of a
+// namespace within that of the daemon. A reservation holds along the whole chain or not at all.
+//
+// It is exact: a reservation is refused only when a bound would be exceeded at that instant, and what is in
+// use is the sum of the reservations. Each call holds the mutex of a budget while it asks the one above, so
+// nothing is taken that has to be given back; with atomics a caller that fails at the top would for a moment
+// hold what others are refused for.
+//
+// Lifetime: held by its reservations and by the budgets below it. Thread safety: all of it. Lock order: a
+// budget's mutex before that of its parent; nothing is called under them.
+//
+// Invariants:
+// 1. used <= limit, in tasks and in bytes, but for what was in use when a limit was lowered and for what
+//    ReserveAnyway took.
+// 2. What is in use here is in use at the parent too.
+class Budget : public std::enable_shared_from_this<Budget> {
+ public:
+  struct Amount {
+    uint64_t tasks = 0;
+    uint64_t bytes = 0;
+    bool operator==(const Amount&) const = default;
+  };
+  struct Usage {
+    Amount used;
+    Amount limit;  // 0: no bound
+  };
+
+  // `name` is for messages, as in "the queue of namespace build". A limit of 0 is no bound. `parent` may be
+  // null.
+  static std::shared_ptr<Budget> New(std::string name, Amount limit,
+                                     std::shared_ptr<Budget> parent = nullptr);
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
+
+  // All of it, or kResourceExhausted, which names the budget and the bound, and by how much it is exceeded.
+  // Budgets are asked from this one upward; the first that has no room answers.
+  Result<Reservation> Reserve(Amount amount);
+  // For what is there already, after a restart: never refused.
+  Reservation ReserveAnyway(Amount amount);
+
+  // Takes effect at once; with a lower one nothing is refused that is in use.
+  void SetLimit(Amount limit) COVEY_EXCLUDES(mutex_);
+  Usage usage() const COVEY_EXCLUDES(mutex_);
+  const std::string& name() const { return name_; }
+
+ private:
+  friend class Reservation;
+
+  Budget(std::string name, Amount limit, std::shared_ptr<Budget> parent);
+
+  Result<Void> Take(Amount amount) COVEY_EXCLUDES(mutex_);
+  void TakeAnyway(Amount amount) COVEY_EXCLUDES(mutex_);
+  void GiveBack(Amount amount) COVEY_EXCLUDES(mutex_);
+
+  const std::string name_;
+  const std::shared_ptr<Budget> parent_;
+
+  mutable Mutex mutex_;
+  Amount limit_ COVEY_GUARDED_BY(mutex_);
+  Amount used_ COVEY_GUARDED_BY(mutex_);
+};
+
+// Part of a budget, given back at the end of its life. An empty one holds nothing.
+//
+// Thread safety: none.
+class Reservation {
+ public:
+  Reservation() = default;
+  ~Reservation() { Reset(); }
+  Reservation(Reservation&& other) noexcept;
+  Reservation& operator=(Reservation&& other) noexcept;
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  Budget::Amount amount() const { return amount_; }
+  // Takes over what `other` holds, which is of the same budget, or empty.
+  void Add(Reservation other);
+  // Gives a part back. Requires that so much is held.
+  void Release(Budget::Amount part);
+  // Gives all of it back.
+  void Reset();
+
+ private:
+  friend class Budget;
+
+  Reservation(std::shared_ptr<Budget> budget, Budget::Amount amount);
+
+  std::shared_ptr<Budget> budget_;  // null: empty
+  Budget::Amount amount_;
+};
+
+}  // namespace covey

@@ -1,0 +1,50 @@
+set(COVEY_INSTALL_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/covey)
+
+# covey_install_library(PART [TARGETS…] [HEADERS folder…] [FILES…]): what find_package(covey COMPONENTS PART) gives.
+function(covey_install_library part)
+  if(NOT COVEY_INSTALL)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "TARGETS;HEADERS;FILES" ${ARGN})
+  foreach(target IN LISTS ARG_TARGETS)
+    string(REPLACE covey_ "" name ${target})
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  endforeach()
+  install(TARGETS ${ARG_TARGETS} EXPORT covey-${part}-targets COMPONENT development
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/covey)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  foreach(headers IN LISTS ARG_HEADERS)
+    file(GLOB files CONFIGURE_DEPENDS ${headers}/*.h)
+    install(FILES ${files} DESTINATION ${COVEY_INSTALL_INCLUDE}/${folder}/${headers} COMPONENT development)
+  endforeach()
+  foreach(file IN LISTS ARG_FILES)
+    cmake_path(GET file PARENT_PATH parent)
+    install(FILES ${file} DESTINATION ${COVEY_INSTALL_INCLUDE}/${folder}/${parent} COMPONENT development)
+  endforeach()
+endfunction()
+
+# covey_install_program(TARGET): with the programs, not with the libraries.
+function(covey_install_program target)
+  if(COVEY_INSTALL)
+    install(TARGETS ${target} COMPONENT runtime)
+  endif()
+endfunction()
+
+# covey_install_text(FILE TARGET DESTINATION [RENAME NAME] ARGUMENTS…): FILE is what the program TARGET prints when it is
+# called with ARGUMENTS. A program for another machine does not run here: its pages are left out.
+function(covey_install_text file target destination)
+  if(NOT COVEY_INSTALL OR (CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR))
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "RENAME" "ARGUMENTS" ${ARGN})
+  if(NOT ARG_RENAME)
+    set(ARG_RENAME ${file})
+  endif()
+  add_custom_command(
+    OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${file}
+    COMMAND ${target} ${ARG_ARGUMENTS} > ${file}
+    DEPENDS ${target}
+    VERBATIM)
+  add_custom_target(${target}_${file} ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/${file})
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${file} DESTINATION ${destination} RENAME ${ARG_RENAME} COMPONENT runtime)
+endfunction()

@@ -1,0 +1,66 @@
+#include "server/daemon/frontend.h"
+
+#include <string_view>
+#include <utility>
+
+#include "core/base/check.h"
+#include "google/rpc/error_details.pb.h"
+#include "grpc/health/v1/health.pb.h"
+#include "server/edge/errors.h"
+#include "server/services/services.h"
+#include "server/services/status.h"
+
+namespace covey {
+
+Frontend::Frontend(const Config& config, std::shared_ptr<spdlog::logger> log)
+    : config_(config), log_(std::move(log)), listeners_(config.listen) {}
+
+Frontend::~Frontend() { Shutdown(std::chrono::milliseconds(0)); }
+
+Status Frontend::Listen() {
+  // Linked in, so that reflection can describe the health service that gRPC brings along, and the details of
+  // errors, which no message of the contract names.
+  COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
+  COVEY_CHECK(google::rpc::ErrorInfo::descriptor() != nullptr);
+  if (Status status = listeners_.Claim(); !status.ok()) return status;
+  server_ = std::make_unique<edge::Server>(
+      edge::ServerOptions{.addresses = listeners_.addresses(),
+                          .queues = config_.queues,
+                          .health_names = ServiceNames(),
+                          .starting = ToGrpc(edge::ServerStarting()),
+                          .log = [log = log_](std::string_view line) { log->error("{}", line); }});
+  dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
+  AddServices(*dispatcher_);
+  if (Status status = server_->Listen(); !status.ok()) return listeners_.Named(status);
+  return listeners_.Publish(server_->ports(), config_);
+}
+
+void Frontend::Serve(ServiceContext context) {
+  context_ = std::move(context);
+  context_.listen = listeners_.names();
+  context_.on_drain = [this] { SetServing(false); };
+  server_->Serve();
+}
+
+std::vector<Heartbeat::Probe> Frontend::Probes() {
+  std::vector<Heartbeat::Probe> probes;
+  for (size_t i = 0; i < server_->queues(); ++i) {
+    probes.push_back([engine = context_.engine, mailbox = server_->mailbox(i)](std::function<void()> answer) {
+      mailbox->Post([engine, answer = std::move(answer)] {
+        (void)engine->counts();
+        answer();
+      });
+    });
+  }
+  return probes;
+}
+
+void Frontend::Shutdown(std::chrono::milliseconds grace) {
+  listeners_.Withdraw();
+  if (server_ == nullptr) return;
+  server_->Shutdown(grace);
+  server_.reset();
+  if (context_.readers != nullptr) context_.readers->Stop();  // for calls that were cancelled
+}
+
+}  // namespace covey

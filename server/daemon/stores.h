@@ -1,0 +1,46 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <memory>
+#include <string>
+
+#include "core/base/status.h"
+#include "core/journal/journal.h"
+#include "core/output/file_output_store.h"
+#include "server/config/config.h"
+
+namespace covey {
+
+// Where a daemon keeps its journal and its output: in a data directory that it has locked, or, with the
+// journal in memory, in a directory that goes with it.
+//
+// Thread safety: none; what it hands out has its own.
+class Stores {
+ public:
+  Stores() = default;
+  ~Stores();
+  Stores(const Stores&) = delete;
+  Stores& operator=(const Stores&) = delete;
+
+  // Takes the lock on the data directory and opens what is in it. Recovers nothing.
+  Status Open(const Config& config, const std::shared_ptr<spdlog::logger>& log);
+  // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
+  void Close();
+
+  const std::shared_ptr<Journal>& journal() const { return journal_; }
+  const std::shared_ptr<FileOutputStore>& output() const { return output_; }
+  // A random name for this data directory, made once: tells the processes of its tasks from all others.
+  const std::string& id() const { return id_; }
+
+ private:
+  Status OpenTemporary();
+  Status OpenData(const Config& config, const std::shared_ptr<spdlog::logger>& log);
+
+  std::shared_ptr<Journal> journal_;
+  std::shared_ptr<FileOutputStore> output_;
+  std::string id_;
+  std::string temporary_;  // removed at the end; empty: none
+};
+
+}  // namespace covey

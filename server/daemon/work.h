@@ -1,0 +1,55 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <memory>
+#include <string>
+
+#include "core/base/status.h"
+#include "core/engine/engine.h"
+#include "core/executor/function_registry.h"
+#include "core/executor/process_executor.h"
+#include "server/config/config.h"
+#include "server/daemon/stores.h"
+
+namespace covey {
+
+// What a daemon is there for: its groups, and what runs their tasks.
+//
+// Life: Recover, Run; destroyed with its stores still there, which it closes.
+//
+// Thread safety: none; the engine has its own.
+class Work {
+ public:
+  // `address`: where tasks find the daemon.
+  Work(const Config& config, Stores& stores, std::string address,
+       std::shared_ptr<const FunctionRegistry> functions, std::shared_ptr<spdlog::logger> log);
+  ~Work();
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  // Kills the processes that an earlier run has left and recovers its groups. Starts nothing. Blocks.
+  Status Recover();
+  // What waits may start. Cannot fail.
+  void Run() { engine_->Run(); }
+
+  // After Recover.
+  Engine& engine() { return *engine_; }
+  const std::shared_ptr<ProcessExecutor>& processes() const { return processes_; }
+  const std::shared_ptr<const FunctionRegistry>& functions() const { return functions_; }
+  // How process trees are followed: "cgroup …" or "subreaper …".
+  const std::string& process_control() const { return processes_->supervisor().mechanism(); }
+
+ private:
+  Status MakeProcesses();
+
+  const Config& config_;
+  Stores& stores_;
+  const std::string address_;
+  const std::shared_ptr<const FunctionRegistry> functions_;
+  const std::shared_ptr<spdlog::logger> log_;
+  std::shared_ptr<ProcessExecutor> processes_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace covey
