@@ -85,7 +85,7 @@ class ContractTest(unittest.TestCase):
                           "a task waits")
         self.assertEqual((2, "1", 1), (pool["running"], pool["waiting"], pool["groups"]))
         self.assertEqual(5, self.one(POOL + "UpdatePool", {
-            "name": "batch", "spec": {"max": 5}, "updateMask": "max"})["pool"]["spec"]["max"])
+            "name": "batch", "spec": {"max": 5}, "updateMask": {"paths": ["max"]}})["pool"]["spec"]["max"])
         wait_until(lambda: self.one(TASK + "GetTask", {"groupId": group, "task": "2"})["task"]["state"]
                    == "TASK_STATE_SUCCEEDED", "the larger pool runs the third task")
         self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
