@@ -11,7 +11,8 @@
 namespace covey::cli {
 namespace {
 
-v1::Failure FailureOf(v1::FailureKind kind, int code, const std::string& message, const std::string& task = "") {
+v1::Failure FailureOf(v1::FailureKind kind, int code, const std::string& message,
+                      const std::string& task = "") {
   v1::Failure failure;
   failure.set_kind(kind);
   failure.set_code(code);
@@ -25,7 +26,8 @@ TEST(FormatTest, FailuresAreSaidOnce) {
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 7, "exit 7")), "exit 7");
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 7, "exited with code 7")), "exit 7");
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 9, "ended by SIGKILL")), "signal 9 (KILL)");
-  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 127, "no such program")), "exit 127: no such program");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 127, "no such program")),
+            "exit 127: no such program");
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 9, "")), "signal 9 (KILL)");
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 1000, "")), "signal 1000");
   EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_PANIC, 0, "std::bad_alloc")), "panic: std::bad_alloc");
