@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "covey/v1/errors.pb.h"
 #include "proto/retryable.h"
@@ -18,18 +19,21 @@
 namespace covey {
 namespace {
 
-// Texts in capitals that are the names of something else: environment variables.
-bool IsVariable(const std::string& text) {
-  static const std::set<std::string> kOthers = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-                                                "RUNTIME_DIRECTORY", "STATE_DIRECTORY"};
+// Texts in capitals that are something else: environment variables, the code of a status without a reason.
+bool IsNoReason(const std::string& text) {
+  static const std::set<std::string> kOthers = {"NOTIFY_SOCKET",     "WATCHDOG_PID",    "WATCHDOG_USEC",
+                                                "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "UNKNOWN"};
   return text.starts_with("COVEY_") || text.starts_with("XDG_") || kOthers.contains(text);
 }
 
-// Reasons in the sources, each with a file that has it.
+// Reasons in the sources, each with a file that has it. Of the client, whose sources name codes as well, what is
+// given as a reason.
 std::map<std::string, std::string> Given() {
-  static const std::regex kWords("\"([A-Z]+(?:_[A-Z]+)+)\"|reason = \"([A-Z]+)\"");
+  static const std::regex kDaemon("\"([A-Z]+(?:_[A-Z]+)+)\"|reason = \"([A-Z]+)\"");
+  static const std::regex kClient("reason = \"([A-Z]+(?:_[A-Z]+)+)\"|reason = \"([A-Z]+)\"");
   std::map<std::string, std::string> given;
-  for (const char* folder : {"core", "server"}) {
+  for (const char* folder : {"core", "server", "client"}) {
+    const std::regex& words = std::string_view(folder) == "client" ? kClient : kDaemon;
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(std::string(COVEY_SOURCE_DIR) + "/" + folder)) {
       const std::string extension = entry.path().extension();
@@ -37,9 +41,9 @@ std::map<std::string, std::string> Given() {
       std::ostringstream text;
       text << std::ifstream(entry.path()).rdbuf();
       const std::string code = text.str();
-      for (std::sregex_iterator match(code.begin(), code.end(), kWords), end; match != end; ++match) {
+      for (std::sregex_iterator match(code.begin(), code.end(), words), end; match != end; ++match) {
         const std::string word = (*match)[1].matched ? (*match)[1] : (*match)[2];
-        if (!IsVariable(word)) given[word] = entry.path();
+        if (!IsNoReason(word)) given[word] = entry.path();
       }
     }
   }
