@@ -14,27 +14,38 @@ struct AnswerQueue::State {
   std::vector<std::function<void()>> posted COVEY_GUARDED_BY(mutex);
   std::vector<std::function<void()>> ready COVEY_GUARDED_BY(mutex);  // handed over
   bool asleep COVEY_GUARDED_BY(mutex) = false;
-  bool running COVEY_GUARDED_BY(mutex) = false;  // kOnFlush: somebody carries out what is ready
+  bool on_flush COVEY_GUARDED_BY(mutex) = false;  // no thread, or not any more
+  bool running COVEY_GUARDED_BY(mutex) = false;   // on_flush: somebody carries out what is ready
   bool stopping COVEY_GUARDED_BY(mutex) = false;
 };
 
-AnswerQueue::AnswerQueue(Runs runs) : runs_(runs), state_(std::make_shared<State>()) {
-  if (runs_ == Runs::kOnAThread) thread_ = std::thread([state = state_] { Loop(*state); });
+AnswerQueue::AnswerQueue(Runs runs) : state_(std::make_shared<State>()) {
+  MutexLock lock(state_->mutex);
+  state_->on_flush = runs == Runs::kOnFlush;
+  if (!state_->on_flush) thread_ = std::thread([state = state_] { Loop(*state); });
 }
 
-AnswerQueue::~AnswerQueue() {
+AnswerQueue::~AnswerQueue() { Stop(); }
+
+void AnswerQueue::Stop() {
   Flush();
   {
     MutexLock lock(state_->mutex);
     state_->stopping = true;
   }
   state_->handed_over.NotifyAll();
-  if (!thread_.joinable()) return;
-  if (thread_.get_id() == std::this_thread::get_id()) {
-    thread_.detach();
-  } else {
-    thread_.join();
+  if (thread_.joinable()) {
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();  // it ends after the work that this comes from
+    } else {
+      thread_.join();
+    }
   }
+  {
+    MutexLock lock(state_->mutex);
+    state_->on_flush = true;
+  }
+  Flush();  // what came meanwhile
 }
 
 void AnswerQueue::Post(std::function<void()> work) {
@@ -45,10 +56,10 @@ void AnswerQueue::Post(std::function<void()> work) {
 void AnswerQueue::Flush() {
   const std::shared_ptr<State> state = state_;  // work may end the queue
   MutexLock lock(state->mutex);
-  if (state->posted.empty()) return;
+  if (state->posted.empty() && (state->ready.empty() || !state->on_flush)) return;
   std::move(state->posted.begin(), state->posted.end(), std::back_inserter(state->ready));
   state->posted.clear();
-  if (runs_ == Runs::kOnAThread) {
+  if (!state->on_flush) {
     const bool wake = std::exchange(state->asleep, false);
     lock.Unlock();
     if (wake) state->handed_over.NotifyOne();

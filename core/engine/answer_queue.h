@@ -19,7 +19,7 @@ class AnswerQueue {
   };
 
   explicit AnswerQueue(Runs runs);
-  // Carries out what was posted. May come from work of its own: what it holds may hold the queue.
+  // Stops. May come from work of its own: what it holds may hold the queue.
   ~AnswerQueue();
   AnswerQueue(const AnswerQueue&) = delete;
   AnswerQueue& operator=(const AnswerQueue&) = delete;
@@ -27,13 +27,15 @@ class AnswerQueue {
   void Post(std::function<void()> work);
   // Hands over what was posted. After each batch of answers, and by whoever was answered at once.
   void Flush();
+  // Carries out what was posted and ends the thread: what comes later runs on the thread that calls Flush.
+  // Returns when no work is under way, but for that of the caller. Idempotent.
+  void Stop();
 
  private:
   struct State;
 
   static void Loop(State& state);
 
-  const Runs runs_;
   const std::shared_ptr<State> state_;  // the thread's as well
   std::thread thread_;
 };

@@ -56,6 +56,7 @@ Engine::Engine(Options options)
 }
 
 Engine::~Engine() {
+  environment_->answers->Stop();  // what it carries out calls back here
   std::unordered_map<std::string, GroupPtr> groups;
   MutexLock lock(mutex_);
   groups.swap(groups_);

@@ -3,9 +3,10 @@
 #include <algorithm>
 
 namespace covey {
-namespace {
 
 using Phase = state::TaskState::Phase;
+
+namespace {
 
 std::string Joined(const std::vector<std::string>& names) {
   std::string all;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <vector>
@@ -81,11 +80,35 @@ struct EventPage {
   bool completed = false;          // the group is over and nothing follows `through`
 
   bool empty() const { return slices.empty(); }
-  // All of them, one after the other.
-  auto records() const {
-    return slices | std::views::transform([](const EventSlice& slice) { return slice.records(); }) |
-           std::views::join;
-  }
+  // All of them, one after the other, for a range-based for. Valid as long as the page.
+  class Records {
+   public:
+    class Iterator {
+     public:
+      Iterator(const EventSlice* slice, size_t at) : slice_(slice), at_(at) {}
+      const Record& operator*() const { return slice_->records()[at_]; }
+      Iterator& operator++() {
+        if (++at_ == slice_->count) {
+          ++slice_;
+          at_ = 0;
+        }
+        return *this;
+      }
+      bool operator==(const Iterator&) const = default;
+
+     private:
+      const EventSlice* slice_;
+      size_t at_;  // in the slice
+    };
+
+    explicit Records(const std::vector<EventSlice>& slices) : slices_(slices) {}
+    Iterator begin() const { return {slices_.data(), 0}; }
+    Iterator end() const { return {slices_.data() + slices_.size(), 0}; }
+
+   private:
+    std::span<const EventSlice> slices_;
+  };
+  Records records() const { return Records(slices); }
 };
 
 }  // namespace covey

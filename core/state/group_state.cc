@@ -1,9 +1,10 @@
 #include "core/state/group_state.h"
 
 namespace covey::state {
-namespace {
 
 using Phase = TaskState::Phase;
+
+namespace {
 
 // One decision: the group before it, seen through the events emitted so far.
 class Decision {

@@ -49,6 +49,13 @@ sigset_t BlockSignals() {
   return awaited;
 }
 
+// The signal that has told the daemon to stop while it was starting; 0 or less: none has.
+int TakeStopSignal(sigset_t signals) {
+  sigdelset(&signals, SIGHUP);
+  const timespec now{};
+  return sigtimedwait(&signals, nullptr, &now);
+}
+
 // gRPC's listener dies for good when files run out (CVE-2023-4785): take all that is allowed.
 void RaiseOpenFiles(spdlog::logger& log) {
   rlimit limit{};
@@ -77,7 +84,7 @@ class Daemon {
       log_->error("{}", started.message());
       return kExitCannotCreate;
     }
-    if (const int signal_number = TakeStopSignal(); signal_number > 0) {
+    if (const int signal_number = TakeStopSignal(signals_); signal_number > 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
@@ -97,14 +104,6 @@ class Daemon {
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->addresses().front(), functions_, log_);
     return work_->Recover();
-  }
-
-  // The signal that told the daemon to stop while it was starting; 0 or less: none.
-  int TakeStopSignal() const {
-    sigset_t stop = signals_;
-    sigdelset(&stop, SIGHUP);
-    const timespec now{};
-    return sigtimedwait(&stop, nullptr, &now);
   }
 
   // Calls first: a task may call the daemon as soon as it runs.
@@ -213,6 +212,7 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     return 0;
   }
   const ConfigResult configured = LoadConfig(command_line);
+  if (TakeStopSignal(signals) > 0) return 0;  // whatever was read
   if (!configured.loaded) {
     for (const ConfigProblem& problem : configured.problems)
       std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());

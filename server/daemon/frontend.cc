@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/edge/errors.h"
 #include "server/services/services.h"
@@ -17,8 +18,10 @@ Frontend::Frontend(const Config& config, std::shared_ptr<spdlog::logger> log)
 Frontend::~Frontend() { Shutdown(std::chrono::milliseconds(0)); }
 
 Status Frontend::Listen() {
-  // Linked in, so that reflection can describe the health service that gRPC brings along.
+  // Linked in, so that reflection can describe the health service that gRPC brings along, and the details of
+  // errors, which no message of the contract names.
   COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
+  COVEY_CHECK(google::rpc::ErrorInfo::descriptor() != nullptr);
   if (Status status = listeners_.Claim(); !status.ok()) return status;
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),

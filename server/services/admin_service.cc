@@ -29,8 +29,7 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
   v1::GetServerInfoResponse& info = call.response();
   info.set_version(service.version);
   info.set_instance_id(service.instance_id);
-  *info.mutable_start_time() =
-      ToProto(std::chrono::floor<std::chrono::microseconds>(service.start_time));
+  *info.mutable_start_time() = ToProto(std::chrono::floor<std::chrono::microseconds>(service.start_time));
   *info.mutable_uptime() = ToProto(std::chrono::floor<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - service.start_instant));
   info.set_pid(getpid());

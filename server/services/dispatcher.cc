@@ -76,8 +76,7 @@ class Dispatcher::Account {
     return grpc::Status::OK;
   }
   grpc::Status Failed(const Error& error) {
-    // That the call is over goes out without details, as gRPC's own: clients make such a call again.
-    grpc::Status status = edge::EndsCall(error) ? edge::ToStatus(error) : ToGrpc(error);
+    grpc::Status status = ToGrpc(error);
     code_ = status.error_code();
     return status;
   }

@@ -11,24 +11,31 @@ namespace covey {
 class Ownership::Tie {
  public:
   void OnMade(const GroupPtr& group) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    group_ = group;
-    CancelIfBoth(lock);
+    {
+      MutexLock lock(mutex_);
+      group_ = group;
+    }
+    CancelIfBoth();
   }
   void OnLost(std::string cause) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    cause_ = std::move(cause);
-    CancelIfBoth(lock);
+    {
+      MutexLock lock(mutex_);
+      cause_ = std::move(cause);
+    }
+    CancelIfBoth();
   }
 
  private:
-  void CancelIfBoth(MutexLock& lock) COVEY_REQUIRES(mutex_) {
-    if (group_ == nullptr || !cause_) return;
-    const GroupPtr group = std::exchange(group_, nullptr);
-    const std::string cause = *cause_;
-    lock.Unlock();
-    group->Cancel({.kind = FailureKind::kCancelled, .message = cause}, nullptr);
-    lock.Lock();
+  void CancelIfBoth() COVEY_EXCLUDES(mutex_) {
+    GroupPtr group;
+    std::string cause;
+    {
+      MutexLock lock(mutex_);
+      if (group_ == nullptr || !cause_) return;
+      group = std::exchange(group_, nullptr);
+      cause = *cause_;
+    }
+    group->Cancel({.kind = FailureKind::kCancelled, .message = std::move(cause)}, nullptr);
   }
 
   Mutex mutex_;

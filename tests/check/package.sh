@@ -29,9 +29,13 @@ done
 "$out/tree/usr/bin/covey" --version
 for program in covey coveyd; do
   readelf -hdlW "$out/tree/usr/bin/$program" >"$out/elf"
-  grep -q 'Type: *DYN' "$out/elf" && grep -q GNU_RELRO "$out/elf" && grep -q BIND_NOW "$out/elf" || fail "$program: no PIE with full RELRO"
+  for mark in 'Type: *DYN' GNU_RELRO BIND_NOW; do
+    grep -q "$mark" "$out/elf" || fail "$program: no PIE with full RELRO"
+  done
   nm -D "$out/tree/usr/bin/$program" >"$out/symbols"
-  grep -q __stack_chk_fail "$out/symbols" && grep -q '_chk@' "$out/symbols" || fail "$program: stack and buffers are not checked"
+  for mark in __stack_chk_fail '_chk@'; do
+    grep -q "$mark" "$out/symbols" || fail "$program: stack and buffers are not checked"
+  done
 done
 "$out/tree/usr/bin/coveyd" --config "$out/tree/etc/covey/coveyd.toml" --check-config
 dpkg-deb -c "$library" >"$out/files"

@@ -13,12 +13,11 @@ from daemon import Daemon, wait_until
 from harness_record import Down
 
 # What is known to fail: (fault, rule), with "" for whatever the fault, and the issue that mends it. It is reported, and
-# fails no run. For each a test marked @mended_by fails once it is mended: in test_harness.py, and in tests/e2e
-# test_found_restart.py (taken-port) and test_found_disk.py (output).
+# fails no run. For each a test marked @mended_by fails once it is mended: in test_harness.py, and for output in
+# tests/e2e/test_found_disk.py.
 KNOWN = {
     ("stop", "cancelled-by-nobody"): 8,
     ("stop", "stopped-by-nobody"): 8,
-    ("taken-port", "started-by-a-failed-start"): 8,
     ("", "output-on-a-full-disk"): 8,
     ("flipped-bits", "damage"): 8,
 }

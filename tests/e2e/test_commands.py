@@ -272,7 +272,7 @@ class PoolTest(CommandTest):
         table = wait_until(lambda: [line for line in self.text("pools").splitlines()
                                     if line.split()[:3] == ["batch", "4", "2"]], "both tasks run in the pool")
         self.assertEqual(["batch", "4", "2", "0", "1", "journal", "open"], table[0].split())
-        self.refused(124, "pools", "close", "batch", "--timeout", "10ms", says=["goes on closing"])
+        self.refused(124, "pools", "close", "batch", "--timeout", "1s", says=["goes on closing"])
         self.assertTrue({pool["name"]: pool for pool in self.json("pools")}["batch"]["closing"])
         self.text("cancel", group)
         wait_until(lambda: "batch" not in self.text("pools"), "the pool is gone")

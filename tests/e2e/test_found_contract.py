@@ -1,13 +1,13 @@
 """The contract, as somebody sees it who brings a language of their own."""
 
 import glob
+import json
 import os
 import re
 import unittest
 
-from daemon import ROOT, DaemonTest
+from daemon import ROOT, DaemonTest, lines, process_task
 from expected import mended_by
-from grpcurl import GRPCURL, WHY_NOT, Grpcurl
 
 CONTRACT = sorted(glob.glob(os.path.join(ROOT, "proto", "covey", "v1", "*.proto")))
 
@@ -32,26 +32,24 @@ class LanguagesTest(unittest.TestCase):
             self.assertNotRegex(text(path), r"\b(stdin|stdout|stderr) = \d+;", path)
 
 
-@unittest.skipIf(GRPCURL is None, WHY_NOT)
 class ReasonsTest(DaemonTest):
-    def reason(self, method, message):
-        status = Grpcurl(self.daemon).error("covey.v1." + method, message)
-        return next(detail["reason"] for detail in status["details"] if detail["@type"].endswith("ErrorInfo"))
+    def reason(self, *arguments, stdin=None):
+        result = self.covey("--output", "json", *arguments, stdin=stdin)
+        self.assertNotEqual(0, result.code, result)
+        return json.loads(result.err.splitlines()[-1])["error"]["reason"]
 
     @mended_by(7)
     def test_they_are_listed(self):
         listed = re.findall(r"(?m)^\s+(?:\w*REASON_)?([A-Z_]+) = \d+;", "".join(map(text, CONTRACT)))
-        for method, message in (("GroupService/GetGroup", {"groupId": "none"}),
-                                ("GroupService/GetGroup", {"groupId": "/"}),
-                                ("PoolService/GetPool", {"name": "none"})):
-            self.assertIn(self.reason(method, message), listed)
+        for command in (("show", "none"), ("show", "none:/"), ("pools", "set", "none", "--max", "3")):
+            self.assertIn(self.reason(*command), listed)
 
     @mended_by(7)
     def test_one_for_each_kind_of_mistake(self):
         """A field of a task that cannot be is the same whichever field it is."""
-        def create(**process):
-            return self.reason("GroupService/CreateGroup", {"tasks": [{"process": {"argv": ["true"], **process}}]})
-        self.assertEqual(create(nice=100), create(user="nobody-has-this-name"))
+        def run(**process):
+            return self.reason("run", "--detach", "-f", "-", stdin=lines(process_task("true", process=process)))
+        self.assertEqual(run(nice=100), run(user="nobody-has-this-name"))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,6 @@ class DamageTest(unittest.TestCase):
             self.assertIn(now, (value, "DATA_LOSS"), id_)
         self.assertIsNone(self.daemon.process.poll(), self.daemon.log()[-2000:])
 
-    @mended_by(8)
     def test_finished_groups(self):
         before = self.groups(40, seal=True)
         self.daemon.kill()

@@ -91,13 +91,14 @@ class SuspendTest(RestartCase):
 
 class EndTest(RestartCase):
     def test_sigterm_at_the_very_start(self):
-        """The daemon waits for its configuration: it is in main, and nothing is set up."""
+        """While it opens its configuration it is in main, and nothing is set up. It ends well, or has refused the FIFO
+        before it looked for signals; the signal does not end it."""
         config = os.path.join(self.daemon.folder, "config.toml")
         os.mkfifo(config)
         self.daemon.spawn("--config", config)
         with open(config, "w"):  # returns when the daemon has opened its end
             self.daemon.signal(signal.SIGTERM)
-        self.assertEqual(0, self.daemon.wait(), self.daemon.log())
+        self.assertIn(self.daemon.wait(), (0, 78), self.daemon.log())
 
     @mended_by(8)
     def test_user_signals_do_not_end_it(self):

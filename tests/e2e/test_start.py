@@ -7,7 +7,11 @@ import socket
 import sqlite3
 import unittest
 
-from daemon import COVEY, Daemon, lines, odd_seconds, process_task, run, sleepers, wait_until
+from daemon import Daemon, lines, odd_seconds, process_task, sleepers, wait_until
+import seen
+import wire
+
+NOT_SERVING, SERVING = b"\x08\x02", b"\x08\x01"  # as grpc.health.v1.HealthCheckResponse
 
 
 class StartTest(unittest.TestCase):
@@ -26,14 +30,12 @@ class StartTest(unittest.TestCase):
         self.daemon.kill()
         return result.out.strip()
 
-    def kinds(self, group):
-        """(kind of event, task) of the group, from its beginning on."""
-        out = self.daemon.covey("events", group).out
-        return [line.split()[2:4] for line in out.splitlines()]
-
-    def states(self, group):
-        return [task["state"].removeprefix("TASK_STATE_")
-                for task in self.daemon.covey_json("tasks", group).get("tasks", [])]
+    def assertWentOn(self, group):
+        """Nothing but what ran at the crash is lost."""
+        self.daemon.covey("wait", group)
+        states = [task["state"].removeprefix("TASK_STATE_") for task in seen.rows(self.daemon, "tasks", group)]
+        self.assertEqual(["FAILED"] + ["SUCCEEDED"] * 5, states)
+        self.assertEqual(0, self.daemon.stop())
 
     @contextlib.contextmanager
     def held_recovery(self):
@@ -43,55 +45,54 @@ class StartTest(unittest.TestCase):
             yield
             journal.execute("ROLLBACK")
 
-    def health(self):
-        return run([COVEY, "health"], env=self.daemon.env())
-
+    @unittest.skipIf(wire.WHY_NOT, wire.WHY_NOT)
     def test_clients_are_told_that_it_starts(self):
         group = self.crash_with_a_queue()
+        os.remove(self.daemon.socket)
         with self.held_recovery():
             self.daemon.spawn()
-            wait_until(lambda: "NOT_SERVING" in (told := self.health()).out + told.err, "it says that it is not serving")
+            wait_until(lambda: os.path.exists(self.daemon.socket), "it listens")
+            client = wire.Wire(self.daemon.address)
+            self.addCleanup(client.close)
+            health = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+            self.assertEqual(NOT_SERVING, health(b"", timeout=30))
+            self.assertEqual(("UNAVAILABLE", "the server is starting"),
+                             wire.code_of(lambda: client.unary("GroupService/CreateGroup", b"")))
             early = self.daemon.covey_start("info")
             self.addCleanup(early.communicate)
             self.addCleanup(early.kill)
-            self.assertNotIn("is ready", self.daemon.log())
+            self.assertNotIn("is ready", self.daemon.log().partition("is ready")[2])
         out, err = early.communicate(timeout=30)
         self.assertEqual(0, early.returncode, err)
-        self.assertEqual(0, self.health().code)
-        self.assertEqual(1, self.daemon.covey("wait", group).code)
-        self.assertEqual(["FAILED"] + ["SUCCEEDED"] * 5, self.states(group))
-        self.assertEqual(0, self.daemon.stop())
+        self.assertEqual(SERVING, health(b"", timeout=30))
+        self.assertWentOn(group)
 
     def test_told_to_stop_before_it_ran_it_starts_nothing(self):
         group = self.crash_with_a_queue()
+        os.remove(self.daemon.socket)
         with self.held_recovery():
             self.daemon.spawn()
-            wait_until(lambda: os.path.exists(self.daemon.socket) and self.health().code != 69, "it listens")
+            wait_until(lambda: os.path.exists(self.daemon.socket), "it listens")
             self.daemon.signal(signal.SIGTERM)
         self.assertEqual(0, self.daemon.wait(), self.daemon.log())
         self.assertIn("stopped before anything ran", self.daemon.log())
         self.daemon.start()
-        self.daemon.covey("wait", group)
-        self.assertEqual(["FAILED"] + ["SUCCEEDED"] * 5, self.states(group))
-        self.assertEqual(0, self.daemon.stop())
+        self.assertWentOn(group)
 
     def test_a_start_that_fails_leaves_the_rest_of_the_machine_alone(self):
-        """Address, permissions, data directory: whatever it is, the queue and what others have stay as they are."""
+        """Whatever it is that cannot be had, the queue and what others have stay as they are."""
         group = self.crash_with_a_queue()
+        left = sorted(os.listdir(self.daemon.folder))
         with socket.create_server(("127.0.0.1", 0)) as taken:
             busy = f"127.0.0.1:{taken.getsockname()[1]}"
-            for flags in (["--insecure-listen", "--listen", busy], ["--socket-group", "no-such-group"],
-                          ["--listen", f"unix:{self.daemon.folder}/data/lock"]):
+            for flags in (["--insecure-listen", "--listen", busy], ["--listen", f"unix:{self.daemon.log_path}"]):
                 with self.subTest(flags=flags):
                     self.daemon.spawn(*flags)
                     self.assertEqual(73, self.daemon.wait(), self.daemon.log())
                     self.assertEqual([], self.daemon.task_processes())
-        self.assertEqual(["data", "log"], sorted(name for name in os.listdir(self.daemon.folder)
-                                                 if not name.startswith("s")))
+        self.assertEqual(left, sorted(name for name in os.listdir(self.daemon.folder) if name != "log.lock"))
         self.daemon.start()
-        self.daemon.covey("wait", group)
-        self.assertEqual(["FAILED"] + ["SUCCEEDED"] * 5, self.states(group))
-        self.assertEqual(0, self.daemon.stop())
+        self.assertWentOn(group)
 
 
 if __name__ == "__main__":

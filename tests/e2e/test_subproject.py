@@ -44,8 +44,21 @@ extern "C" int Work() {
 """
 
 
+# The parent's own, instead of the one that covey would take by itself.
+LAUNCHER = """#!/bin/sh
+: > "$0.used"
+exec $(command -v ccache) "$@"
+"""
+
+
 def words(command):
     return command["command"].split()
+
+
+def output(command):
+    """What it makes: CMake before 3.28 has no entry for it."""
+    argv = words(command)
+    return argv[argv.index("-o") + 1]
 
 
 @unittest.skipIf(os.environ.get("COVEY_SANITIZE"), "what is looked at does not depend on sanitizers")
@@ -70,20 +83,24 @@ class SubprojectTest(unittest.TestCase):
                            ("plugin.cc", PLUGIN), ("talker.cc", '#include "client/client.h"\nint main() {}\n')):
             with open(os.path.join(self.folder, name), "w") as file:
                 file.write(text)
-        launcher = shutil.which("ccache") or shutil.which("env")
+        launcher = os.path.join(self.folder, "launcher")
+        with open(launcher, "w") as file:
+            file.write(LAUNCHER)
+        os.chmod(launcher, 0o755)
         commands = self.configure(self.folder, f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}", "-DCMAKE_UNITY_BUILD=ON")
         for command in commands:
-            self.assertEqual(launcher, words(command)[0])
             self.assertNotIn("-Werror", words(command))
-        plain = next(words(command) for command in commands if "before.dir" in command["output"])
-        self.assertIn("-std=gnu++17", plain)
+        plain = next(words(command) for command in commands if "before.dir" in output(command))
+        # 17 is the default of GCC 12, which CMake then need not say.
+        self.assertFalse([word for word in plain if word.startswith("-std=") and not word.endswith("17")])
         self.assertFalse([command for command in commands if f" {ROOT}/tests/" in command["command"]])
-        self.assertFalse([command for command in commands if "example" in command["output"]])
+        self.assertFalse([command for command in commands if "example" in output(command)])
         self.assertIn("Total Tests: 0", run(["ctest", "-N", "--test-dir", self.build_folder()]).out)
         self.assertFalse(os.path.exists(os.path.join(self.build_folder(), "CPackConfig.cmake")))
 
         built = run(["cmake", "--build", self.build_folder(), "-j2", "--target", "plugin"], limit=LIMIT)
         self.assertEqual(0, built.code, built)
+        self.assertTrue(os.path.exists(launcher + ".used"))
         prefix = os.path.join(self.folder, "prefix")
         installed = run(["cmake", "--install", self.build_folder(), "--prefix", prefix], limit=LIMIT)
         self.assertEqual(0, installed.code, installed)

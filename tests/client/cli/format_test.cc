@@ -11,7 +11,8 @@
 namespace covey::cli {
 namespace {
 
-v1::Failure Made(v1::FailureKind kind, int code, const std::string& message, const std::string& task = "") {
+v1::Failure FailureOf(v1::FailureKind kind, int code, const std::string& message,
+                      const std::string& task = "") {
   v1::Failure failure;
   failure.set_kind(kind);
   failure.set_code(code);
@@ -21,17 +22,18 @@ v1::Failure Made(v1::FailureKind kind, int code, const std::string& message, con
 }
 
 TEST(FormatTest, FailuresAreSaidOnce) {
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "")), "exit 7");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "exit 7")), "exit 7");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 7, "exited with code 7")), "exit 7");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 9, "ended by SIGKILL")), "signal 9 (KILL)");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_EXIT, 127, "no such program")), "exit 127: no such program");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 9, "")), "signal 9 (KILL)");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_SIGNAL, 1000, "")), "signal 1000");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_PANIC, 0, "std::bad_alloc")), "panic: std::bad_alloc");
-  EXPECT_EQ(FailureText(Made(v1::FAILURE_KIND_ERROR, 3, "x\ny")), "error 3: x\\ny");
-  EXPECT_EQ(BlameText(Made(v1::FAILURE_KIND_TIMEOUT, 0, "", "a\x1b")), "task a\\x1b: timeout");
-  EXPECT_EQ(BlameText(Made(v1::FAILURE_KIND_CANCELLED, 0, "cancelled: enough")), "cancelled: enough");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 7, "")), "exit 7");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 7, "exit 7")), "exit 7");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 7, "exited with code 7")), "exit 7");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 9, "ended by SIGKILL")), "signal 9 (KILL)");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_EXIT, 127, "no such program")),
+            "exit 127: no such program");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 9, "")), "signal 9 (KILL)");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_SIGNAL, 1000, "")), "signal 1000");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_PANIC, 0, "std::bad_alloc")), "panic: std::bad_alloc");
+  EXPECT_EQ(FailureText(FailureOf(v1::FAILURE_KIND_ERROR, 3, "x\ny")), "error 3: x\\ny");
+  EXPECT_EQ(BlameText(FailureOf(v1::FAILURE_KIND_TIMEOUT, 0, "", "a\x1b")), "task a\\x1b: timeout");
+  EXPECT_EQ(BlameText(FailureOf(v1::FAILURE_KIND_CANCELLED, 0, "cancelled: enough")), "cancelled: enough");
 }
 
 TEST(FormatTest, TheResultIsOneLine) {
@@ -44,11 +46,11 @@ TEST(FormatTest, TheResultIsOneLine) {
   group.mutable_create_time()->set_seconds(100);
   group.mutable_end_time()->set_seconds(101);
   group.mutable_end_time()->set_nanos(500'000'000);
-  *group.mutable_failure() = Made(v1::FAILURE_KIND_EXIT, 7, "", "2");
+  *group.mutable_failure() = FailureOf(v1::FAILURE_KIND_EXIT, 7, "", "2");
   *result.mutable_first_failure() = group.failure();
   EXPECT_EQ(ResultText(result),
             "failed: 3 tasks (1 failed, 2 stopped) in 1.50s; first failure: task 2: exit 7");
-  *group.mutable_failure() = Made(v1::FAILURE_KIND_TIMEOUT, 0, "");
+  *group.mutable_failure() = FailureOf(v1::FAILURE_KIND_TIMEOUT, 0, "");
   EXPECT_EQ(ResultText(result),
             "failed: 3 tasks (1 failed, 2 stopped) in 1.50s; timeout; first failure: task 2: exit 7");
   group.clear_failure();

@@ -63,6 +63,26 @@ TEST(AnswerQueueTest, WorkMayEndTheQueue) {
   EXPECT_EQ(future.wait_for(kPatience), std::future_status::ready);
 }
 
+TEST(AnswerQueueTest, NothingIsUnderWayAfterAStopAndWhatComesLaterRunsWhereItIsFlushed) {
+  AnswerQueue queue(AnswerQueue::Runs::kOnAThread);
+  std::promise<void> go;
+  std::atomic<bool> over = false;
+  queue.Post([&, may_end = go.get_future().share()] {
+    may_end.wait();
+    over = true;
+  });
+  queue.Flush();
+  std::thread opener([&] { go.set_value(); });
+  queue.Stop();
+  EXPECT_TRUE(over);
+  opener.join();
+  std::thread::id where;
+  queue.Post([&] { where = std::this_thread::get_id(); });
+  queue.Flush();
+  EXPECT_EQ(where, std::this_thread::get_id());
+  queue.Stop();
+}
+
 TEST(AnswerQueueTest, OnFlushWorkThatIsPostedFromWithinRunsAfterwards) {
   AnswerQueue queue(AnswerQueue::Runs::kOnFlush);
   std::vector<int> order;

@@ -64,7 +64,8 @@ TEST_F(OwnershipTest, AGroupThatWasTakenOverIsStoppedAndDropped) {
   EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
   EXPECT_EQ(world_.engine().counts().queued_tasks, 0u);
   EXPECT_EQ(world_.timers->pending(), 0u);
-  EXPECT_EQ(world_.Story(), (Lines{"submitted 0", "submitted 1", "submitted 2", "started 0.1", "started 1.1"}));
+  EXPECT_EQ(world_.Story(),
+            (Lines{"submitted 0", "submitted 1", "submitted 2", "started 0.1", "started 1.1"}));
 }
 
 TEST_F(OwnershipTest, WhatWasWrittenBesideIsReadBeforeTheFactsAreDecidedAgain) {
@@ -78,8 +79,8 @@ TEST_F(OwnershipTest, WhatWasWrittenBesideIsReadBeforeTheFactsAreDecidedAgain) {
   EXPECT_TRUE(group->completed());
   EXPECT_EQ(group->View().state.outcome, Outcome::kSucceeded);
   EXPECT_EQ(world_.CheckLog(group), "");
-  EXPECT_EQ(world_.Story(),
-            (Lines{"submitted 0", "started 0.1", "sealed", "exited 0.1 succeeded", "decided SUCCEEDED", "completed"}));
+  EXPECT_EQ(world_.Story(), (Lines{"submitted 0", "started 0.1", "sealed", "exited 0.1 succeeded",
+                                   "decided SUCCEEDED", "completed"}));
 }
 
 // A start that was written beside is nobody's: the task must not be waited for for ever.

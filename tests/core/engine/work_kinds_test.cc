@@ -52,7 +52,8 @@ TEST_F(WorkKindsTest, ALostAttemptRunsAgainWhenItMay) {
   auto tasks = World::Tasks(2);
   tasks[0].rerun_on_restart = true;
   const auto group =
-      world_.Create({.spec = {.id = "g", .max_failures = 1}, .tasks = std::move(tasks), .seal = true}).value();
+      world_.Create({.spec = {.id = "g", .max_failures = 1}, .tasks = std::move(tasks), .seal = true})
+          .value();
   world_.executor->Lose("0.1");
   EXPECT_EQ(world_.executor->running(), Lines{"1.1"});  // it waits its turn
   world_.executor->Lose("1.1");
@@ -81,7 +82,8 @@ TEST_F(WorkKindsTest, TheTimeOfATaskCountsFromTheBeginningOfItsWork) {
 }
 
 TEST(TicketTest, KeepsTaskAndAttempt) {
-  for (const Ticket ticket : {Ticket{}, Ticket{.task = 7, .attempt = 1}, Ticket{.task = UINT32_MAX - 1, .attempt = UINT32_MAX}}) {
+  for (const Ticket ticket :
+       {Ticket{}, Ticket{.task = 7, .attempt = 1}, Ticket{.task = UINT32_MAX - 1, .attempt = UINT32_MAX}}) {
     const Ticket back = Ticket::Unpack(ticket.Pack());
     EXPECT_EQ(back.task, ticket.task);
     EXPECT_EQ(back.attempt, ticket.attempt);

@@ -13,7 +13,7 @@ using google::protobuf::Timestamp;
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-WallTime Instant(int64_t micros) { return WallTime(microseconds(micros)); }
+WallTime At(int64_t micros) { return WallTime(microseconds(micros)); }
 
 template <typename Message>
 Message Make(int64_t seconds, int32_t nanos) {
@@ -27,20 +27,20 @@ TEST(Time, MicrosecondsComeBackExactly) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 10'000; ++i) {
     const auto micros = static_cast<int64_t>(random() % 400'000'000'000'000'000) - 62'000'000'000'000'000;
-    const Timestamp time = ToProto(Instant(micros));
+    const Timestamp time = ToProto(At(micros));
     EXPECT_GE(time.nanos(), 0);
     EXPECT_LT(time.nanos(), 1'000'000'000);
     if (time.seconds() < 253'402'300'799) {
-      EXPECT_EQ(ToCore(time), Instant(micros)) << micros;
+      EXPECT_EQ(ToCore(time), At(micros)) << micros;
     }
   }
 }
 
 TEST(Time, BeforeTheEpochNanosCountForward) {
-  const Timestamp time = ToProto(Instant(-1));
+  const Timestamp time = ToProto(At(-1));
   EXPECT_EQ(time.seconds(), -1);
   EXPECT_EQ(time.nanos(), 999'999'000);
-  EXPECT_EQ(ToCore(time), Instant(-1));
+  EXPECT_EQ(ToCore(time), At(-1));
 }
 
 TEST(Time, WhatIsBeyondATimestampIsClamped) {
@@ -51,7 +51,7 @@ TEST(Time, WhatIsBeyondATimestampIsClamped) {
   EXPECT_EQ(ToCore(Make<Timestamp>(std::numeric_limits<int64_t>::min(), 0)), WallTime::min());
 }
 
-TEST(Time, FinerThanAMicrosecondIsCutOff) { EXPECT_EQ(ToCore(Make<Timestamp>(1, 1999)), Instant(1'000'001)); }
+TEST(Time, FinerThanAMicrosecondIsCutOff) { EXPECT_EQ(ToCore(Make<Timestamp>(1, 1999)), At(1'000'001)); }
 
 TEST(Duration, NanosecondsComeBackExactly) {
   std::mt19937_64 random(2);

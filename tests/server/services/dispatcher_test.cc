@@ -19,12 +19,12 @@ const std::string kReload = "/covey.v1.AdminService/Reload";
 const std::string kWait = "/covey.v1.GroupService/WaitGroup";
 const std::string kEvents = "/covey.v1.EventService/StreamEvents";
 
-v1::GetGroupRequest Get(const std::string& id) {
+v1::GetGroupRequest GetRequest(const std::string& id) {
   v1::GetGroupRequest request;
   request.set_group_id(id);
   return request;
 }
-v1::WaitGroupRequest WaitFor(const std::string& id) {
+v1::WaitGroupRequest WaitRequest(const std::string& id) {
   v1::WaitGroupRequest request;
   request.set_group_id(id);
   return request;
@@ -33,7 +33,7 @@ v1::WaitGroupRequest WaitFor(const std::string& id) {
 TEST(DispatcherTest, EachStepHasItsAnswerAndIsCounted) {
   ServicesWorld world;
   world.world().Make(0, /*seal=*/false);
-  RawClient::Answer answer = world.Call(kGet, Get("g"));
+  RawClient::Answer answer = world.Call(kGet, GetRequest("g"));
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   v1::GetGroupResponse response;
   ASSERT_TRUE(response.ParseFromString(answer.messages.at(0)));
@@ -41,10 +41,10 @@ TEST(DispatcherTest, EachStepHasItsAnswerAndIsCounted) {
 
   answer = world.CallRaw(kGet, {Bytes("\x0a\x02\xff\xff")});  // not UTF-8
   EXPECT_EQ(ReasonOf(answer.status), "MALFORMED_MESSAGE");
-  answer = world.Call(kGet, Get(""));
+  answer = world.Call(kGet, GetRequest(""));
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(ReasonOf(answer.status), "BAD_REQUEST");
-  answer = world.Call(kGet, Get("no-such-group"));
+  answer = world.Call(kGet, GetRequest("no-such-group"));
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(ReasonOf(answer.status), "GROUP_NOT_FOUND");
 
@@ -85,12 +85,12 @@ TEST(DispatcherTest, AHandlerThatThrowsIsAnInternalErrorAndCounted) {
 TEST(DispatcherTest, TellsSlowCallsButNotWaitsAndStreams) {
   ServicesWorld world({.slow = std::chrono::nanoseconds(0)});  // everything is slow
   world.world().Make(0);                                       // over at once
-  EXPECT_TRUE(world.Call(kWait, WaitFor("g")).status.ok());
+  EXPECT_TRUE(world.Call(kWait, WaitRequest("g")).status.ok());
   v1::StreamEventsRequest events;
   events.set_group_id("g");
   EXPECT_TRUE(world.Call(kEvents, events).status.ok());
   EXPECT_TRUE(world.warnings().empty()) << world.warnings()[0];
-  EXPECT_TRUE(world.Call(kGet, Get("g")).status.ok());
+  EXPECT_TRUE(world.Call(kGet, GetRequest("g")).status.ok());
   ASSERT_EQ(world.warnings().size(), 1u);
   EXPECT_TRUE(world.warnings()[0].starts_with("slow call: /covey.v1.GroupService/GetGroup of unix:"))
       << world.warnings()[0];
@@ -100,27 +100,29 @@ TEST(DispatcherTest, TellsSlowCallsButNotWaitsAndStreams) {
 TEST(DispatcherTest, AWaitWhoseDeadlinePassesIsCountedAndWithdrawn) {
   ServicesWorld world;
   const auto group = world.world().Make(0, /*seal=*/false);
-  const RawClient::Answer answer =
-      RawClient(world.address())
-          .Call(kWait, {Bytes(WaitFor("g").SerializeAsString())}, std::chrono::milliseconds(50));
-  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(
-      Eventually([&] { return EndedWith(world.stats(), kWait, grpc::StatusCode::DEADLINE_EXCEEDED) == 1; }));
-  EXPECT_FALSE(group->watched());  // the wait was withdrawn
+  // On a busy machine the time may be over before the call has come in: then there is nothing to count.
+  EXPECT_TRUE(Eventually([&] {
+    const RawClient::Answer answer =
+        RawClient(world.address())
+            .Call(kWait, {Bytes(WaitRequest("g").SerializeAsString())}, std::chrono::milliseconds(100));
+    EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+    return EndedWith(world.stats(), kWait, grpc::StatusCode::DEADLINE_EXCEEDED) > 0;
+  }));
+  EXPECT_TRUE(Eventually([&] { return !group->watched(); }));  // the wait was withdrawn
 }
 
-// Clients take an UNAVAILABLE without details for a lost connection, and make the call again.
-TEST(DispatcherTest, ACallThatTheStopEndsIsAnsweredWithoutDetails) {
+// Clients know the reason, and make the call again.
+TEST(DispatcherTest, ACallThatTheStopEndsSaysSo) {
   ServicesWorld world;
   const auto group = world.world().Make(0, /*seal=*/false);
   RawClient::Answer answer;
-  std::thread calling([&] { answer = world.Call(kWait, WaitFor("g")); });
+  std::thread calling([&] { answer = world.Call(kWait, WaitRequest("g")); });
   EXPECT_TRUE(Eventually([&] { return group->watched(); }));
   world.Stop();
   calling.join();
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(answer.status.error_message(), "the server is shutting down");
-  EXPECT_EQ(answer.status.error_details(), "");
+  EXPECT_EQ(ReasonOf(answer.status), "SHUTTING_DOWN");
   EXPECT_EQ(EndedWith(world.stats(), kWait, grpc::StatusCode::UNAVAILABLE), 1u);
 }
 
