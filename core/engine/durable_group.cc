@@ -8,7 +8,6 @@
 namespace covey {
 
 using state::CommandKind;
-using state::EventKind;
 using state::Refusal;
 using Phase = state::TaskState::Phase;
 using std::chrono::nanoseconds;

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "core/journal/record.h"
 
 namespace covey {
@@ -38,8 +38,9 @@ class Batch {
 
  private:
   const std::vector<Record> records_;
-  mutable std::once_flag once_;
-  mutable std::vector<std::string> encoded_;  // constant after once_
+  // Not std::call_once: under ThreadSanitizer it hangs after an exception.
+  mutable Mutex mutex_;
+  mutable std::vector<std::string> encoded_;  // made under mutex_, constant from then on
 };
 
 using BatchPtr = std::shared_ptr<const Batch>;

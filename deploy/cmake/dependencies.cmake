@@ -6,7 +6,7 @@ find_package(Threads REQUIRED)
 if(COVEY_BUILD_DAEMON)
   # Protobuf 22 and later need Abseil, which only their CMake configuration names; gRPC built with them likewise. Where
   # Protobuf has none (Debian 12) both are found as their distribution has them: by CMake's module and by pkg-config.
-  # The first way is tested on Debian 12 with a configuration of Protobuf made for the test, not with a newer Protobuf.
+  # The first way is written for newer distributions and untested: there is none of them here to try it on.
   if(NOT TARGET protobuf::libprotobuf)
     find_package(Protobuf CONFIG QUIET)
   endif()

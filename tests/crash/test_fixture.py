@@ -154,7 +154,8 @@ class FixtureTest(unittest.TestCase):
         daemon.kill()
         daemon.start()
         for group in over:
-            self.assertShows(group["before"], seen.whole(daemon, group["id"]))
+            self.assertShows(group["before"]["group"], seen.group(daemon, group["id"]))
+            self.assertShows(group["before"]["events"], seen.events(daemon, group["id"]))
 
     @unittest.skipIf(GRPCURL is None, WHY_NOT)
     def test_request_ids(self):

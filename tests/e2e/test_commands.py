@@ -235,8 +235,8 @@ class EndTest(CommandTest):
         self.assertEqual(f"{group}/good succeeded\n", self.text("wait", f"{group}/good"))
         self.assertIn("exit 9", self.text("wait", f"{group}/bad", code=9))
         self.assertEqual("TASK_STATE_FAILED", self.json("wait", f"{group}/bad", code=9)[0]["state"])
-        self.refused(124, "wait", f"{group}/long", "--timeout", "10ms", says=["goes on"])
-        self.refused(124, "wait", group, "--timeout", "10ms", says=["goes on"])
+        self.refused(124, "wait", f"{group}/long", "--timeout", "1s", says=["goes on"])
+        self.refused(124, "wait", group, "--timeout", "1s", says=["goes on"])
 
     def test_delete(self):
         group = self.text("run", "--detach", "--", "true").strip()
@@ -347,7 +347,7 @@ class HealthTest(CommandTest):
 class DrainTest(CommandTest):
     def test_drain(self):
         group = self.detach(SLEEPERS)
-        self.refused(124, "drain", "--timeout", "10ms", says=["goes on draining"])
+        self.refused(124, "drain", "--timeout", "1s", says=["goes on draining"])
         self.refused(69, "create", says=["drain"])
         self.text("cancel", group)
         self.assertIn("drained", self.text("drain"))
