@@ -31,8 +31,7 @@ namespace covey {
 //
 // Invariants:
 // 1. Each Start leads to exactly one OnGone, and nothing of that tree runs then.
-// 2. All threads live as long as the supervisor: those that start processes (a parent-death signal is bound
-// to
+// 2. All threads live as long as the supervisor: those that start processes (a parent-death signal is bound to
 //    the thread that started the process) and the loop. A slow file system delays starts, never output, stops
 //    or ends.
 // 3. Only pids that were started here, or adopted from them, are ever signalled or reaped.

@@ -29,8 +29,7 @@ struct Tree {
 };
 
 // While a process executes a program its environment cannot be read, so that it cannot be attributed. Such a
-// doubt keeps a tree from being gone, but only for a few seconds: the program may be on a file system that
-// hangs.
+// doubt keeps a tree from being gone, but for a few seconds only: the file system of the program may hang.
 constexpr int kMostDoubts = 100;
 
 // SIGKILL to the root and its process group.

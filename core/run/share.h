@@ -27,8 +27,7 @@ class SlotShare {
   SlotShare(const SlotShare&) = delete;
   SlotShare& operator=(const SlotShare&) = delete;
 
-  // Both take effect at once; a lower limit lets what runs finish. `limit` 0: none but that of the nodes
-  // above.
+  // Both take effect at once; a lower limit lets what runs finish. `limit` 0: none but those above.
   void SetLimit(uint32_t limit);
   void SetPriority(int priority);
   size_t running() const;  // slots held below it
@@ -85,9 +84,8 @@ struct SlotAnswer {
 //
 // Invariants:
 // 1. At every node running <= limit, but for what ran when the limit was lowered and for what was adopted.
-// 2. A node is in a ring of its parent exactly while a ticket waits in it that it could be granted a slot
-// for,
-//    and it is below its limit: a leaf with tickets, an inner node with a child in a ring.
+// 2. A node is in a ring of its parent exactly while it is below its limit and has a ticket for a slot: a leaf
+//    with tickets, an inner node with a child in a ring.
 // 3. When no slot is free nothing is granted; when one is free the root has no child in a ring. Of a parked
 //    tree none is free.
 // 4. A node's running and waiting are the sums of its children's; a closed leaf counts for nothing.

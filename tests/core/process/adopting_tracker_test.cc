@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "tests/core/base/gate.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {
@@ -22,9 +22,10 @@ class AdoptingTrackerTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0); }
   void TearDown() override {
+    ASSERT_GT(root_, 1);
     ::kill(-root_, SIGKILL);
     ::waitpid(root_, nullptr, 0);
-    over_.Open();
+    over_.set_value();
     starter_.join();
     tracker_.Finish();
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
@@ -37,7 +38,7 @@ class AdoptingTrackerTest : public ::testing::Test {
     starter_ = std::thread([this, out = fds[1]] {
       root_ = ::fork();
       if (root_ == 0) RunRoot(out);
-      over_.Wait();
+      over_.get_future().wait();
     });
     ASSERT_EQ(::read(fds[0], &orphan_, sizeof orphan_), static_cast<ssize_t>(sizeof orphan_));
     ::close(fds[0]);
@@ -73,7 +74,7 @@ class AdoptingTrackerTest : public ::testing::Test {
 
   std::vector<std::string> log_;
   AdoptingTracker tracker_{"COVEY_TEST_TOKEN", [this](std::string_view line) { log_.emplace_back(line); }};
-  Gate over_;
+  std::promise<void> over_;
   std::thread starter_;
   std::atomic<pid_t> root_ = -1;
   pid_t orphan_ = -1;

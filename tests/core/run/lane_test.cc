@@ -37,7 +37,6 @@ TEST(Lane, ALimitHoldsBesideThePools) {
   lane.Release(3);
 }
 
-// A million tickets beside three, and every slot goes round.
 TEST(Lane, AParkedPoolGrantsNothing) {
   for (const uint32_t max : {0U, 2U}) {
     const auto pool = Pool::New({.max = max, .parked = true});
@@ -58,6 +57,7 @@ TEST(Lane, AParkedPoolGrantsNothing) {
   }
 }
 
+// A million tickets beside three, and every slot goes round.
 TEST(Lane, ALongOneDoesNotStarveAShortOne) {
   constexpr size_t kMany = 1000000 / kFewer;
   const auto pool = Pool::New(1);
