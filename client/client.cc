@@ -90,6 +90,10 @@ Result<v1::GroupResult> Client::WaitGroup(std::string_view group, bool seal_when
   v1::WaitGroupRequest request;
   request.set_group_id(std::string(group));
   request.set_seal_when_idle(seal_when_idle);
+  return WaitGroup(request, call);
+}
+
+Result<v1::GroupResult> Client::WaitGroup(const v1::WaitGroupRequest& request, const CallOptions& call) {
   return Take(
       Ask<v1::WaitGroupResponse>(*connection_, Named("/covey.v1.GroupService/WaitGroup"), request, call),
       &v1::WaitGroupResponse::mutable_result);
@@ -170,6 +174,10 @@ Result<v1::Task> Client::WaitTask(std::string_view group, std::string_view task,
   v1::WaitTaskRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
+  return WaitTask(request, call);
+}
+
+Result<v1::Task> Client::WaitTask(const v1::WaitTaskRequest& request, const CallOptions& call) {
   return Take(Ask<v1::WaitTaskResponse>(*connection_, Named("/covey.v1.TaskService/WaitTask"), request, call),
               &v1::WaitTaskResponse::mutable_task);
 }
@@ -195,7 +203,7 @@ std::unique_ptr<OutputReader> Client::ReadOutput(const v1::ReadOutputRequest& re
 Result<v1::Pool> Client::CreatePool(std::string_view name, uint32_t max, const CallOptions& call) {
   v1::CreatePoolRequest request;
   request.set_name(std::string(name));
-  request.set_max(max);
+  request.mutable_spec()->set_max(max);
   return Take(
       Ask<v1::CreatePoolResponse>(*connection_, Named("/covey.v1.PoolService/CreatePool"), request, call),
       &v1::CreatePoolResponse::mutable_pool);
@@ -209,16 +217,22 @@ Result<v1::Pool> Client::GetPool(std::string_view name, const CallOptions& call)
 }
 
 Result<std::vector<v1::Pool>> Client::ListPools(const CallOptions& call) {
-  const Result<v1::ListPoolsResponse> answer = Ask<v1::ListPoolsResponse>(
-      *connection_, Named("/covey.v1.PoolService/ListPools"), v1::ListPoolsRequest(), call);
-  if (!answer.ok()) return answer.error();
-  return std::vector<v1::Pool>(answer.value().pools().begin(), answer.value().pools().end());
+  std::vector<v1::Pool> pools;
+  v1::ListPoolsRequest request;
+  while (true) {
+    const Result<v1::ListPoolsResponse> page =
+        Ask<v1::ListPoolsResponse>(*connection_, Named("/covey.v1.PoolService/ListPools"), request, call);
+    if (!page.ok()) return page.error();
+    pools.insert(pools.end(), page.value().pools().begin(), page.value().pools().end());
+    if (page.value().next_page_token().empty()) return pools;
+    request.set_page_token(page.value().next_page_token());
+  }
 }
 
 Result<v1::Pool> Client::UpdatePool(std::string_view name, uint32_t max, const CallOptions& call) {
   v1::UpdatePoolRequest request;
   request.set_name(std::string(name));
-  request.set_max(max);
+  request.mutable_spec()->set_max(max);
   return Take(
       Ask<v1::UpdatePoolResponse>(*connection_, Named("/covey.v1.PoolService/UpdatePool"), request, call),
       &v1::UpdatePoolResponse::mutable_pool);
@@ -227,8 +241,12 @@ Result<v1::Pool> Client::UpdatePool(std::string_view name, uint32_t max, const C
 Result<Void> Client::ClosePool(std::string_view name, const CallOptions& call) {
   v1::ClosePoolRequest request;
   request.set_name(std::string(name));
-  return Drop(
-      Ask<v1::ClosePoolResponse>(*connection_, Named("/covey.v1.PoolService/ClosePool"), request, call));
+  return Drop(ClosePool(request, call));
+}
+
+Result<v1::ClosePoolResponse> Client::ClosePool(const v1::ClosePoolRequest& request,
+                                                const CallOptions& call) {
+  return Ask<v1::ClosePoolResponse>(*connection_, Named("/covey.v1.PoolService/ClosePool"), request, call);
 }
 
 std::unique_ptr<EventStream> Client::StreamEvents(const v1::StreamEventsRequest& request,
@@ -242,9 +260,10 @@ Result<v1::GetServerInfoResponse> Client::GetServerInfo(const CallOptions& call)
                                         v1::GetServerInfoRequest(), call);
 }
 
-Result<Void> Client::Drain(const CallOptions& call) {
-  return Drop(
-      Ask<v1::DrainResponse>(*connection_, Named("/covey.v1.AdminService/Drain"), v1::DrainRequest(), call));
+Result<Void> Client::Drain(const CallOptions& call) { return Drop(Drain(v1::DrainRequest(), call)); }
+
+Result<v1::DrainResponse> Client::Drain(const v1::DrainRequest& request, const CallOptions& call) {
+  return Ask<v1::DrainResponse>(*connection_, Named("/covey.v1.AdminService/Drain"), request, call);
 }
 
 Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
@@ -257,7 +276,7 @@ Result<v1::ExplainResponse> Client::Explain(std::string_view group, std::string_
   v1::ExplainRequest request;
   request.set_group_id(std::string(group));
   request.set_task(std::string(task));
-  return Ask<v1::ExplainResponse>(*connection_, Named("/covey.v1.AdminService/Explain"), request, call);
+  return Ask<v1::ExplainResponse>(*connection_, Named("/covey.v1.GroupService/Explain"), request, call);
 }
 
 }  // namespace covey::client

@@ -27,6 +27,10 @@ using TaskUpload = Upload<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamRespo
 using EventStream = Stream<v1::StreamEventsResponse>;
 using OutputReader = Stream<v1::ReadOutputResponse>;
 
+// Nothing of it runs any more. States that this version does not know are not over.
+inline bool IsOver(const v1::Group& group) { return group.has_end_time(); }
+inline bool IsOver(const v1::Task& task) { return task.has_end_time(); }
+
 // A client of coveyd: the façade of this folder. One method for each call of the contract, with the arguments
 // that people give; those that take a whole request take it for its options.
 //
@@ -62,6 +66,8 @@ class Client {
   Result<v1::Group> SealGroup(std::string_view group, const CallOptions& call = {});
   Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false,
                                     const CallOptions& call = {});
+  // The same with the whole request: with a `timeout` the group may not be over (see IsOver).
+  Result<v1::GroupResult> WaitGroup(const v1::WaitGroupRequest& request, const CallOptions& call = {});
   // With `wait` returns when the last task is gone, else when the request is durable.
   Result<v1::Group> CancelGroup(std::string_view group, std::string_view reason = {}, bool wait = false,
                                 const CallOptions& call = {});
@@ -80,6 +86,8 @@ class Client {
   Result<Void> ForEachTask(v1::ListTasksRequest request, const std::function<bool(const v1::Task&)>& visit,
                            const CallOptions& call = {});
   Result<v1::Task> WaitTask(std::string_view group, std::string_view task, const CallOptions& call = {});
+  // The same with the whole request: with a `timeout` the task may not be over (see IsOver).
+  Result<v1::Task> WaitTask(const v1::WaitTaskRequest& request, const CallOptions& call = {});
   Result<v1::Task> CancelTask(std::string_view group, std::string_view task, std::string_view reason = {},
                               bool wait = false, const CallOptions& call = {});
   std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
@@ -88,9 +96,12 @@ class Client {
   // Pools.
   Result<v1::Pool> CreatePool(std::string_view name, uint32_t max, const CallOptions& call = {});
   Result<v1::Pool> GetPool(std::string_view name, const CallOptions& call = {});
+  // All of them, page by page.
   Result<std::vector<v1::Pool>> ListPools(const CallOptions& call = {});
   Result<v1::Pool> UpdatePool(std::string_view name, uint32_t max, const CallOptions& call = {});
   Result<Void> ClosePool(std::string_view name, const CallOptions& call = {});
+  // The same with the whole request: with a `timeout` answers the pool when it is not gone yet.
+  Result<v1::ClosePoolResponse> ClosePool(const v1::ClosePoolRequest& request, const CallOptions& call = {});
 
   // Events.
   std::unique_ptr<EventStream> StreamEvents(const v1::StreamEventsRequest& request,
@@ -100,6 +111,8 @@ class Client {
   Result<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});
   // Returns when every group has ended; the daemon takes no new ones from then on.
   Result<Void> Drain(const CallOptions& call = {});
+  // The same with the whole request: with a `timeout` answers how many groups have not ended.
+  Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& call = {});
   // Makes the daemon read its configuration file again.
   Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
   // Why a group, or one of its tasks, is where it is.

@@ -46,7 +46,8 @@ enum class Repeat : uint8_t {
   kNever,          // it would be another call
 };
 
-// What the answers carry of payloads, results and output when the request does not say.
+// What the answers carry of what may be large (payloads, results, output, annotations) when the request does
+// not say.
 enum class View : uint8_t {
   kNone,   // they have no place for any
   kBasic,  // nothing
@@ -80,8 +81,6 @@ inline constexpr Method kMethods[] = {
      View::kNone},
     {"/covey.v1.AdminService/Reload", Shape::kUnary, Role::kAdmin, internal::kNoKey, Repeat::kNever,
      View::kNone},
-    {"/covey.v1.AdminService/Explain", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
-     View::kNone},
 
     {"/covey.v1.EventService/StreamEvents", Shape::kServerStream, Role::kViewer,
      Key{Subject::kGroupIfNamed, "group_id"}, Repeat::kSafe, View::kFull},
@@ -93,7 +92,7 @@ inline constexpr Method kMethods[] = {
     {"/covey.v1.GroupService/SubmitTasks", Shape::kUnary, Role::kSubmitter, internal::kGroupId,
      Repeat::kWithRequestId, View::kNone},
     {"/covey.v1.GroupService/SubmitTaskStream", Shape::kClientStream, Role::kSubmitter, internal::kGroupId,
-     Repeat::kNever, View::kNone},
+     Repeat::kWithRequestId, View::kNone},
     {"/covey.v1.GroupService/SealGroup", Shape::kUnary, Role::kSubmitter, internal::kGroupId, Repeat::kSafe,
      View::kNone},
     // It may seal.
@@ -102,12 +101,14 @@ inline constexpr Method kMethods[] = {
     {"/covey.v1.GroupService/CancelGroup", Shape::kUnary, Role::kSubmitter, internal::kGroupId, Repeat::kSafe,
      View::kNone},
     {"/covey.v1.GroupService/GetGroup", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
-     View::kNone},
+     View::kFull},
     {"/covey.v1.GroupService/ListGroups", Shape::kUnary, Role::kViewer, internal::kNoKey, Repeat::kSafe,
-     View::kNone},
+     View::kBasic},
     // The second one would be NOT_FOUND, or delete a new group of that id.
     {"/covey.v1.GroupService/DeleteGroup", Shape::kUnary, Role::kSubmitter, internal::kGroupId,
      Repeat::kNever, View::kNone},
+    {"/covey.v1.GroupService/Explain", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
+     View::kNone},
 
     {"/covey.v1.PoolService/CreatePool", Shape::kUnary, Role::kOperator, internal::kPoolName, Repeat::kNever,
      View::kNone},
@@ -123,7 +124,7 @@ inline constexpr Method kMethods[] = {
     {"/covey.v1.TaskService/GetTask", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
      View::kFull},
     {"/covey.v1.TaskService/ListTasks", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
-     View::kFull},
+     View::kBasic},
     {"/covey.v1.TaskService/WaitTask", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
      View::kFull},
     {"/covey.v1.TaskService/CancelTask", Shape::kUnary, Role::kSubmitter, internal::kGroupId, Repeat::kSafe,

@@ -5,6 +5,7 @@
 #include "client/cli/command.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
+#include "client/cli/waiting.h"
 #include "core/base/duration.h"
 
 namespace covey::cli {
@@ -15,13 +16,13 @@ int Drain(Session& session, const Arguments& arguments) {
   if (!call.ok()) return session.Fail(call.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
-  const Result<Void> drained = client.value().Drain(call.value());
-  if (!drained.ok()) {
-    Error error = drained.error();
-    if (error.code == ErrorCode::kDeadlineExceeded)
-      error.message = "the time to wait has passed; the daemon takes no groups and goes on draining";
-    return session.Fail(error);
-  }
+  v1::DrainRequest request;
+  const client::CallOptions bounded = BoundWait(call.value(), &request);
+  const Result<v1::DrainResponse> drained = client.value().Drain(request, bounded);
+  const bool late = drained.ok() ? drained.value().running_groups() != 0
+                                 : drained.error().code == ErrorCode::kDeadlineExceeded;
+  if (late) return session.Fail(WaitedEnough("the daemon takes no groups and goes on draining"));
+  if (!drained.ok()) return session.Fail(drained.error());
   if (session.json()) {
     session.PrintJson(v1::DrainResponse());
   } else {

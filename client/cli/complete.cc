@@ -134,7 +134,8 @@ class Completer {
     if (!client.ok()) return;
     const Result<std::vector<v1::Pool>> pools = client.value().ListPools(kSoon);
     if (!pools.ok()) return;
-    for (const v1::Pool& pool : pools.value()) Add(pool.name(), "at most " + std::to_string(pool.max()));
+    for (const v1::Pool& pool : pools.value())
+      Add(pool.name(), "at most " + std::to_string(pool.spec().max()));
   }
 
   Session& session_;

@@ -85,7 +85,7 @@ int PrintGroup(Session& session, client::Client& client, const Arguments& argume
   list.set_page_size(kLogsPageSize);
   Result<Void> printed = Void{};
   const Result<Void> listed = client.ForEachTask(std::move(list), [&](const v1::Task& task) {
-    const bool over = task.state() != v1::TASK_STATE_QUEUED && task.state() != v1::TASK_STATE_RUNNING;
+    const bool over = client::IsOver(task);
     request.set_task(task.name());
     for (const v1::OutputStream stream : streams) {
       const uint64_t bytes = stream == v1::OUTPUT_STREAM_STDERR ? task.stderr_bytes() : task.stdout_bytes();

@@ -5,6 +5,7 @@
 #include "client/cli/command.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
+#include "client/cli/waiting.h"
 #include "core/base/duration.h"
 
 namespace covey::cli {
@@ -34,7 +35,7 @@ int ListPools(Session& session, const Arguments&) {
       session.PrintJson(pool);
       continue;
     }
-    table.Add({Printable(pool.name()), std::to_string(pool.max()), std::to_string(pool.running()),
+    table.Add({Printable(pool.name()), std::to_string(pool.spec().max()), std::to_string(pool.running()),
                std::to_string(pool.waiting()), std::to_string(pool.groups()),
                pool.configured() ? "configuration" : "journal", pool.closing() ? "closing" : "open"});
   }
@@ -58,8 +59,8 @@ int SetMax(Session& session, const Arguments& arguments, Change change) {
   if (session.json()) {
     session.PrintJson(pool.value());
   } else {
-    session.Print(Printable(pool.value().name()) + " runs at most " + std::to_string(pool.value().max()) +
-                  " at once\n");
+    session.Print(Printable(pool.value().name()) + " runs at most " +
+                  std::to_string(pool.value().spec().max()) + " at once\n");
   }
   return session.ExitWith(0);
 }
@@ -78,13 +79,18 @@ int ClosePool(Session& session, const Arguments& arguments) {
   if (!call.ok()) return session.Fail(call.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
-  const Result<Void> closed = client.value().ClosePool(name, call.value());
-  if (!closed.ok()) {
-    Error error = closed.error();
-    if (error.code == ErrorCode::kDeadlineExceeded)
-      error.message = name + ": the time to wait has passed; the pool goes on closing";
+  v1::ClosePoolRequest request;
+  request.set_name(name);
+  const client::CallOptions bounded = BoundWait(call.value(), &request);
+  const Result<v1::ClosePoolResponse> closed = client.value().ClosePool(request, bounded);
+  const bool late =
+      closed.ok() ? closed.value().has_pool() : closed.error().code == ErrorCode::kDeadlineExceeded;
+  if (late) {
+    Error error = WaitedEnough("the pool goes on closing");
+    error.message.insert(0, name + ": ");
     return session.Fail(error);
   }
+  if (!closed.ok()) return session.Fail(closed.error());
   if (session.json()) {
     session.PrintJson(v1::ClosePoolResponse());
   } else {

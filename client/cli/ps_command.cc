@@ -44,6 +44,7 @@ std::vector<std::string> Row(const v1::Group& group, std::chrono::system_clock::
 int DoPs(Session& session, const Arguments& arguments) {
   Result<v1::ListGroupsRequest> request = ReadFilter(arguments, arguments.Has("all"));
   if (!request.ok()) return session.Fail(request.error());
+  if (session.json()) request.value().set_view(v1::VIEW_FULL);
   uint64_t left = UINT64_MAX;
   if (const auto limit = arguments.Get("limit")) {
     const Result<uint64_t> parsed = ParseNumber("limit", *limit, 1, UINT32_MAX);

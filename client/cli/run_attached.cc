@@ -130,10 +130,10 @@ void AttachedRun::Handle(const v1::RunGroupResponse& message, Progress* progress
     id_known_ = true;
     SendCancelLocked();
   }
-  if (message.has_event()) {
-    progress->Count(message.event());
+  for (const v1::Event& event : message.events()) {
+    progress->Count(event);
     // All that the task wrote came before.
-    if (message.event().kind() == v1::EVENT_KIND_TASK_EXITED) printer_.Flush(message.event().task());
+    if (event.kind() == v1::EVENT_KIND_TASK_EXITED) printer_.Flush(event.task());
   }
   if (session_.json()) {
     session_.PrintJson(message);

@@ -80,6 +80,7 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
   Table table = TaskTable();
   v1::ListTasksRequest request;
   request.set_group_id(target.group);
+  if (session.json()) request.set_view(v1::VIEW_FULL);
   request.set_page_size(all || session.json() ? kShowPageSize : static_cast<int>(kFewTasks));
   const Result<Void> listed = client.ForEachTask(std::move(request), [&](const v1::Task& task) {
     if (session.json()) {

@@ -28,6 +28,7 @@ int DoTasks(Session& session, const Arguments& arguments) {
   v1::ListTasksRequest request;
   request.set_group_id(arguments.words()[0]);
   request.set_page_size(kTasksPageSize);
+  if (session.json()) request.set_view(v1::VIEW_FULL);
   for (const std::string& state : arguments.All("state")) {
     for (int number = v1::TaskState_MIN; number <= v1::TaskState_MAX; ++number) {
       if (StateText(static_cast<v1::TaskState>(number)) == state)

@@ -47,8 +47,9 @@ std::string Pools(const std::vector<v1::Pool>& pools, size_t columns) {
                {.heading = "WAITING", .right = true},
                {.heading = "GROUPS", .right = true}});
   for (const v1::Pool& pool : pools) {
-    table.Add({Printable(pool.name()) + (pool.closing() ? " (closing)" : ""), Bar(pool.running(), pool.max()),
-               std::to_string(pool.running()), std::to_string(pool.max()), std::to_string(pool.waiting()),
+    table.Add({Printable(pool.name()) + (pool.closing() ? " (closing)" : ""),
+               Bar(pool.running(), pool.spec().max()), std::to_string(pool.running()),
+               std::to_string(pool.spec().max()), std::to_string(pool.waiting()),
                std::to_string(pool.groups())});
   }
   return table.Render(columns);

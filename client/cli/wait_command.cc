@@ -8,6 +8,7 @@
 #include "client/cli/format.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
+#include "client/cli/waiting.h"
 #include "core/base/duration.h"
 
 namespace covey::cli {
@@ -34,18 +35,27 @@ struct Outcome {
   int code = 0;
 };
 
-// What a timeout of the call means.
-Error Explained(Error error, const std::string& name, std::string_view what) {
-  if (error.code == ErrorCode::kDeadlineExceeded)
-    error.message = name + ": the time to wait has passed; the " + std::string(what) + " goes on";
+Error StillGoesOn(const std::string& name, std::string_view what) {
+  Error error = WaitedEnough("the " + std::string(what) + " goes on");
+  error.message.insert(0, name + ": ");
   return error;
+}
+
+// What a timeout of the call means.
+Error Explained(const Error& error, const std::string& name, std::string_view what) {
+  return error.code == ErrorCode::kDeadlineExceeded ? StillGoesOn(name, what) : error;
 }
 
 int WaitForTask(Session& session, client::Client& client, const Target& target,
                 const client::CallOptions& call) {
   const std::string name = target.group + "/" + target.task;
-  const Result<v1::Task> task = client.WaitTask(target.group, target.task, call);
+  v1::WaitTaskRequest request;
+  request.set_group_id(target.group);
+  request.set_task(target.task);
+  const client::CallOptions bounded = BoundWait(call, &request);
+  const Result<v1::Task> task = client.WaitTask(request, bounded);
   if (!task.ok()) return session.Fail(Explained(task.error(), name, "task"));
+  if (request.has_timeout() && !client::IsOver(task.value())) return session.Fail(StillGoesOn(name, "task"));
   if (session.json()) {
     session.PrintJson(task.value());
   } else {
@@ -59,8 +69,14 @@ int WaitForTask(Session& session, client::Client& client, const Target& target,
 
 int WaitForGroup(Session& session, client::Client& client, const std::string& group,
                  const client::CallOptions& call) {
-  const Result<v1::GroupResult> result = client.WaitGroup(group, true, call);
+  v1::WaitGroupRequest request;
+  request.set_group_id(group);
+  request.set_seal_when_idle(true);
+  const client::CallOptions bounded = BoundWait(call, &request);
+  const Result<v1::GroupResult> result = client.WaitGroup(request, bounded);
   if (!result.ok()) return session.Fail(Explained(result.error(), group, "group"));
+  if (request.has_timeout() && !client::IsOver(result.value().group()))
+    return session.Fail(StillGoesOn(group, "group"));
   if (session.json()) {
     session.PrintJson(result.value());
   } else {

@@ -222,7 +222,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     return;
   }
   const WallTime now = options_.wall_clock();
-  if (create.spec.id.empty()) create.spec.id = NewUuid(now);
+  if (create.spec.id.empty()) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
     create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
   }

@@ -90,6 +90,8 @@ class Engine {
   void ReadAllEvents(std::string cursor, size_t limit, Done<WatchPage> done) {
     journal_->Watch(std::move(cursor), limit, std::move(done));
   }
+  // The cursor behind everything that has happened.
+  void NewestCursor(Done<std::string> done) { journal_->Newest(std::move(done)); }
   // `notify` after each commit of any group until Unwatch; it may be called once more while Unwatch runs.
   uint64_t WatchAll(std::function<void()> notify) COVEY_EXCLUDES(mutex_);
   void UnwatchAll(uint64_t id) COVEY_EXCLUDES(mutex_);

@@ -9,13 +9,10 @@
 
 namespace covey {
 
-std::string NewUuid(WallTime now) {
+std::string NewUuid() {
   std::array<uint8_t, 16> bytes;
   COVEY_CHECK(getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  const auto millis =
-      static_cast<uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now).time_since_epoch().count());
-  for (int i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(millis >> (8 * (5 - i)));
-  bytes[6] = (bytes[6] & 0x0F) | 0x70;
+  bytes[6] = (bytes[6] & 0x0F) | 0x40;
   bytes[8] = (bytes[8] & 0x3F) | 0x80;
   static constexpr char kHex[] = "0123456789abcdef";
   std::string text;

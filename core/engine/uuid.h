@@ -2,11 +2,9 @@
 
 #include <string>
 
-#include "core/spec/wall_time.h"
-
 namespace covey {
 
-// A new UUID of version 7 (RFC 9562): time-ordered, the rest random.
-std::string NewUuid(WallTime now);
+// A new UUID of version 4 (RFC 9562): random, so that its first characters tell it from others.
+std::string NewUuid();
 
 }  // namespace covey

@@ -160,6 +160,8 @@ class Journal {
   // commits. kInvalidArgument for a cursor that this journal did not make, or not yet: one from before the
   // journal was put back to an older state.
   virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
+  // The cursor behind all that is committed: Watch then tells what comes.
+  virtual void Newest(Done<std::string> done) = 0;
   // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over
   // are those of its last summary.
   virtual void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) = 0;

@@ -50,7 +50,7 @@ StartProblem Unreachable(std::string field, int error) {
 
 StartProblem Unknown(std::string field, std::string description) {
   return {.code = ErrorCode::kInvalidArgument,
-          .reason = "INVALID_ARGUMENT",
+          .reason = "BAD_REQUEST",
           .field = std::move(field),
           .description = std::move(description)};
 }

@@ -21,6 +21,7 @@ struct GroupSpec {
   uint32_t max_failures = 0;
   std::chrono::nanoseconds timeout{0};  // from creation; 0: none
   WallTime deadline{};                  // creation + timeout, for recovery; epoch: none
+  Labels annotations;                   // notes of the client's: kept, not looked at
   bool attached = false;                // ends with the call that made it
 };
 

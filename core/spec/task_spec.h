@@ -33,6 +33,7 @@ struct TaskSpec {
   std::chrono::nanoseconds timeout{0};  // of one attempt, from its start; 0: none
   Labels labels;
   bool rerun_on_restart = false;
+  Labels annotations;  // notes of the client's: kept, not looked at
 };
 
 }  // namespace covey

@@ -13,7 +13,7 @@
 // What is wrong with a request by itself, whatever the state of the daemon: the bounds that the comments of
 // covey.v1 give. Pure functions. Empty: nothing is wrong. At most kMaxViolations are told. Descriptions say
 // the field, what would be right and what was found, as in "limit must be 0..65536, got 70000"; values of
-// environment variables and stdin are never told.
+// environment variables and standard input are never told.
 namespace covey {
 
 inline constexpr size_t kMaxViolations = 100;
@@ -33,6 +33,7 @@ Violations Check(const v1::CancelGroupRequest& request);
 Violations Check(const v1::GetGroupRequest& request);
 Violations Check(const v1::ListGroupsRequest& request);
 Violations Check(const v1::DeleteGroupRequest& request);
+Violations Check(const v1::ExplainRequest& request);
 
 // TaskService.
 Violations Check(const v1::GetTaskRequest& request);
@@ -55,7 +56,6 @@ Violations Check(const v1::StreamEventsRequest& request);
 Violations Check(const v1::GetServerInfoRequest& request);
 Violations Check(const v1::DrainRequest& request);
 Violations Check(const v1::ReloadRequest& request);
-Violations Check(const v1::ExplainRequest& request);
 
 // The refusal of a request with `violations`, of which there is at least one.
 Error BadRequest(Violations violations);

@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kMaxLabels = 64;
 constexpr size_t kMaxLabelKey = 63;
 constexpr size_t kMaxLabelValue = 255;
+constexpr size_t kMaxAnnotationBytes = 16384;
 constexpr size_t kMaxPageToken = 1024;
 constexpr int kMaxPageSize = 1000;
 constexpr int64_t kMaxProtoSeconds = 315'576'000'000;
@@ -31,6 +32,24 @@ bool CheckSize(const FieldPath& path, std::string_view value, Presence presence,
   if (value.size() > max) {
     out.Add(path, "must have 1.." + std::to_string(max) + " characters, got " + std::to_string(value.size()));
     return false;
+  }
+  return true;
+}
+
+// False: there are too many to look at.
+bool CheckKeys(const FieldPath& path, const LabelMap& map, Collector& out) {
+  if (map.size() > kMaxLabels) {
+    out.Add(path, "must have at most " + std::to_string(kMaxLabels) + " entries, got " +
+                      std::to_string(map.size()));
+    return false;
+  }
+  for (const auto& [key, value] : map) {
+    const FieldPath entry = path.Key(key);
+    if (key.empty()) {
+      out.Add(entry, "keys must have 1.." + std::to_string(kMaxLabelKey) + " characters, got 0");
+    } else {
+      CheckName(entry, key, Presence::kRequired, out, kMaxLabelKey);
+    }
   }
   return true;
 }
@@ -80,20 +99,15 @@ void CheckRange(const FieldPath& path, int64_t value, int64_t low, int64_t high,
 }
 
 void CheckLabels(const FieldPath& path, const LabelMap& labels, Collector& out) {
-  if (labels.size() > kMaxLabels) {
-    out.Add(path, "must have at most " + std::to_string(kMaxLabels) + " entries, got " +
-                      std::to_string(labels.size()));
-    return;
-  }
-  for (const auto& [key, value] : labels) {
-    const FieldPath entry = path.Key(key);
-    if (key.empty()) {
-      out.Add(entry, "keys must have 1.." + std::to_string(kMaxLabelKey) + " characters, got 0");
-    } else {
-      CheckName(entry, key, Presence::kRequired, out, kMaxLabelKey);
-    }
-    CheckText(entry, value, kMaxLabelValue, out);
-  }
+  if (!CheckKeys(path, labels, out)) return;
+  for (const auto& [key, value] : labels) CheckText(path.Key(key), value, kMaxLabelValue, out);
+}
+
+void CheckAnnotations(const FieldPath& path, const LabelMap& annotations, Collector& out) {
+  if (!CheckKeys(path, annotations, out)) return;
+  size_t bytes = 0;
+  for (const auto& [key, value] : annotations) bytes += key.size() + value.size();
+  CheckBytes(path, bytes, kMaxAnnotationBytes, out);
 }
 
 void CheckDuration(const FieldPath& path, const google::protobuf::Duration& duration, int64_t max_seconds,
@@ -123,6 +137,10 @@ void CheckTime(const FieldPath& path, const google::protobuf::Timestamp& time, C
     out.Add(path, "must be a valid google.protobuf.Timestamp, got seconds " + std::to_string(time.seconds()) +
                       ", nanos " + std::to_string(time.nanos()));
   }
+}
+
+void CheckView(const FieldPath& path, v1::View view, Collector& out) {
+  CheckEnum(path, view, v1::View_IsValid(view), true, out);
 }
 
 void CheckPageSize(const FieldPath& path, int32_t size, Collector& out) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "covey/v1/types.pb.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "server/check/collector.h"
@@ -35,11 +36,19 @@ void CheckText(const FieldPath& path, std::string_view text, size_t max, Collect
 void CheckBytes(const FieldPath& path, size_t size, size_t max, Collector& out);
 void CheckRange(const FieldPath& path, int64_t value, int64_t low, int64_t high, Collector& out);
 void CheckLabels(const FieldPath& path, const LabelMap& labels, Collector& out);
+void CheckAnnotations(const FieldPath& path, const LabelMap& annotations, Collector& out);
 // Well formed, 0 s .. `max_seconds`.
 void CheckDuration(const FieldPath& path, const google::protobuf::Duration& duration, int64_t max_seconds,
                    Collector& out);
 // Well formed: the years 1..9999.
 void CheckTime(const FieldPath& path, const google::protobuf::Timestamp& time, Collector& out);
+// How much is to be told.
+void CheckView(const FieldPath& path, v1::View view, Collector& out);
+// How long a call waits; absent: as long as it may last.
+template <typename Request>
+void CheckWait(const FieldPath& root, const Request& request, Collector& out) {
+  if (request.has_timeout()) CheckDuration(root.Field("timeout"), request.timeout(), kMaxTimeoutSeconds, out);
+}
 // 0 (the default) or 1..1000.
 void CheckPageSize(const FieldPath& path, int32_t size, Collector& out);
 void CheckPageToken(const FieldPath& path, std::string_view token, Collector& out);

@@ -27,7 +27,7 @@ Violations Check(const v1::RunGroupRequest& request, bool first) {
     CheckId(options.Field("group_id"), request.options().group_id(), Presence::kOptional, out);
     CheckGroupSpec(options.Field("spec"), request.options().spec(), out);
   }
-  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, first, out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, out);
   return out.Take();
 }
 
@@ -37,7 +37,7 @@ Violations Check(const v1::CreateGroupRequest& request) {
   CheckText(root.Field("request_id"), request.request_id(), kMaxRequestId, out);
   CheckId(root.Field("group_id"), request.group_id(), Presence::kOptional, out);
   CheckGroupSpec(root.Field("spec"), request.spec(), out);
-  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, true, out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, out);
   return out.Take();
 }
 
@@ -46,7 +46,7 @@ Violations Check(const v1::SubmitTasksRequest& request) {
   Collector out;
   CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
   CheckText(root.Field("request_id"), request.request_id(), kMaxRequestId, out);
-  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, false, out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, out);
   return out.Take();
 }
 
@@ -59,13 +59,29 @@ Violations Check(const v1::SubmitTaskStreamRequest& request, uint64_t number) {
     out.Add(root.Field("number"),
             "must be " + std::to_string(number) + ", got " + std::to_string(request.number()));
   }
-  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, false, out);
+  CheckText(root.Field("request_id"), request.request_id(), kMaxRequestId, out);
+  CheckTasks(root.Field("tasks"), request.tasks(), Presence::kRequired, out);
   return out.Take();
 }
 
 Violations Check(const v1::SealGroupRequest& request) { return CheckGroupId(request); }
-Violations Check(const v1::WaitGroupRequest& request) { return CheckGroupId(request); }
-Violations Check(const v1::GetGroupRequest& request) { return CheckGroupId(request); }
+
+Violations Check(const v1::WaitGroupRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckWait(root, request, out);
+  return out.Take();
+}
+
+Violations Check(const v1::GetGroupRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckView(root.Field("view"), request.view(), out);
+  return out.Take();
+}
+
 Violations Check(const v1::DeleteGroupRequest& request) { return CheckGroupId(request); }
 
 Violations Check(const v1::CancelGroupRequest& request) {
@@ -73,6 +89,15 @@ Violations Check(const v1::CancelGroupRequest& request) {
   Collector out;
   CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
   CheckText(root.Field("reason"), request.reason(), kMaxReason, out);
+  CheckWait(root, request, out);
+  return out.Take();
+}
+
+Violations Check(const v1::ExplainRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckName(root.Field("task"), request.task(), Presence::kOptional, out);
   return out.Take();
 }
 
@@ -86,6 +111,7 @@ Violations Check(const v1::ListGroupsRequest& request) {
   CheckText(root.Field("name_prefix"), request.name_prefix(), kMaxName, out);
   if (request.has_created_after()) CheckTime(root.Field("created_after"), request.created_after(), out);
   if (request.has_created_before()) CheckTime(root.Field("created_before"), request.created_before(), out);
+  CheckView(root.Field("view"), request.view(), out);
   return out.Take();
 }
 

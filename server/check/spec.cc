@@ -138,7 +138,7 @@ void CheckProcess(const FieldPath& path, const v1::ProcessSpec& process, Collect
   CheckArguments(path.Field("argv"), process, out);
   CheckEnvironment(path.Field("env"), process, out);
   CheckPath(path.Field("working_dir"), process.working_dir(), Presence::kOptional, out);
-  CheckBytes(path.Field("stdin"), process.stdin().size(), kMiB, out);
+  CheckBytes(path.Field("standard_input"), process.standard_input().size(), kMiB, out);
   if (!process.stop_signal().empty() && !ParseSignal(process.stop_signal()).has_value()) {
     out.Add(path.Field("stop_signal"),
             "must be 1..64 or a name such as \"SIGTERM\", got " + Quoted(process.stop_signal()));
@@ -155,8 +155,16 @@ void CheckProcess(const FieldPath& path, const v1::ProcessSpec& process, Collect
   CheckOutputFiles(path, process, out);
 }
 
+// The name of a task. Digits alone are the index of a task without one.
+void CheckTaskName(const FieldPath& path, const std::string& name, Collector& out) {
+  CheckName(path, name, Presence::kOptional, out);
+  if (!name.empty() && name.find_first_not_of("0123456789") == std::string::npos) {
+    out.Add(path, "must not be digits alone, which tell tasks without a name, got " + Quoted(name));
+  }
+}
+
 void CheckTask(const FieldPath& path, const v1::TaskSpec& task, Collector& out) {
-  CheckName(path.Field("name"), task.name(), Presence::kOptional, out);
+  CheckTaskName(path.Field("name"), task.name(), out);
   switch (task.work_case()) {
     case v1::TaskSpec::kFunction: {
       const FieldPath function = path.Field("function");
@@ -175,11 +183,12 @@ void CheckTask(const FieldPath& path, const v1::TaskSpec& task, Collector& out) 
   }
   if (task.has_timeout()) CheckDuration(path.Field("timeout"), task.timeout(), kMaxTimeoutSeconds, out);
   CheckLabels(path.Field("labels"), task.labels(), out);
+  CheckAnnotations(path.Field("annotations"), task.annotations(), out);
 }
 
 // Every name once.
 void CheckUnique(const FieldPath& path, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks,
-                 bool first_of_group, Collector& out) {
+                 Collector& out) {
   std::unordered_map<std::string_view, size_t> seen;
   seen.reserve(static_cast<size_t>(tasks.size()));
   for (int i = 0; i < tasks.size() && !out.full(); ++i) {
@@ -191,16 +200,6 @@ void CheckUnique(const FieldPath& path, const google::protobuf::RepeatedPtrField
     out.Add(task.Field("name"), "must be unique in the group, got " + Quoted(name) + " as in " +
                                     path.Index(other->second).ToString());
   }
-  if (!first_of_group) return;
-  for (int i = 0; i < tasks.size() && !out.full(); ++i) {
-    if (!tasks[i].name().empty()) continue;
-    const auto other = seen.find(std::to_string(i));
-    if (other == seen.end()) continue;
-    const FieldPath task = path.Index(other->second);
-    out.Add(task.Field("name"), "must be unique in the group, got " + Quoted(other->first) +
-                                    ", the name of " + path.Index(static_cast<size_t>(i)).ToString() +
-                                    ", which has none of its own");
-  }
 }
 
 }  // namespace
@@ -208,6 +207,7 @@ void CheckUnique(const FieldPath& path, const google::protobuf::RepeatedPtrField
 void CheckGroupSpec(const FieldPath& path, const v1::GroupSpec& spec, Collector& out) {
   CheckName(path.Field("name"), spec.name(), Presence::kOptional, out);
   CheckLabels(path.Field("labels"), spec.labels(), out);
+  CheckAnnotations(path.Field("annotations"), spec.annotations(), out);
   CheckId(path.Field("pool"), spec.pool(), Presence::kOptional, out);
   CheckRange(path.Field("limit"), spec.limit(), 0, kMaxSlots, out);
   CheckEnum(path.Field("policy"), spec.policy(), v1::Policy_IsValid(spec.policy()), true, out);
@@ -220,7 +220,7 @@ void CheckGroupSpec(const FieldPath& path, const v1::GroupSpec& spec, Collector&
 }
 
 void CheckTasks(const FieldPath& path, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks,
-                Presence presence, bool first_of_group, Collector& out) {
+                Presence presence, Collector& out) {
   const auto count = static_cast<size_t>(tasks.size());
   const size_t least = presence == Presence::kRequired ? 1 : 0;
   if (count < least || count > kMaxTasksPerMessage) {
@@ -229,7 +229,7 @@ void CheckTasks(const FieldPath& path, const google::protobuf::RepeatedPtrField<
     return;
   }
   for (size_t i = 0; i < count && !out.full(); ++i) CheckTask(path.Index(i), tasks[static_cast<int>(i)], out);
-  CheckUnique(path, tasks, first_of_group, out);
+  CheckUnique(path, tasks, out);
 }
 
 }  // namespace covey

@@ -16,6 +16,7 @@ Violations Check(const v1::GetTaskRequest& request) {
   const FieldPath root;
   Collector out;
   CheckTaskKey(root, request, out);
+  CheckView(root.Field("view"), request.view(), out);
   return out.Take();
 }
 
@@ -23,6 +24,7 @@ Violations Check(const v1::WaitTaskRequest& request) {
   const FieldPath root;
   Collector out;
   CheckTaskKey(root, request, out);
+  CheckWait(root, request, out);
   return out.Take();
 }
 
@@ -31,6 +33,7 @@ Violations Check(const v1::CancelTaskRequest& request) {
   Collector out;
   CheckTaskKey(root, request, out);
   CheckText(root.Field("reason"), request.reason(), kMaxReason, out);
+  CheckWait(root, request, out);
   return out.Take();
 }
 
@@ -41,6 +44,7 @@ Violations Check(const v1::ListTasksRequest& request) {
   CheckPageSize(root.Field("page_size"), request.page_size(), out);
   CheckPageToken(root.Field("page_token"), request.page_token(), out);
   CheckFilter(root.Field("states"), request.states(), v1::TaskState_IsValid, out);
+  CheckView(root.Field("view"), request.view(), out);
   return out.Take();
 }
 

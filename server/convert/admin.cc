@@ -6,7 +6,7 @@ namespace covey {
 v1::Pool ToProto(const PoolView& pool) {
   v1::Pool out;
   out.set_name(pool.name);
-  out.set_max(pool.max);
+  out.mutable_spec()->set_max(pool.max);
   out.set_running(static_cast<uint32_t>(pool.running));
   out.set_waiting(pool.waiting);
   out.set_closing(pool.closing);

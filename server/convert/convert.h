@@ -23,7 +23,7 @@
 // Conversions between the plain values of core and the messages of covey.v1. Pure functions.
 //
 // ToCore requires a message that Check (server/check) found nothing wrong with; ToProto takes every value.
-// Environment values and stdin go in and never come out.
+// Environment values and standard input go in and never come out.
 namespace covey {
 
 // Times outside the range of the target are clamped to its ends. WallTime is in microseconds: what is finer
@@ -47,14 +47,18 @@ inline constexpr mode_t kDefaultFileMode = 0644;
 Payload ToCore(const v1::Payload& payload);
 v1::Payload ToProto(const Payload& payload);
 
+// How much is told: v1::View, its default resolved. kBasic: without payloads, results and annotations.
+enum class View : uint8_t { kBasic, kFull };
+View ToCore(v1::View view, View otherwise);
+
 // `env` comes out sorted by key and holds what the message holds: the daemon's own variables are not added
 // here.
 TaskSpec ToCore(const v1::TaskSpec& spec);
-v1::TaskSpec ToProto(const TaskSpec& spec);
+v1::TaskSpec ToProto(const TaskSpec& spec, View view = View::kFull);
 
 // `attached` and `deadline` are the caller's to set.
 GroupSpec ToCore(const v1::GroupSpec& spec, std::string id);
-v1::GroupSpec ToProto(const GroupSpec& spec);
+v1::GroupSpec ToProto(const GroupSpec& spec, View view = View::kFull);
 
 v1::Failure ToProto(const Failure& failure);
 v1::FailureKind ToProto(FailureKind kind);
@@ -65,11 +69,11 @@ OutputStream ToCore(v1::OutputStream stream);  // unspecified: stdout
 v1::GroupState ToProto(GroupPhase phase);
 GroupPhase ToCore(v1::GroupState state);  // a state that is not a phase: kRunning
 
-v1::Group ToProto(const GroupSummary& group);
+v1::Group ToProto(const GroupSummary& group, View view = View::kFull);
 v1::GroupResult ToProto(const GroupEnd& end);
 v1::TaskState TaskStateOf(const TaskView& task);
 // Without the sizes of its output.
-v1::Task ToProto(const TaskView& task);
+v1::Task ToProto(const TaskView& task, View view = View::kFull);
 
 // Fills an empty message.
 void ToProto(std::string_view group, const Record& record, v1::Event* out);

@@ -79,6 +79,8 @@ void ToProto(std::string_view group, const Record& record, v1::Event* out) {
     case state::EventKind::kTaskExited:
       out->set_task_state(AfterExit(event.result));
       if (record.result != nullptr) *out->mutable_result() = ToProto(*record.result);
+      out->set_stdout_bytes(record.output.standard_output);
+      out->set_stderr_bytes(record.output.standard_error);
       break;
     case state::EventKind::kCancelDelivered:
       out->set_signal(event.code);
@@ -91,7 +93,13 @@ void ToProto(std::string_view group, const Record& record, v1::Event* out) {
       out->set_outcome(ToProto(event.outcome));
       break;
     case state::EventKind::kGroupCreated:
+      if (record.group != nullptr) *out->mutable_group_spec() = ToProto(*record.group);
+      break;
     case state::EventKind::kTaskSubmitted:
+      if (record.task != nullptr) {
+        for (const auto& [key, value] : record.task->labels) (*out->mutable_labels())[key] = value;
+      }
+      break;
     case state::EventKind::kTaskStarted:
     case state::EventKind::kCancelRequested:
     case state::EventKind::kCancelKilled:

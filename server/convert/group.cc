@@ -33,12 +33,12 @@ GroupPhase ToCore(v1::GroupState state) {
   }
 }
 
-v1::Group ToProto(const GroupSummary& group) {
+v1::Group ToProto(const GroupSummary& group, View view) {
   const state::GroupState& state = group.state;
   v1::Group out;
   if (group.spec != nullptr) {
     out.set_id(group.spec->id);
-    *out.mutable_spec() = ToProto(*group.spec);
+    *out.mutable_spec() = ToProto(*group.spec, view);
     out.set_attached(group.spec->attached);
   }
   out.set_state(ToProto(PhaseOf(state)));

@@ -59,7 +59,7 @@ std::shared_ptr<const ProcessSpec> ToProcess(const v1::ProcessSpec& spec) {
   process->argv.assign(spec.argv().begin(), spec.argv().end());
   process->env = SortedPairs(spec.env());
   process->working_dir = spec.working_dir();
-  process->stdin_bytes = spec.stdin();
+  process->stdin_bytes = spec.standard_input();
   if (!spec.stop_signal().empty()) process->stop_signal = ParseSignal(spec.stop_signal()).value_or(SIGTERM);
   if (spec.has_grace()) process->grace = ToCore(spec.grace());
   process->limits = ToLimits(spec.limits());
@@ -147,21 +147,23 @@ TaskSpec ToCore(const v1::TaskSpec& spec) {
   out.timeout = ToCore(spec.timeout());
   out.labels = SortedPairs(spec.labels());
   out.rerun_on_restart = spec.rerun_on_restart();
+  out.annotations = SortedPairs(spec.annotations());
   return out;
 }
 
-v1::TaskSpec ToProto(const TaskSpec& spec) {
+v1::TaskSpec ToProto(const TaskSpec& spec, View view) {
   v1::TaskSpec out;
   out.set_name(spec.name);
   if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
     out.mutable_function()->set_name(function->name);
-    *out.mutable_function()->mutable_payload() = ToProto(function->payload);
+    if (view != View::kBasic) *out.mutable_function()->mutable_payload() = ToProto(function->payload);
   } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work)) {
     FillProcess(*process, out.mutable_process());
   }
   if (spec.timeout.count() != 0) *out.mutable_timeout() = ToProto(spec.timeout);
   FillMap(spec.labels, out.mutable_labels());
   out.set_rerun_on_restart(spec.rerun_on_restart);
+  if (view != View::kBasic) FillMap(spec.annotations, out.mutable_annotations());
   return out;
 }
 
@@ -175,10 +177,11 @@ GroupSpec ToCore(const v1::GroupSpec& spec, std::string id) {
   out.policy = ToPolicy(spec.policy());
   out.max_failures = spec.max_failures();
   out.timeout = ToCore(spec.timeout());
+  out.annotations = SortedPairs(spec.annotations());
   return out;
 }
 
-v1::GroupSpec ToProto(const GroupSpec& spec) {
+v1::GroupSpec ToProto(const GroupSpec& spec, View view) {
   v1::GroupSpec out;
   out.set_name(spec.name);
   FillMap(spec.labels, out.mutable_labels());
@@ -187,6 +190,7 @@ v1::GroupSpec ToProto(const GroupSpec& spec) {
   out.set_policy(FromPolicy(spec.policy));
   out.set_max_failures(spec.max_failures);
   if (spec.timeout.count() != 0) *out.mutable_timeout() = ToProto(spec.timeout);
+  if (view != View::kBasic) FillMap(spec.annotations, out.mutable_annotations());
   return out;
 }
 

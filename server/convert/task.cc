@@ -2,6 +2,17 @@
 
 namespace covey {
 
+View ToCore(v1::View view, View otherwise) {
+  switch (view) {
+    case v1::VIEW_BASIC:
+      return View::kBasic;
+    case v1::VIEW_FULL:
+      return View::kFull;
+    default:
+      return otherwise;
+  }
+}
+
 v1::TaskState TaskStateOf(const TaskView& task) {
   if (task.stopped) return v1::TASK_STATE_STOPPED;
   switch (task.state.phase) {
@@ -22,19 +33,19 @@ v1::TaskState TaskStateOf(const TaskView& task) {
   }
 }
 
-v1::Task ToProto(const TaskView& task) {
+v1::Task ToProto(const TaskView& task, View view) {
   v1::Task out;
   out.set_group_id(task.group);
   out.set_name(task.name);
   out.set_index(task.index);
-  if (task.spec != nullptr) *out.mutable_spec() = ToProto(*task.spec);
+  if (task.spec != nullptr) *out.mutable_spec() = ToProto(*task.spec, view);
   out.set_state(TaskStateOf(task));
   out.set_attempt(task.state.attempt);
   if (task.failure != nullptr) *out.mutable_failure() = ToProto(*task.failure);
   *out.mutable_submit_time() = ToProto(task.submitted);
   if (task.started != WallTime()) *out.mutable_start_time() = ToProto(task.started);
   if (task.ended != WallTime()) *out.mutable_end_time() = ToProto(task.ended);
-  if (task.result != nullptr) *out.mutable_result() = ToProto(*task.result);
+  if (task.result != nullptr && view != View::kBasic) *out.mutable_result() = ToProto(*task.result);
   return out;
 }
 

@@ -135,7 +135,7 @@ class Daemon {
     context.version = COVEY_VERSION;
     context.start_time = std::chrono::system_clock::now();
     context.start_instant = std::chrono::steady_clock::now();
-    context.instance_id = NewUuid(std::chrono::floor<std::chrono::microseconds>(context.start_time));
+    context.instance_id = NewUuid();
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
     context.reload = [this] { return live_.Reload(); };

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,16 +18,12 @@
 namespace covey {
 namespace {
 
-std::string NewId() {
-  return NewUuid(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
-}
-
 std::string IdOf(const std::string& directory) {
   const std::string path = directory + "/id";
   std::string id;
   std::ifstream(path) >> id;
   if (!id.empty()) return id;
-  id = NewId();
+  id = NewUuid();
   (void)MakePrivateFile(path);
   std::ofstream(path) << id << "\n";
   return id;
@@ -56,7 +51,7 @@ Status Stores::Open(const Config& config, const std::shared_ptr<spdlog::logger>&
 
 Status Stores::OpenTemporary() {
   journal_ = std::make_shared<MemoryJournal>();
-  id_ = NewId();
+  id_ = NewUuid();
   std::string name = (std::filesystem::temp_directory_path() / "coveyd-XXXXXX").string();
   // The umask may have taken bits of the mode.
   if (mkdtemp(name.data()) == nullptr || chmod(name.c_str(), 0700) != 0) {

@@ -222,6 +222,15 @@ void MemoryJournal::Watch(std::string cursor, size_t limit, Done<WatchPage> done
   done(std::move(page));
 }
 
+void MemoryJournal::Newest(Done<std::string> done) {
+  MutexLock lock(mutex_);
+  auto refused = RefuseReadLocked();
+  const uint64_t last = log_.empty() ? 0 : log_.rbegin()->first;
+  lock.Unlock();
+  if (refused) return done(*std::move(refused));
+  done(Token{.kind = Token::Kind::kCursor, .values = {last}}.Encode(identity_));
+}
+
 GroupSummary MemoryJournal::SummaryLocked(const Group& group) const {
   GroupSummary summary = group.summary;
   summary.last_number = group.head;

@@ -48,6 +48,7 @@ class MemoryJournal final : public Journal {
   void Head(std::string group, Done<uint64_t> done) override;
   void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override;
   void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override;
+  void Newest(Done<std::string> done) override;
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override;
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
@@ -61,7 +62,7 @@ class MemoryJournal final : public Journal {
 
   // For tests. The next `count` appends that are taken from the queue meet `fault`.
   void Inject(Fault fault, size_t count) COVEY_EXCLUDES(mutex_);
-  // The next `count` reads (Head, Read, Watch, List, Find, FindRequest) answer kUnavailable.
+  // The next `count` reads (Head, Read, Watch, Newest, List, Find, FindRequest) answer kUnavailable.
   void FailReads(size_t count) COVEY_EXCLUDES(mutex_);
   // The next `count` changes of pools (PutPool, RemovePool) answer kUnavailable and change nothing.
   void FailPools(size_t count) COVEY_EXCLUDES(mutex_);

@@ -255,6 +255,13 @@ Result<int64_t> ReadConnection::LastSeq() {
   return std::max(newest->Int(0), next->Int(0) - 1);
 }
 
+Result<std::string> ReadConnection::Newest() {
+  const Result<int64_t> last = LastSeq();
+  if (!last.ok()) return last.error();
+  return Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(last.value())}}.Encode(
+      identity_);
+}
+
 Result<WatchPage> ReadConnection::Watch(const std::string& cursor, size_t limit) {
   int64_t after = 0;
   if (!cursor.empty()) {

@@ -22,6 +22,7 @@ class ReadConnection {
   Result<uint64_t> Head(const std::string& group);
   Result<std::vector<Record>> Read(const std::string& group, uint64_t from, size_t limit);
   Result<WatchPage> Watch(const std::string& cursor, size_t limit);
+  Result<std::string> Newest();
   Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group);

@@ -137,6 +137,9 @@ class SqliteJournal final : public Journal {
       return connection.Watch(cursor, limit);
     });
   }
+  void Newest(Done<std::string> done) override {
+    Post(std::move(done), [](ReadConnection& connection) { return connection.Newest(); });
+  }
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override {
     Post(std::move(done), [filter = std::move(filter), limit, token = std::move(token)](
                               ReadConnection& connection) { return connection.List(filter, limit, token); });

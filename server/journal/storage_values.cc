@@ -107,6 +107,7 @@ void Store(const GroupSpec& spec, v1::GroupSpec* out) {
   out->set_timeout_nanos(spec.timeout.count());
   out->set_deadline(ToMicros(spec.deadline));
   out->set_attached(spec.attached);
+  Store(spec.annotations, out->mutable_annotations());
 }
 
 GroupSpec Load(v1::GroupSpec* in, std::string* problem) {
@@ -121,6 +122,7 @@ GroupSpec Load(v1::GroupSpec* in, std::string* problem) {
   spec.timeout = std::chrono::nanoseconds(in->timeout_nanos());
   spec.deadline = FromMicros(in->deadline());
   spec.attached = in->attached();
+  spec.annotations = Load(in->mutable_annotations());
   return spec;
 }
 
@@ -135,6 +137,7 @@ void Store(const TaskSpec& spec, v1::TaskSpec* out) {
   out->set_timeout_nanos(spec.timeout.count());
   Store(spec.labels, out->mutable_labels());
   out->set_rerun_on_restart(spec.rerun_on_restart);
+  Store(spec.annotations, out->mutable_annotations());
 }
 
 TaskSpec Load(v1::TaskSpec* in, std::string* problem) {
@@ -155,6 +158,7 @@ TaskSpec Load(v1::TaskSpec* in, std::string* problem) {
   spec.timeout = std::chrono::nanoseconds(in->timeout_nanos());
   spec.labels = Load(in->mutable_labels());
   spec.rerun_on_restart = in->rerun_on_restart();
+  spec.annotations = Load(in->mutable_annotations());
   return spec;
 }
 

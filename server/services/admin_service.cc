@@ -1,10 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 
 #include "server/convert/convert.h"
-#include "server/services/find_task.h"
+#include "server/services/endings.h"
 #include "server/services/services.h"
 
 // AdminService.
@@ -15,7 +17,6 @@ using edge::Unary;
 using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
 using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
 using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
-using ExplainCall = Unary<v1::ExplainRequest, v1::ExplainResponse>;
 
 void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_key(change.key);
@@ -54,12 +55,18 @@ Handled Drain(CallContext& context, DrainCall& call) {
   context.waits = true;
   context.engine().BeginDrain();
   if (context.service.on_drain) context.service.on_drain();
-  while (!context.engine().Busy().empty()) {
+  using Clock = std::chrono::steady_clock;
+  const auto timeout = WaitOf(call.request());
+  const Clock::time_point end = timeout ? Clock::now() + *timeout : Clock::time_point::max();
+  for (;;) {
+    call.response().set_running_groups(static_cast<uint32_t>(context.engine().Busy().size()));
+    if (call.response().running_groups() == 0) co_return Void{};
+    const Clock::time_point now = Clock::now();
+    if (now >= end) co_return Void{};
     constexpr std::chrono::milliseconds kLook{50};
-    const bool awake = co_await call.Sleep(kLook);
+    const bool awake = co_await call.Sleep(std::min<Clock::duration>(kLook, end - now));
     if (!awake) co_return call.EndError();
   }
-  co_return Void{};
 }
 
 Handled Reload(CallContext& context, ReloadCall& call) {
@@ -76,17 +83,6 @@ Handled Reload(CallContext& context, ReloadCall& call) {
   co_return Void{};
 }
 
-Handled Explain(CallContext&, ExplainCall& call, const GroupPtr& group) {
-  std::optional<uint32_t> index;
-  if (!call.request().task().empty()) {
-    const Result<uint32_t> task = FindTask(*group, call.request().task());
-    if (!task.ok()) co_return task.error();
-    index = task.value();
-  }
-  call.response() = ToProto(group->Explain(index));
-  co_return Void{};
-}
-
 }  // namespace
 
 void AddAdminService(Dispatcher& dispatcher) {
@@ -94,7 +90,6 @@ void AddAdminService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.AdminService/GetServerInfo"), GetServerInfo);
   dispatcher.Add(Named("/covey.v1.AdminService/Drain"), Drain);
   dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
-  dispatcher.Add(Named("/covey.v1.AdminService/Explain"), Explain);
 }
 
 }  // namespace covey

@@ -4,17 +4,21 @@
 
 namespace covey {
 
-Handled GroupOver(CallContext& context, const GroupPtr& group) {
+Handled GroupOver(CallContext& context, const GroupPtr& group,
+                  std::optional<std::chrono::nanoseconds> timeout) {
   context.waits = true;
   edge::Completion<Void> over(edge::OnStop::kWake);
+  const WaitLimit limit(timeout, over.completer());
   const EndWatch watch(group, over.completer());
   const Result<Void> ended = co_await over;
   co_return ended;
 }
 
-Handled TaskOver(CallContext& context, const GroupPtr& group, uint32_t task) {
+Handled TaskOver(CallContext& context, const GroupPtr& group, uint32_t task,
+                 std::optional<std::chrono::nanoseconds> timeout) {
   context.waits = true;
   edge::Completion<Void> over(edge::OnStop::kWake);
+  const WaitLimit limit(timeout, over.completer());
   const EndWatch watch(group, task, over.completer());
   const Result<Void> ended = co_await over;
   co_return ended;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ranges>
 #include <string>
 #include <utility>
 
@@ -62,12 +63,44 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
   }
 }
 
+// Where a stream over all groups starts.
+edge::Task<Result<std::string>> StartOf(CallContext& context, const v1::StreamEventsRequest& request) {
+  if (!request.latest()) co_return request.cursor();
+  edge::Completion<std::string> newest;
+  context.engine().NewestCursor(newest.completer());
+  Result<std::string> cursor = co_await newest;
+  co_return cursor;
+}
+
+// Adds the events of a page that are asked for. False: all of it is older than what is asked for.
+bool AddPage(const WatchPage& page, const v1::StreamEventsRequest& request, const ValueSet& kinds,
+             v1::StreamEventsResponse& message) {
+  const WallTime from = request.has_time() ? ToCore(request.time()) : WallTime::min();
+  const auto recent = [from](const Record& record) { return record.time >= from; };
+  bool any = page.groups.empty() && !request.has_time();
+  for (const WatchedRecords& watched : page.groups) {
+    any = any || std::any_of(watched.records.begin(), watched.records.end(), recent);
+    if (!HasLabels(*watched.group, request)) continue;
+    AddWanted(watched.group->id, watched.records | std::views::filter(recent), kinds, message);
+  }
+  return any;
+}
+
 Handled StreamAll(CallContext& context, EventStream& call) {
   const v1::StreamEventsRequest& request = call.request();
   const ValueSet kinds(request.kinds());
-  std::string cursor = request.cursor();
   const edge::Signal news;
   const Watch watch(context.engine(), news.notifier());
+  edge::Task<Result<std::string>> starting = StartOf(context, request);
+  const Result<std::string> start = co_await starting;
+  if (!start.ok()) co_return start.error();
+  std::string cursor = start.value();
+  if (request.latest()) {
+    v1::StreamEventsResponse message;
+    message.set_cursor(cursor);
+    const bool ok = co_await call.Write(message);
+    if (!ok) co_return call.EndError();
+  }
   for (;;) {
     edge::Completion<WatchPage> read;
     context.engine().ReadAllEvents(cursor, kPage, read.completer());
@@ -76,9 +109,7 @@ Handled StreamAll(CallContext& context, EventStream& call) {
     if (!page.value().groups.empty() || page.value().more) {
       cursor = page.value().cursor;
       v1::StreamEventsResponse message;
-      for (const WatchedRecords& watched : page.value().groups) {
-        if (HasLabels(*watched.group, request)) AddWanted(watched.group->id, watched.records, kinds, message);
-      }
+      if (!AddPage(page.value(), request, kinds, message)) continue;  // no cursor before the start
       message.set_cursor(cursor);
       const bool ok = co_await call.Write(message);
       if (!ok) co_return call.EndError();

@@ -6,6 +6,7 @@
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
 #include "server/services/endings.h"
+#include "server/services/find_task.h"
 #include "server/services/run_group.h"
 #include "server/services/services.h"
 #include "server/services/task_intake.h"
@@ -24,6 +25,7 @@ using CancelCall = Unary<v1::CancelGroupRequest, v1::CancelGroupResponse>;
 using GetCall = Unary<v1::GetGroupRequest, v1::GetGroupResponse>;
 using ListCall = Unary<v1::ListGroupsRequest, v1::ListGroupsResponse>;
 using DeleteCall = Unary<v1::DeleteGroupRequest, v1::DeleteGroupResponse>;
+using ExplainCall = Unary<v1::ExplainRequest, v1::ExplainResponse>;
 using Submitted = DurableGroup::SubmitReply;
 
 // What a repeated request is known by. Nothing without an id.
@@ -66,26 +68,47 @@ Handled SubmitTasks(CallContext& context, SubmitCall& call, const GroupPtr& grou
   co_return Void{};
 }
 
-// Takes one message of a SubmitTaskStream; the first one finds the group.
-Handled TakeMessage(CallContext& context, const v1::SubmitTaskStreamRequest& message, GroupPtr& group,
+// A SubmitTaskStream on its way: what its first message has said.
+struct Upload {
+  GroupPtr group;
+  std::string request_id;
+};
+
+// What a message is known by when the stream is sent again: its number, and its tasks.
+RequestMark MarkOf(const Upload& upload, v1::SubmitTaskStreamRequest& message) {
+  if (upload.request_id.empty()) return {};
+  message.clear_group_id();  // of these a stream may say more in its first message than it said before
+  message.clear_request_id();
+  // No id of SubmitTasks is meant: those that clients choose have no line end before the number.
+  return {.id = upload.request_id + "\n" + std::to_string(message.number()),
+          .fingerprint = Fingerprint(message)};
+}
+
+// Takes one message; the first one finds the group.
+Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, Upload& upload,
                     v1::SubmitTaskStreamResponse& response) {
   if (Violations bad = Check(message, response.last_number() + 1); !bad.empty())
     co_return BadRequest(std::move(bad));
-  if (group == nullptr) {
+  if (upload.group == nullptr) {
     edge::Completion<GroupPtr> found;
     context.engine().Find(message.group_id(), found.completer());
     Result<GroupPtr> result = co_await found;
     if (!result.ok()) co_return result.error();
-    group = std::move(result.value());
-  } else if (!message.group_id().empty() && message.group_id() != group->id()) {
-    co_return BadField("group_id",
-                       "must be that of the first message, " + group->id() + ", got " + message.group_id());
+    upload = {.group = std::move(result.value()), .request_id = message.request_id()};
+  } else if (!message.group_id().empty() && message.group_id() != upload.group->id()) {
+    co_return BadField("group_id", "must be that of the first message, " + upload.group->id() + ", got " +
+                                       message.group_id());
+  } else if (!message.request_id().empty() && message.request_id() != upload.request_id) {
+    co_return BadField("request_id", "must be that of the first message, " + upload.request_id + ", got " +
+                                         message.request_id());
   }
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, message.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
   if (!tasks.ok()) co_return tasks.error();
+  RequestMark mark = MarkOf(upload, message);
   edge::Completion<Submitted> submitted;
-  context.engine().Submit(group, std::move(tasks.value()), false, RequestMark(), submitted.completer());
+  context.engine().Submit(upload.group, std::move(tasks.value()), false, std::move(mark),
+                          submitted.completer());
   const Result<Submitted> reply = co_await submitted;
   if (!reply.ok()) co_return reply.error();
   response.set_last_number(message.number());
@@ -107,18 +130,21 @@ Error ReadError(const SubmitStream& call, uint64_t last_number) {
 // accepted.
 Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
   context.waits = true;
-  GroupPtr group;
+  Upload upload;
   while (std::optional<v1::SubmitTaskStreamRequest> message = co_await call.Read()) {
-    Handled taking = TakeMessage(context, *message, group, call.response());
+    Handled taking = TakeMessage(context, *message, upload, call.response());
     const Result<Void> taken = co_await taking;
     if (taken.ok()) continue;
     const Error& error = taken.error();
-    if (group == nullptr || edge::EndsCall(error)) co_return error;
+    if (upload.group == nullptr || edge::EndsCall(error)) co_return error;
     v1::Failure* failure = call.response().mutable_failure();
     failure->set_kind(v1::FAILURE_KIND_REJECTED);
     failure->set_message(error.fields.empty()
                              ? error.message
                              : error.fields.front().field + ": " + error.fields.front().description);
+    v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+    v1::ErrorReason_Parse("ERROR_REASON_" + error.reason, &reason);
+    call.response().set_reason(reason);
     co_return Void{};
   }
   if (!call.half_closed()) co_return ReadError(call, call.response().last_number());
@@ -136,7 +162,7 @@ Handled SealGroup(CallContext&, SealCall& call, const GroupPtr& group) {
 
 Handled WaitGroup(CallContext& context, WaitCall& call, const GroupPtr& group) {
   if (call.request().seal_when_idle()) group->Arm();
-  Handled waiting = GroupOver(context, group);
+  Handled waiting = GroupOver(context, group, WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
   *call.response().mutable_result() = ToProto(group->End());
@@ -149,7 +175,7 @@ Handled CancelGroup(CallContext& context, CancelCall& call, const GroupPtr& grou
   const Result<Void> done = co_await cancelled;
   if (!done.ok()) co_return done.error();
   if (call.request().wait()) {
-    Handled waiting = GroupOver(context, group);
+    Handled waiting = GroupOver(context, group, WaitOf(call.request()));
     const Result<Void> over = co_await waiting;
     if (!over.ok()) co_return over.error();
   }
@@ -158,7 +184,7 @@ Handled CancelGroup(CallContext& context, CancelCall& call, const GroupPtr& grou
 }
 
 Handled GetGroup(CallContext&, GetCall& call, const GroupPtr& group) {
-  *call.response().mutable_group() = ToProto(group->View());
+  *call.response().mutable_group() = ToProto(group->View(), ToCore(call.request().view(), View::kFull));
   co_return Void{};
 }
 
@@ -170,8 +196,20 @@ Handled ListGroups(CallContext& context, ListCall& call) {
   context.engine().List(ToCore(request), limit, request.page_token(), listed.completer());
   const Result<GroupPage> page = co_await listed;
   if (!page.ok()) co_return page.error();
-  for (const GroupSummary& group : page.value().groups) *call.response().add_groups() = ToProto(group);
+  const View view = ToCore(request.view(), View::kBasic);
+  for (const GroupSummary& group : page.value().groups) *call.response().add_groups() = ToProto(group, view);
   call.response().set_next_page_token(page.value().next);
+  co_return Void{};
+}
+
+Handled Explain(CallContext&, ExplainCall& call, const GroupPtr& group) {
+  std::optional<uint32_t> index;
+  if (!call.request().task().empty()) {
+    const Result<uint32_t> task = FindTask(*group, call.request().task());
+    if (!task.ok()) co_return task.error();
+    index = task.value();
+  }
+  call.response() = ToProto(group->Explain(index));
   co_return Void{};
 }
 
@@ -196,6 +234,7 @@ void AddGroupService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.GroupService/GetGroup"), GetGroup);
   dispatcher.Add(Named("/covey.v1.GroupService/ListGroups"), ListGroups);
   dispatcher.Add(Named("/covey.v1.GroupService/DeleteGroup"), DeleteGroup);
+  dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain);
 }
 
 }  // namespace covey

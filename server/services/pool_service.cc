@@ -1,4 +1,5 @@
 #include "server/convert/convert.h"
+#include "server/services/endings.h"
 #include "server/services/services.h"
 #include "server/services/watch.h"
 
@@ -15,7 +16,7 @@ using ClosePoolCall = Unary<v1::ClosePoolRequest, v1::ClosePoolResponse>;
 
 Handled CreatePool(CallContext& context, CreatePoolCall& call) {
   edge::Completion<PoolView> created;
-  context.engine().pools().Create(call.request().name(), call.request().max(), created.completer());
+  context.engine().pools().Create(call.request().name(), call.request().spec().max(), created.completer());
   const Result<PoolView> pool = co_await created;
   if (!pool.ok()) co_return pool.error();
   *call.response().mutable_pool() = ToProto(pool.value());
@@ -30,13 +31,25 @@ Handled GetPool(CallContext& context, GetPoolCall& call) {
 }
 
 Handled ListPools(CallContext& context, ListPoolCall& call) {
-  for (const PoolView& pool : context.engine().pools().List()) *call.response().add_pools() = ToProto(pool);
+  const v1::ListPoolsRequest& request = call.request();
+  constexpr size_t kDefaultPage = 100;
+  const size_t limit = request.page_size() == 0 ? kDefaultPage : static_cast<size_t>(request.page_size());
+  for (const PoolView& pool : context.engine().pools().List()) {
+    if (!request.page_token().empty() && pool.name <= request.page_token()) continue;
+    v1::ListPoolsResponse& response = call.response();
+    if (static_cast<size_t>(response.pools_size()) == limit) {
+      response.set_next_page_token(response.pools(response.pools_size() - 1).name());
+      break;
+    }
+    *response.add_pools() = ToProto(pool);
+  }
   co_return Void{};
 }
 
 Handled UpdatePool(CallContext& context, UpdatePoolCall& call) {
+  // Check has seen to the mask: of what it may name there is one field, so that all of them are `max`.
   edge::Completion<PoolView> updated;
-  context.engine().pools().Update(call.request().name(), call.request().max(), updated.completer());
+  context.engine().pools().Update(call.request().name(), call.request().spec().max(), updated.completer());
   const Result<PoolView> pool = co_await updated;
   if (!pool.ok()) co_return pool.error();
   *call.response().mutable_pool() = ToProto(pool.value());
@@ -45,10 +58,16 @@ Handled UpdatePool(CallContext& context, UpdatePoolCall& call) {
 
 Handled ClosePool(CallContext& context, ClosePoolCall& call) {
   context.waits = true;
+  const std::string& name = call.request().name();
   edge::Completion<Void> closed(edge::OnStop::kWake);
-  const PoolClosing closing(context.engine().pools(), call.request().name(), closed.completer());
+  const WaitLimit limit(WaitOf(call.request()), closed.completer());
+  const PoolClosing closing(context.engine().pools(), name, closed.completer());
   const Result<Void> done = co_await closed;
-  co_return done;
+  if (!done.ok()) co_return done.error();
+  const Result<PoolView> pool = context.engine().pools().Get(name);
+  // Another pool of the name, made since, is not the one that was closed.
+  if (pool.ok() && pool.value().closing) *call.response().mutable_pool() = ToProto(pool.value());
+  co_return Void{};
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ namespace covey {
 namespace {
 
 constexpr size_t kEventPage = 500;
+constexpr size_t kEventBytes = size_t{1} << 20;  // with the event that passes it a message has 2 MiB or so
 
 // What the handler and its reading child share; both run on the queue's thread.
 struct Run {
@@ -82,6 +83,15 @@ edge::Task<void> ReadTasks(Run& run) {
   run.news.Notify();
 }
 
+// Sends the events that `message` has, if any, and empties it.
+Handled SendEvents(Run& run, v1::RunGroupResponse& message, edge::Flush flush) {
+  if (message.events().empty()) co_return Void{};
+  const bool ok = co_await run.call.Write(message, flush);
+  message.Clear();
+  if (!ok) co_return run.call.EndError();
+  co_return Void{};
+}
+
 // Sends the events and the output at hand, output before the exit of the attempt that wrote it. Says whether
 // the group is over.
 edge::Task<Result<bool>> SendNews(Run& run) {
@@ -95,20 +105,31 @@ edge::Task<Result<bool>> SendNews(Run& run) {
     run.context.engine().ReadEvents(run.group, run.after, kEventPage, reading.completer());
     const Result<EventPage> page = co_await reading;
     if (!page.ok()) co_return page.error();
+    v1::RunGroupResponse message;
+    size_t bytes = 0;
     for (const Record& record : page.value().records()) {
       if (run.output && record.event.kind == state::EventKind::kTaskExited && record.event.attempt > 0) {
+        Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
+        const Result<Void> told = co_await telling;
+        if (!told.ok()) co_return told.error();
+        bytes = 0;
         Handled sending = run.output->SendEnd(record.event.task, record.event.attempt);
         const Result<Void> sent = co_await sending;
         if (!sent.ok()) co_return sent.error();
       }
-      if (run.events) {
-        v1::RunGroupResponse message;
-        ToProto(run.group->id(), record, message.mutable_event());
-        const bool last = record.number == page.value().through;
-        const bool ok = co_await run.call.Write(message, last ? edge::Flush::kNow : edge::Flush::kWithNext);
-        if (!ok) co_return run.call.EndError();
-      }
+      if (!run.events) continue;
+      ToProto(run.group->id(), record, message.add_events());
+      message.set_through(record.number);
+      bytes += message.events(message.events_size() - 1).ByteSizeLong();
+      if (bytes < kEventBytes) continue;
+      Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
+      const Result<Void> told = co_await telling;
+      if (!told.ok()) co_return told.error();
+      bytes = 0;
     }
+    Handled telling = SendEvents(run, message, edge::Flush::kNow);
+    const Result<Void> told = co_await telling;
+    if (!told.ok()) co_return told.error();
     run.after = page.value().through;
     if (page.value().completed) co_return true;
     if (page.value().empty()) co_return false;

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "proto/retryable.h"
 #include "proto/rpc_status.h"
 #include "server/edge/errors.h"
 
@@ -31,6 +32,7 @@ grpc::Status ToGrpc(const Error& error) {
   rpc::StatusDetails details{.code = static_cast<rpc::Code>(code),
                              .message = Shorten(error.message, kMaxMessage)};
   details.error_infos.push_back({.reason = error.reason, .domain = "covey"});
+  if (IsRetryable(error.reason)) details.retry_delay = kRetryDelay;
   size_t size = 0;
   for (const FieldViolation& violation : error.fields) {
     rpc::FieldViolation told{.field = Shorten(violation.field, kMaxField),

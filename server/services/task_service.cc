@@ -28,8 +28,8 @@ bool IsOver(const TaskView& task) {
 }
 
 // A task with the sizes of its output.
-v1::Task Describe(Engine& engine, const TaskView& task) {
-  v1::Task message = ToProto(task);
+v1::Task Describe(Engine& engine, const TaskView& task, View view = View::kFull) {
+  v1::Task message = ToProto(task, view);
   if (task.state.attempt > 0) {
     OutputKey key{.group = task.group, .task = task.index, .attempt = task.state.attempt};
     message.set_stdout_bytes(engine.output().Size(key));
@@ -42,7 +42,8 @@ v1::Task Describe(Engine& engine, const TaskView& task) {
 Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
+  const View view = ToCore(call.request().view(), View::kFull);
+  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()), view);
   co_return Void{};
 }
 
@@ -63,6 +64,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   // A filter that few tasks pass answers short pages instead of long waits.
   constexpr uint32_t kLookedAt = 10'000;
   const ValueSet states(request.states());
+  const View view = ToCore(request.view(), View::kBasic);
   const int limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
   const uint32_t count = group->task_count();
   uint32_t next = first.value();
@@ -71,7 +73,8 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
     const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
     for (const TaskView& task : group->ViewTasks(next, step)) {
       ++next;
-      if (states.Contains(TaskStateOf(task))) *call.response().add_tasks() = Describe(context.engine(), task);
+      if (states.Contains(TaskStateOf(task)))
+        *call.response().add_tasks() = Describe(context.engine(), task, view);
     }
   }
   if (next < count) call.response().set_next_page_token(std::to_string(next));
@@ -81,7 +84,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
 Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
-  Handled waiting = TaskOver(context, group, task.value());
+  Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
   *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
@@ -99,7 +102,7 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
   const Result<Void> done = co_await cancelled;
   if (!done.ok()) co_return done.error();
   if (request.wait()) {
-    Handled waiting = TaskOver(context, group, task.value());
+    Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
     const Result<Void> over = co_await waiting;
     if (!over.ok()) co_return over.error();
   }

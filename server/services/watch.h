@@ -1,9 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "core/time/timer_queue.h"
 #include "server/services/service_context.h"
 
 namespace covey {
@@ -47,6 +51,22 @@ class [[nodiscard]] EndWatch {
  private:
   const GroupPtr group_;
   const uint64_t id_;
+};
+
+// Calls `done` once when a time has passed, unless it was destroyed before; without a time never. From any
+// thread.
+class [[nodiscard]] WaitLimit {
+ public:
+  WaitLimit(std::optional<std::chrono::nanoseconds> time, std::function<void()> done)
+      : id_(time ? TimerQueue::Default()->ScheduleAfter(*time, std::move(done)) : TimerQueue::TimerId{}) {}
+  WaitLimit(const WaitLimit&) = delete;
+  WaitLimit& operator=(const WaitLimit&) = delete;
+  ~WaitLimit() {
+    if (id_ != TimerQueue::TimerId{}) TimerQueue::Default()->Cancel(id_);
+  }
+
+ private:
+  const TimerQueue::TimerId id_;
 };
 
 // Closes a pool: calls `done` when its groups are gone, unless it was destroyed before. From any thread.

@@ -85,7 +85,11 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.GetServerInfo()), "AdminService/GetServerInfo");
   EXPECT_EQ(of(client.Drain()), "AdminService/Drain");
   EXPECT_EQ(of(client.Reload()), "AdminService/Reload");
-  EXPECT_EQ(of(client.Explain("g")), "AdminService/Explain");
+  EXPECT_EQ(of(client.Explain("g")), "GroupService/Explain");
+  EXPECT_EQ(of(client.WaitGroup(v1::WaitGroupRequest())), "GroupService/WaitGroup");
+  EXPECT_EQ(of(client.WaitTask(v1::WaitTaskRequest())), "TaskService/WaitTask");
+  EXPECT_EQ(of(client.ClosePool(v1::ClosePoolRequest())), "PoolService/ClosePool");
+  EXPECT_EQ(of(client.Drain(v1::DrainRequest())), "AdminService/Drain");
 }
 
 TEST(ClientTest, ArgumentsArriveAndAnswersComeBack) {

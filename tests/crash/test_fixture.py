@@ -130,7 +130,7 @@ class FixtureTest(unittest.TestCase):
         expected = {pool["name"]: pool["max"] for pool in self.record["pools"] if not pool.get("closing")}
         wait_until(lambda: all(pool["name"] != "leaving" for pool in seen.rows(self.daemon, "pools")),
                    "the closing pool has gone with its last group")
-        self.assertEqual(expected, {pool["name"]: pool["max"] for pool in seen.rows(self.daemon, "pools")})
+        self.assertEqual(expected, {pool["name"]: pool["spec"]["max"] for pool in seen.rows(self.daemon, "pools")})
 
     def test_open_groups_take_tasks(self):
         """Of a group of this test's own copy."""

@@ -114,7 +114,7 @@ class RunTest(DaemonTest):
         with tempfile.TemporaryDirectory() as folder:
             stdin = "aGVsbG8="  # "hello"
             result = self.assertExit(0, self.covey("run", "-f", "-", stdin=lines(process_task(
-                "sh", "-c", "pwd; cat", process={"workingDir": folder, "stdin": stdin}))))
+                "sh", "-c", "pwd; cat", process={"workingDir": folder, "standardInput": stdin}))))
             self.assertIn(os.path.realpath(folder), result.out)
             self.assertIn("hello", result.out)
 

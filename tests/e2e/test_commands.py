@@ -267,7 +267,7 @@ class PoolTest(CommandTest):
     def test_made_changed_and_closed(self):
         self.assertEqual("batch runs at most 2 at once\n", self.text("pools", "create", "batch", "--max", "2"))
         self.assertEqual("batch runs at most 3 at once\n", self.text("pools", "set", "batch", "--max", "3"))
-        self.assertEqual(4, self.json("pools", "set", "batch", "--max", "4")[0]["max"])
+        self.assertEqual(4, self.json("pools", "set", "batch", "--max", "4")[0]["spec"]["max"])
         group = self.detach(SLEEPERS, "--pool", "batch")
         table = wait_until(lambda: [line for line in self.text("pools").splitlines()
                                     if line.split()[:3] == ["batch", "4", "2"]], "both tasks run in the pool")

@@ -43,7 +43,7 @@ class FileTest(ConfigCase):
     def test_it_is_used_and_flags_win(self):
         daemon = self.daemon('log_format = "json"\n[pools]\nbatch = 3\nnarrow = 1\n', "--pool", "narrow=2").start()
         pools = {pool["name"]: pool for pool in map(json.loads, daemon.covey("--output", "json", "pools").out.splitlines())}
-        self.assertEqual((3, 2), (pools["batch"]["max"], pools["narrow"]["max"]))
+        self.assertEqual((3, 2), (pools["batch"]["spec"]["max"], pools["narrow"]["spec"]["max"]))
         self.assertEqual(self.path, daemon.covey_json("info")["configFile"])
         self.assertRegex(daemon.covey("info").out, rf"(?m)^config +{re.escape(self.path)}$")
         self.assertEqual(0, daemon.stop())
@@ -103,7 +103,7 @@ class FileTest(ConfigCase):
 class ReloadTest(ConfigCase):
     def pools(self, daemon):
         lines = daemon.covey("--output", "json", "pools").out.splitlines()
-        return {pool["name"]: pool["max"] for pool in map(json.loads, lines)}
+        return {pool["name"]: pool["spec"]["max"] for pool in map(json.loads, lines)}
 
     def test_hangup_changes_what_can_change(self):
         daemon = self.daemon("[pools]\ngoing = 1\n").start()

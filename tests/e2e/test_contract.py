@@ -60,7 +60,7 @@ class ContractTest(unittest.TestCase):
         return self.one(GROUP + "WaitGroup", {"groupId": group})["result"]
 
     def test_every_rpc(self):
-        for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.tasks, self.output, self.results,
+        for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.stream_again, self.tasks, self.output, self.results, self.events,
                      self.explained, self.lists, self.info, self.reloaded, self.drained):
             with self.subTest(step.__name__):
                 step()
@@ -73,10 +73,10 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(0, self.daemon.stop())
 
     def pools(self):
-        made = self.one(POOL + "CreatePool", {"name": "batch", "max": 2})["pool"]
-        self.assertEqual(("batch", 2), (made["name"], made["max"]))
-        self.assertEqual("POOL_EXISTS", self.reason(POOL + "CreatePool", {"name": "batch", "max": 3}))
-        error = self.grpcurl.error(POOL + "CreatePool", {"name": "other", "max": 70000})
+        made = self.one(POOL + "CreatePool", {"name": "batch", "spec": {"max": 2}})["pool"]
+        self.assertEqual(("batch", 2), (made["name"], made["spec"]["max"]))
+        self.assertEqual("POOL_EXISTS", self.reason(POOL + "CreatePool", {"name": "batch", "spec": {"max": 3}}))
+        error = self.grpcurl.error(POOL + "CreatePool", {"name": "other", "spec": {"max": 70000}})
         self.assertIn("max must be 1..65536, got 70000", str(error))
         self.assertEqual("POOL_NOT_FOUND", self.reason(POOL + "GetPool", {"name": "none"}))
         group = self.create(function("covey.sleep", "1h"), function("covey.sleep", "1h"), function("covey.noop"),
@@ -84,23 +84,28 @@ class ContractTest(unittest.TestCase):
         pool = wait_until(lambda: (pool := self.one(POOL + "GetPool", {"name": "batch"})["pool"]).get("waiting") and pool,
                           "a task waits")
         self.assertEqual((2, "1", 1), (pool["running"], pool["waiting"], pool["groups"]))
-        self.assertEqual(5, self.one(POOL + "UpdatePool", {"name": "batch", "max": 5})["pool"]["max"])
+        self.assertEqual(5, self.one(POOL + "UpdatePool", {
+            "name": "batch", "spec": {"max": 5}, "updateMask": {"paths": ["max"]}})["pool"]["spec"]["max"])
         wait_until(lambda: self.one(TASK + "GetTask", {"groupId": group, "task": "2"})["task"]["state"]
                    == "TASK_STATE_SUCCEEDED", "the larger pool runs the third task")
         self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
-        self.one(POOL + "UpdatePool", {"name": "default", "max": 32})
+        self.one(POOL + "UpdatePool", {"name": "default", "spec": {"max": 32}})
         self.daemon.kill()
         called = self.grpcurl.called
         self.start()
         self.grpcurl.called |= called
-        pools = {pool["name"]: pool["max"] for pool in self.one(POOL + "ListPools", {})["pools"]}
+        pools = {pool["name"]: pool["spec"]["max"] for pool in self.one(POOL + "ListPools", {})["pools"]}
         self.assertEqual({"batch": 5, "default": 32}, pools)
+        first = self.one(POOL + "ListPools", {"pageSize": 1})
+        second = self.one(POOL + "ListPools", {"pageSize": 1, "pageToken": first["nextPageToken"]})
+        self.assertEqual(["batch", "default"], [page["pools"][0]["name"] for page in (first, second)])
+        self.assertNotIn("nextPageToken", second)
 
     def closing(self):
         self.assertEqual("POOL_DEFAULT", self.reason(POOL + "ClosePool", {"name": "default"}))
         group = self.create(function("covey.sleep", "1h"), spec={"pool": "batch"})
-        late = self.grpcurl.call_raw(POOL + "ClosePool", {"name": "batch"}, flags=("-max-time", "0.3"))
-        self.assertNotEqual(0, late.code)
+        late = self.one(POOL + "ClosePool", {"name": "batch", "timeout": "0.1s"})
+        self.assertTrue(late["pool"]["closing"])
         self.assertTrue(self.one(POOL + "GetPool", {"name": "batch"})["pool"]["closing"])
         self.assertEqual("POOL_CLOSING", self.reason(GROUP + "CreateGroup", {"spec": {"pool": "batch"}}))
         self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True})
@@ -110,9 +115,18 @@ class ContractTest(unittest.TestCase):
         *_, last = self.grpcurl.call(GROUP + "RunGroup", {"options": {"spec": {"name": "run"}},
                                                           "tasks": [function("covey.noop")]})
         self.assertEqual("GROUP_STATE_SUCCEEDED", last["result"]["group"]["state"])
-        group = self.create(seal=False, spec={"name": "life"})
+        group = self.create(seal=False, spec={"name": "life", "annotations": {"owner": "somebody"}})
+        running = self.one(GROUP + "WaitGroup", {"groupId": group, "timeout": "0.1s"})["result"]["group"]
+        self.assertEqual("GROUP_STATE_RUNNING", running["state"])
+        self.assertNotIn("endTime", running)
+        self.assertEqual({"owner": "somebody"}, self.one(GROUP + "GetGroup", {"groupId": group})["group"]["spec"]["annotations"])
+        for view, notes in (("VIEW_UNSPECIFIED", False), ("VIEW_BASIC", False), ("VIEW_FULL", True)):
+            listed = self.one(GROUP + "ListGroups", {"namePrefix": "life", "view": view})["groups"]
+            self.assertEqual(notes, "annotations" in listed[0]["spec"])
         self.assertEqual(1, self.one(GROUP + "SubmitTasks", {"groupId": group, "tasks": [process("true")]})["count"])
         self.assertEqual("GROUP_NOT_OVER", self.reason(GROUP + "DeleteGroup", {"groupId": group}))
+        self.assertIn("name must not be digits alone", str(self.grpcurl.error(
+            GROUP + "SubmitTasks", {"groupId": group, "tasks": [process("true", name="7")]})))
         self.assertTrue(self.one(GROUP + "SealGroup", {"groupId": group})["group"]["sealed"])
         self.assertEqual("GROUP_STATE_SUCCEEDED", self.wait(group)["group"]["state"])
         self.assertEqual("life", self.one(GROUP + "GetGroup", {"groupId": group})["group"]["spec"]["name"])
@@ -127,13 +141,35 @@ class ContractTest(unittest.TestCase):
                                    {"number": 4, "tasks": [function("covey.noop")]})[0]
         self.assertEqual(("2", "4"), (answer["lastNumber"], answer["count"]))
         self.assertIn("number must be 3, got 4", answer["failure"]["message"])
+        self.assertEqual("ERROR_REASON_BAD_REQUEST", answer["reason"])
         result = self.one(GROUP + "WaitGroup", {"groupId": group, "sealWhenIdle": True})["result"]
         self.assertEqual(4, result["group"]["tasks"]["succeeded"])
+
+    def stream_again(self):
+        """A stream that broke off is sent again: what was accepted stays, also by a daemon that was killed."""
+        group = self.create(seal=False)
+        first = {"groupId": group, "requestId": "nightly", "number": 1, "tasks": [function("covey.noop")] * 3}
+        second = {"number": 2, "tasks": [function("covey.noop")]}
+        answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first)
+        self.assertEqual(("1", "3"), (answer["lastNumber"], answer["count"]))
+        called = self.grpcurl.called
+        self.daemon.kill()
+        self.start()
+        self.grpcurl.called |= called
+        for _ in range(2):
+            answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first, second)
+            self.assertEqual(("2", "4"), (answer["lastNumber"], answer["count"]))
+        self.assertEqual(4, self.one(GROUP + "GetGroup", {"groupId": group})["group"]["tasks"]["submitted"])
+        answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first, {"number": 2, "tasks": [process("true")]})
+        self.assertEqual(("1", "ERROR_REASON_REQUEST_ID_REUSED"), (answer["lastNumber"], answer["reason"]))
+        self.one(GROUP + "SealGroup", {"groupId": group})
 
     def tasks(self):
         seconds = odd_seconds()
         group = self.create(process("sleep", seconds, name="nap"), function("covey.noop"), spec={"maxFailures": 1})
         wait_until(lambda: sleepers(seconds), "the nap")
+        waiting = self.one(TASK + "WaitTask", {"groupId": group, "task": "nap", "timeout": "0.1s"})["task"]
+        self.assertNotIn("endTime", waiting)
         running = self.one(TASK + "ListTasks", {"groupId": group, "states": ["TASK_STATE_RUNNING"]})["tasks"]
         self.assertEqual(["nap"], [task["name"] for task in running])
         page = self.one(TASK + "ListTasks", {"groupId": group, "pageSize": 1})
@@ -165,20 +201,43 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(["what it answered"], results)
         task = self.one(TASK + "WaitTask", {"groupId": group, "task": "0"})["task"]
         self.assertEqual("what it answered", task["result"]["text"])
+        listed, = self.one(TASK + "ListTasks", {"groupId": group})["tasks"]
+        self.assertNotIn("result", listed)
+        self.assertNotIn("payload", listed["spec"]["function"])
+        listed, = self.one(TASK + "ListTasks", {"groupId": group, "view": "VIEW_FULL"})["tasks"]
+        self.assertEqual("what it answered", listed["result"]["text"])
+
+    def events(self):
+        start, *_ = self.grpcurl.call(EVENTS + "StreamEvents", {"latest": True})
+        self.assertNotIn("events", start)
+        group = self.create(process("printf", "out", labels={"kind": "shell"}), spec={"name": "watched"})
+        ended = self.wait(group)["group"]["endTime"]
+        by_cursor = self.told({"cursor": start["cursor"]})
+        created = next(event for event in by_cursor if event["kind"] == "EVENT_KIND_GROUP_CREATED")
+        self.assertEqual((group, "watched"), (created["groupId"], created["groupSpec"]["name"]))
+        submitted = next(event for event in by_cursor if event["kind"] == "EVENT_KIND_TASK_SUBMITTED")
+        self.assertEqual({"kind": "shell"}, submitted["labels"])
+        by_time = self.told({"time": ended})
+        self.assertIn("EVENT_KIND_GROUP_COMPLETED", [event["kind"] for event in by_time])
+        self.assertNotIn("EVENT_KIND_GROUP_CREATED", [event["kind"] for event in by_time])
+
+    def told(self, start):
+        return [event for message in self.grpcurl.call(EVENTS + "StreamEvents", start)
+                for event in message.get("events", [])]
 
     def explained(self):
         group = self.create(function("covey.sleep", "1h"), function("covey.noop"), seal=False, spec={"limit": 1})
-        wait_until(lambda: self.one(ADMIN + "Explain", {"groupId": group, "task": "0"})["summary"]
+        wait_until(lambda: self.one(GROUP + "Explain", {"groupId": group, "task": "0"})["summary"]
                    == "task 0 runs, as attempt 1", "the first task runs")
-        wait, = self.one(ADMIN + "Explain", {"groupId": group, "task": "1"})["waits"]
+        wait, = self.one(GROUP + "Explain", {"groupId": group, "task": "1"})["waits"]
         self.assertEqual(("WAIT_REASON_LIMIT", 1, 1), (wait["reason"], wait["max"], wait["running"]))
-        waits = self.one(ADMIN + "Explain", {"groupId": group})["waits"]
+        waits = self.one(GROUP + "Explain", {"groupId": group})["waits"]
         self.assertEqual(["WAIT_REASON_TASKS", "WAIT_REASON_LIMIT"], [wait["reason"] for wait in waits])
         self.one(GROUP + "CancelGroup", {"groupId": group, "reason": "shown", "wait": True})
-        cause, = self.one(ADMIN + "Explain", {"groupId": group, "task": "1"})["causes"]
+        cause, = self.one(GROUP + "Explain", {"groupId": group, "task": "1"})["causes"]
         self.assertIn("shown", cause["message"])
         self.assertEqual("FAILURE_KIND_CANCELLED", cause["failure"]["kind"])
-        self.assertEqual("GROUP_NOT_FOUND", self.reason(ADMIN + "Explain", {"groupId": "nobody"}))
+        self.assertEqual("GROUP_NOT_FOUND", self.reason(GROUP + "Explain", {"groupId": "nobody"}))
 
     def lists(self):
         groups = [self.create(function("covey.noop"), spec={"name": f"list-{index}", "labels": {"in": "lists"}})
@@ -206,9 +265,12 @@ class ContractTest(unittest.TestCase):
             file.write('queues = 2\n[pools]\nreloaded = 3\n')
         self.assertEqual({"changed": [{"key": "pools.reloaded", "after": "3"}],
                           "needsRestart": [{"key": "queues", "before": "1", "after": "2"}]}, self.one(ADMIN + "Reload", {}))
-        self.assertEqual(3, self.one(POOL + "GetPool", {"name": "reloaded"})["pool"]["max"])
+        self.assertEqual(3, self.one(POOL + "GetPool", {"name": "reloaded"})["pool"]["spec"]["max"])
 
     def drained(self):
+        group = self.create(function("covey.sleep", "1h"))
+        self.assertEqual({"runningGroups": 1}, self.one(ADMIN + "Drain", {"timeout": "0.1s"}))
+        self.one(GROUP + "CancelGroup", {"groupId": group, "wait": True, "timeout": "60s"})
         self.assertEqual({}, self.one(ADMIN + "Drain", {}))
         self.assertEqual("DRAINING", self.reason(GROUP + "CreateGroup", {}))
         self.assertTrue(self.one(ADMIN + "GetServerInfo", {})["draining"])

@@ -207,7 +207,7 @@ class LogTest(DaemonCase):
 
     def test_environment_and_stdin_are_never_logged_nor_read(self):
         daemon = self.daemon("--log-level", "debug").start()
-        task = {"process": {"argv": ["cat"], "env": {"TOKEN": "secret-in-env"}, "stdin": "c2VjcmV0LWluLXN0ZGlu"}}
+        task = {"process": {"argv": ["cat"], "env": {"TOKEN": "secret-in-env"}, "standardInput": "c2VjcmV0LWluLXN0ZGlu"}}
         result = daemon.covey("run", "--detach", "-f", "-", stdin=json.dumps(task) + "\n")
         group = result.out.strip()
         self.assertEqual(0, daemon.covey("wait", group).code)

@@ -7,7 +7,6 @@ import re
 import unittest
 
 from daemon import ROOT, DaemonTest, lines, process_task
-from expected import mended_by
 
 CONTRACT = sorted(glob.glob(os.path.join(ROOT, "proto", "covey", "v1", "*.proto")))
 
@@ -18,14 +17,12 @@ def text(path):
 
 
 class LanguagesTest(unittest.TestCase):
-    @mended_by(7)
     def test_each_file_has_what_generators_ask_for(self):
         self.assertNotEqual([], CONTRACT)
         for path in CONTRACT:
             for option in ("go_package", "java_package", "java_multiple_files"):
                 self.assertRegex(text(path), rf"(?m)^option {option} = ", path)
 
-    @mended_by(7)
     def test_no_field_has_the_name_of_a_macro(self):
         """`stdin` is one in C and C++."""
         for path in CONTRACT:
@@ -38,13 +35,11 @@ class ReasonsTest(DaemonTest):
         self.assertNotEqual(0, result.code, result)
         return json.loads(result.err.splitlines()[-1])["error"]["reason"]
 
-    @mended_by(7)
     def test_they_are_listed(self):
         listed = re.findall(r"(?m)^\s+(?:\w*REASON_)?([A-Z_]+) = \d+;", "".join(map(text, CONTRACT)))
         for command in (("show", "none"), ("show", "none:/"), ("pools", "set", "none", "--max", "3")):
             self.assertIn(self.reason(*command), listed)
 
-    @mended_by(7)
     def test_one_for_each_kind_of_mistake(self):
         """A field of a task that cannot be is the same whichever field it is."""
         def run(**process):

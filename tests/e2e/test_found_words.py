@@ -32,7 +32,6 @@ class WordsTest(DaemonTest):
 
 
 class FindTest(WordsTest):
-    @mended_by(7)
     def test_ids_differ_in_their_first_eight_digits(self):
         ids = {self.covey("create").out[:8] for _ in range(20)}
         self.assertEqual(20, len(ids))

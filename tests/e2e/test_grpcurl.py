@@ -87,7 +87,7 @@ class RunGroupTest(GrpcurlTest):
             {"tasks": [process("echo", "again", name="b")]})
         self.assertIn("created", messages[0])
         self.assertIn("result", messages[-1])
-        numbers = [int(message["event"]["number"]) for message in messages if "event" in message]
+        numbers = [int(event["number"]) for message in messages for event in message.get("events", [])]
         self.assertEqual(list(range(1, len(numbers) + 1)), numbers)
         ended = messages[-1]["result"]["group"]
         self.assertEqual(("GROUP_STATE_SUCCEEDED", 2, True),

@@ -115,7 +115,7 @@ class InstallTest(unittest.TestCase):
         return build, run(["cmake", "-G", "Ninja", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}"], limit=LIMIT)
 
     def test_cmake(self):
-        build, configured = self.configure("all", "0.1", "core client server")
+        build, configured = self.configure("all", "0.2", "core client server")
         self.assertEqual(0, configured.code, configured)
         built = run(["cmake", "--build", build, "-j2"], limit=LIMIT)
         self.assertEqual(0, built.code, built)
@@ -130,7 +130,7 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(0, daemon.stop())
 
     def test_core_alone_asks_for_nothing_else(self):
-        build, configured = self.configure("alone", "0.1", "core")
+        build, configured = self.configure("alone", "0.2", "core")
         self.assertEqual(0, configured.code, configured)
         with open(os.path.join(build, "CMakeCache.txt")) as file:
             cache = file.read()
@@ -147,12 +147,12 @@ class InstallTest(unittest.TestCase):
         self.assertIn("covey::client needs what is not found: Protobuf", " ".join(required.err.split()))
 
     def test_what_cannot_be_found_is_said(self):
-        _, wrong = self.configure("wrong", "0.1", "kernel")
+        _, wrong = self.configure("wrong", "0.2", "kernel")
         self.assertNotEqual(0, wrong.code)
         self.assertIn("no component kernel; there are: core, client, server", " ".join(wrong.err.split()))
-        _, newer = self.configure("newer", "0.2", "core")
+        _, newer = self.configure("newer", "0.3", "core")
         self.assertNotEqual(0, newer.code)
-        self.assertIn("0.1.0", newer.err)
+        self.assertIn("0.2.0", newer.err)
 
     @unittest.skipUnless(shutil.which("pkg-config"), "pkg-config is not installed")
     def test_pkg_config(self):

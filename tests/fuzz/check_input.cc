@@ -35,7 +35,7 @@ void RoundTrip(const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks) {
   for (const v1::TaskSpec& task : tasks) *again.add_tasks() = ToProto(ToCore(task));
   COVEY_CHECK(tasks.empty() || Check(again).empty());
   for (const v1::TaskSpec& task : again.tasks()) {
-    COVEY_CHECK(task.process().env().empty() && task.process().stdin().empty());
+    COVEY_CHECK(task.process().env().empty() && task.process().standard_input().empty());
   }
   v1::SubmitTasksRequest parsed;
   COVEY_CHECK(parsed.ParseFromString(again.SerializeAsString()));

@@ -48,6 +48,7 @@ class HeldJournal final : public Journal {
   void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override {
     journal_->Watch(std::move(cursor), limit, std::move(done));
   }
+  void Newest(Done<std::string> done) override { journal_->Newest(std::move(done)); }
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override {
     journal_->List(std::move(filter), limit, std::move(token), std::move(done));
   }

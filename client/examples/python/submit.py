@@ -10,6 +10,7 @@ import sys
 import uuid
 
 import grpc
+from google.protobuf import duration_pb2
 
 from covey.v1 import event_service_pb2 as events_pb
 from covey.v1 import event_service_pb2_grpc as events_rpc
@@ -17,6 +18,7 @@ from covey.v1 import group_service_pb2 as groups_pb
 from covey.v1 import group_service_pb2_grpc as groups_rpc
 from covey.v1 import task_service_pb2 as tasks_pb
 from covey.v1 import task_service_pb2_grpc as tasks_rpc
+from covey.v1 import spec_pb2 as spec
 from covey.v1 import types_pb2 as types
 
 
@@ -31,11 +33,11 @@ def main(address):
         # With a request id the call may be made again after a lost answer: it counts once.
         request = groups_pb.CreateGroupRequest(
             request_id=str(uuid.uuid4()),
-            spec=types.GroupSpec(name="from-python", labels={"from": "python"}),
+            spec=spec.GroupSpec(name="from-python", labels={"from": "python"}),
             tasks=[
-                types.TaskSpec(name="hello", process=types.ProcessSpec(argv=["echo", "hello from a process"])),
-                types.TaskSpec(name="echo", function=types.FunctionSpec(
-                    name="covey.echo", payload=types.Payload(text="hello from a function"))),
+                spec.TaskSpec(name="hello", process=spec.ProcessSpec(argv=["echo", "hello from a process"])),
+                spec.TaskSpec(name="echo", function=spec.FunctionSpec(
+                    name="covey.echo", payload=spec.Payload(text="hello from a function"))),
             ],
             seal=True)
         group = groups.CreateGroup(request).group
@@ -46,15 +48,17 @@ def main(address):
             for event in message.events:
                 print(event.number, types.EventKind.Name(event.kind), event.task)
 
-        # One call waits for all tasks; its deadline ends the waiting alone.
-        result = groups.WaitGroup(groups_pb.WaitGroupRequest(group_id=group.id), timeout=30).result
+        # One call waits for all tasks. The group is over when it has an end; else the time to wait has passed.
+        wait = groups_pb.WaitGroupRequest(group_id=group.id, timeout=duration_pb2.Duration(seconds=30))
+        result = groups.WaitGroup(wait).result
+        assert result.group.HasField("end_time"), "it goes on"
         print(types.GroupState.Name(result.group.state))
         output = tasks.ReadOutput(tasks_pb.ReadOutputRequest(group_id=group.id, task="hello"))
         sys.stdout.write(b"".join(part.chunk.data for part in output).decode())
 
         # Errors say what is wrong, field by field.
         try:
-            groups.CreateGroup(groups_pb.CreateGroupRequest(spec=types.GroupSpec(limit=70000)))
+            groups.CreateGroup(groups_pb.CreateGroupRequest(spec=spec.GroupSpec(limit=70000)))
         except grpc.RpcError as error:
             print(error.code().name, error.details())
         return 0 if result.group.state == types.GROUP_STATE_SUCCEEDED else 1

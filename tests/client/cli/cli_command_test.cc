@@ -121,6 +121,26 @@ TEST_F(CliCommandTest, WaitNoLongerThanAsked) {
   EXPECT_EQ(covey.err(), "covey: g: the time to wait has passed; the group goes on\n");
 }
 
+TEST_F(CliCommandTest, ADaemonThatAnswersInTimeSaysWhatIsNotOver) {
+  daemon_.wait_group = [](const v1::WaitGroupRequest& request, v1::WaitGroupResponse* answer) {
+    EXPECT_EQ(request.timeout().seconds(), 1);
+    EXPECT_EQ(request.timeout().nanos(), 500'000'000);
+    answer->mutable_result()->mutable_group()->set_state(v1::GROUP_STATE_RUNNING);
+    return grpc::Status::OK;
+  };
+  Program covey(daemon_.address(), {"wait", "--timeout", "1500ms", "g"});
+  EXPECT_EQ(covey.Wait(), 124);
+  EXPECT_EQ(covey.err(), "covey: g: the time to wait has passed; the group goes on\n");
+  daemon_.drain = [](const v1::DrainRequest& request, v1::DrainResponse* answer) {
+    answer->set_running_groups(request.has_timeout() ? 1 : 0);
+    return grpc::Status::OK;
+  };
+  Program drain(daemon_.address(), {"drain", "--timeout", "0s"});
+  EXPECT_EQ(drain.Wait(), 124);
+  EXPECT_EQ(drain.err(),
+            "covey: the time to wait has passed; the daemon takes no groups and goes on draining\n");
+}
+
 TEST_F(CliCommandTest, CancelTellsEachGroup) {
   std::atomic<int> waiting = 0;
   daemon_.cancel_group = [&waiting](const v1::CancelGroupRequest& request, v1::CancelGroupResponse* answer) {

@@ -67,9 +67,9 @@ TEST(GroupRequests, ASubmitHasTasks) {
   EXPECT_WRONG("tasks", "tasks must have 1..10000 entries, got 0", request);
   *request.add_tasks() = Task();
   EXPECT_FINE(request);
-  *request.add_tasks() = Task("0");
-  EXPECT_FINE(request) << "which index is which is not known here";
-  *request.add_tasks() = Task("0");
+  *request.add_tasks() = Task("a");
+  EXPECT_FINE(request);
+  *request.add_tasks() = Task("a");
   EXPECT_WRONG_FIELD("tasks[2].name", request);
 }
 
@@ -90,7 +90,7 @@ TEST(GroupRequests, RunGroupHasOptionsFirstAndOnlyThen) {
   request.clear_tasks();
   EXPECT_FINE(request, true);
   EXPECT_FINE(v1::RunGroupRequest(), false);
-  *request.add_tasks() = Task("1");
+  *request.add_tasks() = Task("-");
   *request.add_tasks() = Task();
   EXPECT_WRONG_FIELD("tasks[0].name", request, true);
 }
@@ -112,8 +112,71 @@ TEST(GroupRequests, MessagesOfAStreamAreNumbered) {
   request.set_number(2);
   EXPECT_WRONG_FIELD("group_id", request, 2);
   request.set_group_id("g");
+  request.set_request_id(std::string(129, 'r'));
+  EXPECT_WRONG("request_id", "request_id must have at most 128 characters, got 129", request, 2);
+  request.set_request_id(std::string(128, 'r'));
+  EXPECT_FINE(request, 2);
   request.clear_tasks();
   EXPECT_WRONG_FIELD("tasks", request, 2);
+}
+
+template <typename Request>
+void ExpectWaitRules(Request request) {
+  EXPECT_FINE(request);
+  request.mutable_timeout();
+  EXPECT_FINE(request);
+  request.mutable_timeout()->set_seconds(315'576'000);
+  EXPECT_FINE(request);
+  request.mutable_timeout()->set_nanos(1);
+  EXPECT_WRONG_FIELD("timeout", request);
+  request.mutable_timeout()->set_seconds(-1);
+  request.mutable_timeout()->set_nanos(0);
+  EXPECT_WRONG("timeout", "timeout must be 0 s .. 315576000 s, got -1 s", request);
+}
+
+TEST(Requests, ThatWaitHaveABound) {
+  v1::WaitGroupRequest wait_group;
+  wait_group.set_group_id("g");
+  ExpectWaitRules(wait_group);
+  v1::CancelGroupRequest cancel_group;
+  cancel_group.set_group_id("g");
+  ExpectWaitRules(cancel_group);
+  v1::WaitTaskRequest wait_task;
+  wait_task.set_group_id("g");
+  wait_task.set_task("t");
+  ExpectWaitRules(wait_task);
+  v1::CancelTaskRequest cancel_task;
+  cancel_task.set_group_id("g");
+  cancel_task.set_task("t");
+  ExpectWaitRules(cancel_task);
+  ExpectWaitRules(v1::DrainRequest());
+  v1::ClosePoolRequest close;
+  close.set_name("p");
+  ExpectWaitRules(close);
+}
+
+template <typename Request>
+void ExpectViewRules(Request request) {
+  for (const v1::View view : {v1::VIEW_UNSPECIFIED, v1::VIEW_BASIC, v1::VIEW_FULL}) {
+    request.set_view(view);
+    EXPECT_FINE(request);
+  }
+  request.set_view(static_cast<v1::View>(3));
+  EXPECT_WRONG("view", "view must be a known value, got 3", request);
+}
+
+TEST(Requests, AskForKnownViews) {
+  v1::GetGroupRequest get_group;
+  get_group.set_group_id("g");
+  ExpectViewRules(get_group);
+  ExpectViewRules(v1::ListGroupsRequest());
+  v1::GetTaskRequest get_task;
+  get_task.set_group_id("g");
+  get_task.set_task("t");
+  ExpectViewRules(get_task);
+  v1::ListTasksRequest list_tasks;
+  list_tasks.set_group_id("g");
+  ExpectViewRules(list_tasks);
 }
 
 TEST(GroupRequests, Reasons) {

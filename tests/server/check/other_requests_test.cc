@@ -87,7 +87,7 @@ template <typename Request>
 Request PoolRequest(const std::string& name, uint32_t max) {
   Request request;
   request.set_name(name);
-  request.set_max(max);
+  request.mutable_spec()->set_max(max);
   return request;
 }
 
@@ -95,11 +95,59 @@ template <typename Request>
 void ExpectPoolRules() {
   EXPECT_FINE(PoolRequest<Request>("default", 1));
   EXPECT_FINE(PoolRequest<Request>(std::string(128, 'p'), 65536));
-  EXPECT_WRONG("max", "max must be 1..65536, got 0", PoolRequest<Request>("p", 0));
-  EXPECT_WRONG("max", "max must be 1..65536, got 65537", PoolRequest<Request>("p", 65537));
+  EXPECT_WRONG("spec.max", "max must be 1..65536, got 0", PoolRequest<Request>("p", 0));
+  EXPECT_WRONG("spec.max", "max must be 1..65536, got 65537", PoolRequest<Request>("p", 65537));
   EXPECT_WRONG("name", "name is required", PoolRequest<Request>("", 1));
   EXPECT_WRONG_FIELD("name", PoolRequest<Request>(std::string(129, 'p'), 1));
   EXPECT_WRONG_FIELD("name", PoolRequest<Request>("a b", 1));
+}
+
+TEST(PoolRequests, AnUpdateNamesFieldsOfTheSpec) {
+  auto request = PoolRequest<v1::UpdatePoolRequest>("p", 2);
+  for (const char* path : {"max", "*"}) {
+    request.mutable_update_mask()->clear_paths();
+    request.mutable_update_mask()->add_paths(path);
+    EXPECT_FINE(request);
+    request.mutable_spec()->set_max(0);
+    EXPECT_WRONG_FIELD("spec.max", request);
+    request.mutable_spec()->set_max(2);
+  }
+  request.mutable_update_mask()->add_paths("name");
+  EXPECT_WRONG("update_mask", "update_mask must name fields of spec (max), or \"*\", got \"name\"", request);
+  request.mutable_update_mask()->clear_paths();
+  for (int i = 0; i < 65; ++i) request.mutable_update_mask()->add_paths("max");
+  EXPECT_WRONG("update_mask", "update_mask must have at most 64 paths, got 65", request);
+  v1::UpdatePoolRequest bare;
+  bare.set_name("p");
+  EXPECT_WRONG("spec", "spec is required", bare);
+  v1::CreatePoolRequest create;
+  create.set_name("p");
+  EXPECT_WRONG("spec", "spec is required", create);
+}
+
+TEST(PoolRequests, Pages) {
+  v1::ListPoolsRequest request;
+  request.set_page_size(1000);
+  EXPECT_FINE(request);
+  request.set_page_size(1001);
+  EXPECT_WRONG("page_size", "page_size must be 1..1000, got 1001", request);
+  request.set_page_size(1);
+  request.set_page_token(std::string(1025, 't'));
+  EXPECT_WRONG_FIELD("page_token", request);
+}
+
+TEST(EventRequests, AStartIsOfAllGroups) {
+  v1::StreamEventsRequest request;
+  request.set_latest(true);
+  EXPECT_FINE(request);
+  request.set_group_id("g");
+  EXPECT_WRONG("latest", "latest must not be set with group_id", request);
+  request.mutable_time()->set_seconds(1);
+  EXPECT_WRONG("time", "time must not be set with group_id", request);
+  request.clear_group_id();
+  EXPECT_FINE(request);
+  request.mutable_time()->set_nanos(-1);
+  EXPECT_WRONG_FIELD("time", request);
 }
 
 TEST(PoolRequests, NamesAndBounds) {

@@ -25,7 +25,7 @@ std::vector<std::string> Seeds() {
   process.mutable_process()->add_argv("-c");
   (*process.mutable_process()->mutable_env())["A"] = "b";
   process.mutable_process()->set_working_dir("/");
-  process.mutable_process()->set_stdin("in");
+  process.mutable_process()->set_standard_input("in");
   process.mutable_process()->set_stop_signal("INT");
   process.mutable_process()->mutable_grace()->set_nanos(7);
   v1::ResourceLimits& limits = *process.mutable_process()->mutable_limits();

@@ -29,7 +29,7 @@ TEST_F(SpecTest, TheLeastIsFine) {
 }
 
 TEST_F(SpecTest, NamesOfTasks) {
-  for (const char* name : {"a", "Z9", "a.b_c-", "lint/unit tests:fast@2+x", "0"}) {
+  for (const char* name : {"a", "Z9", "a.b_c-", "lint/unit tests:fast@2+x", "0x", "1.5"}) {
     task_->set_name(name);
     EXPECT_FINE(request_);
   }
@@ -42,6 +42,13 @@ TEST_F(SpecTest, NamesOfTasks) {
   EXPECT_FINE(request_);
   task_->set_name(std::string(129, 'n'));
   EXPECT_WRONG("tasks[0].name", "name must have 1..128 characters, got 129", request_);
+  for (const char* name : {"0", "7", "007", "4294967296"}) {
+    task_->set_name(name);
+    EXPECT_WRONG(
+        "tasks[0].name",
+        "name must not be digits alone, which tell tasks without a name, got \"" + std::string(name) + "\"",
+        request_);
+  }
 }
 
 TEST_F(SpecTest, WorkIsRequired) {
@@ -147,11 +154,12 @@ TEST_F(SpecTest, WorkingDirectories) {
   EXPECT_WRONG_FIELD("tasks[0].process.working_dir", request_);
 }
 
-TEST_F(SpecTest, Stdin) {
-  process_->set_stdin(std::string(kMiB, '\0'));
+TEST_F(SpecTest, StandardInput) {
+  process_->set_standard_input(std::string(kMiB, '\0'));
   EXPECT_FINE(request_);
-  process_->set_stdin(std::string(kMiB + 1, 's'));
-  EXPECT_WRONG("tasks[0].process.stdin", "stdin must have at most 1048576 bytes, got 1048577", request_);
+  process_->set_standard_input(std::string(kMiB + 1, 's'));
+  EXPECT_WRONG("tasks[0].process.standard_input",
+               "standard_input must have at most 1048576 bytes, got 1048577", request_);
 }
 
 TEST_F(SpecTest, StopSignals) {
@@ -297,15 +305,25 @@ TEST_F(SpecTest, NamesAreUniqueAmongTheTasks) {
   request_.mutable_tasks(0)->set_name("a");
   request_.mutable_tasks(1)->set_name("a");
   EXPECT_WRONG("tasks[1].name", "name must be unique in the group, got \"a\" as in tasks[0]", request_);
-  request_.mutable_tasks(0)->set_name("1");
   request_.mutable_tasks(1)->set_name("");
-  EXPECT_WRONG("tasks[0].name",
-               "name must be unique in the group, got \"1\", the name of tasks[1], which has none of its own",
-               request_);
-  request_.mutable_tasks(0)->set_name("0");
   EXPECT_FINE(request_);
-  request_.mutable_tasks(0)->set_name("01");
+}
+
+TEST_F(SpecTest, Annotations) {
+  google::protobuf::Map<std::string, std::string>& notes = *task_->mutable_annotations();
+  notes["example.com/trace"] = std::string(16384 - 17, 'v');
   EXPECT_FINE(request_);
+  notes["example.com/trace"] += "v";
+  EXPECT_WRONG("tasks[0].annotations", "annotations must have at most 16384 bytes, got 16385", request_);
+  notes.clear();
+  notes["-"] = "";
+  EXPECT_EQ(Check(request_).size(), 1u) << Told(Check(request_));
+  notes.clear();
+  for (int i = 0; i < 64; ++i)
+    (*request_.mutable_spec()->mutable_annotations())["k" + std::to_string(i)] = "";
+  EXPECT_FINE(request_);
+  (*request_.mutable_spec()->mutable_annotations())["k64"] = "";
+  EXPECT_WRONG("spec.annotations", "annotations must have at most 64 entries, got 65", request_);
 }
 
 TEST_F(SpecTest, ManyTasks) {

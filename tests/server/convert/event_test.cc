@@ -63,6 +63,28 @@ TEST(Event, OfATaskHasItsName) {
   EXPECT_EQ(Tell({.kind = EventKind::kGroupSealed}).task(), "");
 }
 
+TEST(Event, TellsWhatAWatcherOfAllGroupsNeeds) {
+  Record record{.event = {.kind = EventKind::kGroupCreated},
+                .group = std::make_shared<const GroupSpec>(
+                    GroupSpec{.id = "g", .name = "nightly", .labels = {{"team", "data"}}})};
+  v1::Event created;
+  ToProto("g", record, &created);
+  EXPECT_EQ(created.group_spec().name(), "nightly");
+  EXPECT_EQ(created.group_spec().labels().at("team"), "data");
+  record = {.event = {.kind = EventKind::kTaskSubmitted, .task = 0},
+            .task = std::make_shared<const TaskSpec>(
+                TaskSpec{.work = FunctionSpec{.name = "f"}, .labels = {{"a", "b"}}})};
+  v1::Event submitted;
+  ToProto("g", record, &submitted);
+  EXPECT_EQ(submitted.labels().at("a"), "b");
+  record = {.event = {.kind = EventKind::kTaskExited, .task = 0},
+            .output = {.standard_output = 7, .standard_error = 8}};
+  v1::Event exited;
+  ToProto("g", record, &exited);
+  EXPECT_EQ(exited.stdout_bytes(), 7u);
+  EXPECT_EQ(exited.stderr_bytes(), 8u);
+}
+
 TEST(Event, AnExitTellsHow) {
   const auto exit = [](state::Result result) {
     return Tell({.kind = EventKind::kTaskExited, .result = result, .task = 0, .attempt = 1}).task_state();

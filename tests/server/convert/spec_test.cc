@@ -16,7 +16,7 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   (*process.mutable_env())["TOKEN"] = "secret";
   (*process.mutable_env())["A"] = "1";
   process.set_working_dir("/src");
-  process.set_stdin("input");
+  process.set_standard_input("input");
   process.set_stop_signal("INT");
   process.mutable_grace()->set_seconds(3);
   process.mutable_limits()->set_open_files(64);
@@ -40,6 +40,8 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   (*message.mutable_labels())["z"] = "1";
   (*message.mutable_labels())["a"] = "2";
   message.set_rerun_on_restart(true);
+  (*message.mutable_annotations())["owner"] = "o";
+  (*message.mutable_annotations())["note"] = "n";
 
   const TaskSpec spec = ToCore(message);
   const ProcessSpec& core = *std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
@@ -67,10 +69,11 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   EXPECT_EQ(spec.timeout, std::chrono::nanoseconds(5));
   EXPECT_EQ(spec.labels, (Labels{{"a", "2"}, {"z", "1"}}));
   EXPECT_TRUE(spec.rerun_on_restart);
+  EXPECT_EQ(spec.annotations, (Labels{{"note", "n"}, {"owner", "o"}}));
 
   v1::TaskSpec expected = message;
   expected.mutable_process()->clear_env();
-  expected.mutable_process()->clear_stdin();
+  expected.mutable_process()->clear_standard_input();
   expected.mutable_process()->set_stop_signal("SIGINT");
   expected.mutable_process()->set_umask("077");
   expected.mutable_process()->mutable_stdout_file()->set_mode("0644");
@@ -78,6 +81,28 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   EXPECT_EQ(ToProto(spec).SerializeAsString().size(), expected.SerializeAsString().size());
   EXPECT_EQ(ToProto(spec).ShortDebugString(), expected.ShortDebugString());
   EXPECT_EQ(ToProto(spec).DebugString().find("secret"), std::string::npos);
+  expected.clear_annotations();
+  EXPECT_EQ(ToProto(spec, View::kBasic).ShortDebugString(), expected.ShortDebugString());
+}
+
+TEST(Spec, ABasicViewHasNoPayloadsAndNotes) {
+  v1::TaskSpec message;
+  message.mutable_function()->set_name("f");
+  message.mutable_function()->mutable_payload()->set_text("large");
+  (*message.mutable_annotations())["k"] = "v";
+  EXPECT_EQ(ToProto(ToCore(message)).function().payload().text(), "large");
+  const v1::TaskSpec basic = ToProto(ToCore(message), View::kBasic);
+  EXPECT_EQ(basic.function().name(), "f");
+  EXPECT_FALSE(basic.function().has_payload());
+  EXPECT_TRUE(basic.annotations().empty());
+  v1::GroupSpec group;
+  (*group.mutable_annotations())["k"] = "v";
+  EXPECT_EQ(ToProto(ToCore(group, "g")).annotations().at("k"), "v");
+  EXPECT_TRUE(ToProto(ToCore(group, "g"), View::kBasic).annotations().empty());
+  EXPECT_EQ(ToCore(v1::VIEW_UNSPECIFIED, View::kFull), View::kFull);
+  EXPECT_EQ(ToCore(v1::VIEW_UNSPECIFIED, View::kBasic), View::kBasic);
+  EXPECT_EQ(ToCore(v1::VIEW_BASIC, View::kFull), View::kBasic);
+  EXPECT_EQ(ToCore(v1::VIEW_FULL, View::kBasic), View::kFull);
 }
 
 TEST(Spec, ModesAreOctal) {

@@ -59,6 +59,20 @@ TEST_P(JournalSuite, WatchPutsEventsOfOneGroupTogether) {
   EXPECT_EQ(page.groups[1].records.size(), 1u);
 }
 
+TEST_P(JournalSuite, WatchBehindTheNewestTellsWhatComes) {
+  Writer a("a", epoch_);
+  EXPECT_TRUE(client_->Watch(client_->Newest().value()).value().groups.empty());
+  Commit(a.Create());
+  Commit(a.Tasks(3));
+  const std::string cursor = client_->Newest().value();
+  EXPECT_TRUE(client_->Watch(cursor).value().groups.empty());
+  Commit(a.Tasks(1));
+  const WatchPage page = client_->Watch(cursor).value();
+  ASSERT_EQ(page.groups.size(), 1u);
+  ASSERT_EQ(page.groups[0].records.size(), 1u);
+  EXPECT_EQ(page.groups[0].records[0].number, 5u);
+}
+
 TEST_P(JournalSuite, WatchResumesWithWhatCameLater) {
   const std::string start = client_->Watch("").value().cursor;
   Writer group("g", epoch_);

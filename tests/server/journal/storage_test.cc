@@ -49,6 +49,7 @@ GroupSpec AnyGroup(std::mt19937_64& random) {
           .max_failures = static_cast<uint32_t>(random()),
           .timeout = std::chrono::nanoseconds(static_cast<int64_t>(random())),
           .deadline = WallTime(std::chrono::microseconds(static_cast<int64_t>(random()))),
+          .annotations = Pairs(random),
           .attached = random() % 2 == 0};
 }
 
@@ -83,7 +84,8 @@ TaskSpec AnyTask(std::mt19937_64& random) {
   TaskSpec task{.name = Bytes(random),
                 .timeout = std::chrono::nanoseconds(static_cast<int64_t>(random())),
                 .labels = Pairs(random),
-                .rerun_on_restart = random() % 2 == 0};
+                .rerun_on_restart = random() % 2 == 0,
+                .annotations = Pairs(random)};
   if (random() % 2 == 0) {
     task.work = FunctionSpec{.name = Bytes(random), .payload = AnyPayload(random)};
     return task;
@@ -150,6 +152,7 @@ void ExpectSame(const GroupSpec& a, const GroupSpec& b) {
   EXPECT_EQ(a.timeout, b.timeout);
   EXPECT_EQ(a.deadline, b.deadline);
   EXPECT_EQ(a.attached, b.attached);
+  EXPECT_EQ(a.annotations, b.annotations);
 }
 
 void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
@@ -157,6 +160,7 @@ void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
   EXPECT_EQ(a.timeout, b.timeout);
   EXPECT_EQ(a.labels, b.labels);
   EXPECT_EQ(a.rerun_on_restart, b.rerun_on_restart);
+  EXPECT_EQ(a.annotations, b.annotations);
   ASSERT_EQ(a.work.index(), b.work.index());
   if (const auto* function = std::get_if<FunctionSpec>(&a.work)) {
     EXPECT_EQ(function->name, std::get<FunctionSpec>(b.work).name);

@@ -73,6 +73,9 @@ class Client {
   Result<WatchPage> Watch(const std::string& cursor, size_t limit = 1 << 20) {
     return Call<WatchPage>([&](auto done) { journal_->Watch(cursor, limit, done); });
   }
+  Result<std::string> Newest() {
+    return Call<std::string>([&](auto done) { journal_->Newest(done); });
+  }
   Result<GroupPage> List(const GroupFilter& filter = {}, size_t limit = 1000, const std::string& token = "") {
     return Call<GroupPage>([&](auto done) { journal_->List(filter, limit, token, done); });
   }

@@ -55,7 +55,13 @@ TEST(RunGroupTest, EventsComeBeforeTheResult) {
   std::vector<v1::RunGroupResponse> messages(answer.messages.size());
   for (size_t i = 0; i < messages.size(); ++i) ASSERT_TRUE(messages[i].ParseFromString(answer.messages[i]));
   EXPECT_TRUE(messages.front().has_created());
-  for (size_t i = 1; i + 1 < messages.size(); ++i) EXPECT_EQ(messages[i].event().number(), i);
+  uint64_t through = 0;
+  for (size_t i = 1; i + 1 < messages.size(); ++i) {
+    ASSERT_FALSE(messages[i].events().empty());
+    for (const v1::Event& event : messages[i].events()) EXPECT_EQ(event.number(), ++through);
+    EXPECT_EQ(messages[i].through(), through);
+  }
+  EXPECT_EQ(through, messages.back().result().group().last_event());
   EXPECT_EQ(messages.back().result().group().state(), v1::GROUP_STATE_SUCCEEDED);
 }
 

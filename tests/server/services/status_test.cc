@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "proto/rpc_status.h"
@@ -26,6 +28,17 @@ TEST(StatusTest, CarriesCodeMessageReasonAndFields) {
   ASSERT_EQ(details->field_violations.size(), 2u);
   EXPECT_EQ(details->field_violations[1].field, "max");
   EXPECT_EQ(details->field_violations[1].description, "max must be 1..2");
+}
+
+TEST(StatusTest, SaysWhenToTryAgainWhereThatMayHelp) {
+  const auto delay = [](const std::string& reason) {
+    const grpc::Status status = ToGrpc({.code = ErrorCode::kUnavailable, .reason = reason});
+    return rpc::Decode(status.error_details())->retry_delay;
+  };
+  EXPECT_EQ(delay("QUEUE_FULL"), std::chrono::seconds(1));
+  EXPECT_EQ(delay("JOURNAL_UNWRITABLE"), std::chrono::seconds(1));
+  EXPECT_EQ(delay("DRAINING"), std::nullopt);
+  EXPECT_EQ(delay("GROUP_NOT_FOUND"), std::nullopt);
 }
 
 TEST(StatusTest, EveryCodeHasItsOwn) {
