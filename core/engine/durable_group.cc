@@ -101,6 +101,7 @@ void DurableGroup::AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<c
     ledger_.Submit(std::make_shared<const TaskSpec>(std::move(task)), std::exchange(request, nullptr),
                    environment_->wall_clock());
   }
+  if (attempts_.suspended()) return;
   // A free slot makes submitted and started one append.
   const auto wanted = static_cast<size_t>(std::count(takes_slot.begin(), takes_slot.end(), true));
   size_t free = wanted == 0 ? 0 : lane_->TryAcquire(wanted);
@@ -258,7 +259,7 @@ void DurableGroup::LoseOrphansLocked(const char* why, Effects& effects) {
   for (uint32_t task = 0; task < ledger_.tasks().size(); ++task) {
     const state::TaskState& state = ledger_.tasks()[task].pending;
     if (state.phase != Phase::kRunning || attempts_.Find(task) != nullptr) continue;
-    LoseLocked(task, state.attempt, {.message = why}, effects);
+    LoseLocked(task, state.attempt, {.message = why}, MayRunAgainLocked(task), effects);
   }
 }
 

@@ -50,9 +50,8 @@ struct GroupEnvironment {
 //    the lane from the grant to its end.
 // 2. After a failed append nothing is decided until all that was sent is answered; then the facts (exits,
 //    cancels: what has happened whether it was written or not) are decided once more, in their order.
-// 3. While the group is neither decided nor stopped, every queued task has a ticket in the lane or on its
-// way.
-//    Tickets of other attempts may wait there too; their grants are given back.
+// 3. While the group is neither decided, stopped nor suspended, every queued task has a ticket in the lane or
+//    on its way. Tickets of other attempts may wait there too; their grants are given back.
 //
 // Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
 // mutex_ held but timers, clocks, Lane::TryAcquire, Adopt and Clear, none of which call back: what a step
@@ -95,6 +94,14 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void CancelTask(const std::string& name, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
   // Seals when the last unfinished task ends.
   void Arm() COVEY_EXCLUDES(mutex_);
+
+  // The daemon stops (promise 15). First a detached group starts nothing more: what is queued stays queued.
+  void Suspend() COVEY_EXCLUDES(mutex_);
+  // Then a group that belongs to a call is cancelled, and what runs is told to stop: attempts end as lost, or
+  // are queued again, unless they end by themselves before they are told. Again: what has begun meanwhile.
+  void Interrupt() COVEY_EXCLUDES(mutex_);
+  // Nothing of it ends with the daemon any more, and nothing is on its way to the journal that can be written.
+  bool quiet() const COVEY_EXCLUDES(mutex_);
 
   // Calls `done` once when the group is over and that is durable, or at once when it is; also when another
   // owner takes the group (`fenced`). Returns 0 when called at once, else an id for Unwait, which answers
@@ -159,7 +166,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnGranted(uint64_t ticket) override;
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
   Effects::Start MakeStartLocked(uint32_t task, uint32_t attempt) COVEY_REQUIRES(mutex_);
-  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) COVEY_REQUIRES(mutex_);
+  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, bool again, Effects& effects)
+      COVEY_REQUIRES(mutex_);
+  bool MayRunAgainLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
   void LoseOrphansLocked(const char* why, Effects& effects) COVEY_REQUIRES(mutex_);
   void OnStarted(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
   void OnProgress(uint32_t task, uint32_t attempt, state::CommandKind kind, int code) COVEY_EXCLUDES(mutex_);
@@ -195,6 +204,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
+  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);

@@ -14,6 +14,12 @@ Error GroupNotFound(const std::string& id) {
   return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
 }
 
+Error Stopping() {
+  return {.code = ErrorCode::kUnavailable,
+          .reason = "SHUTTING_DOWN",
+          .message = "the daemon is stopping: try again when it has been started again"};
+}
+
 // Blocks for one answer.
 template <typename T, typename Call>
 Result<T> Await(Call call) {
@@ -235,12 +241,13 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                                  pool.value(), epoch_);
   {
     MutexLock lock(mutex_);
-    if (draining_) {
+    if (draining_ || stopping_) {
       lock.Unlock();
       pools_->Release(group->pool());
-      done(Error{.code = ErrorCode::kUnavailable,
-                 .reason = "DRAINING",
-                 .message = "the daemon is draining and accepts no new groups"});
+      done(stopping_ ? Stopping()
+                     : Error{.code = ErrorCode::kUnavailable,
+                             .reason = "DRAINING",
+                             .message = "the daemon is draining and accepts no new groups"});
       return;
     }
     groups_[group->id()] = group;
@@ -338,6 +345,10 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
 
 void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
                     DurableGroup::SubmitDone done) {
+  if (stopping_ && !group->spec()->attached && !group->Knows(request.id)) {
+    done(Stopping());
+    return;
+  }
   if (std::optional<Error> full = RefuseQueueing(tasks.size()); full && !group->Knows(request.id)) {
     done(*std::move(full));
     return;
@@ -496,9 +507,31 @@ void Engine::BeginDrain() {
   draining_ = true;
 }
 
+std::optional<Error> Engine::EndDrain() {
+  MutexLock lock(mutex_);
+  if (stopping_) return Stopping();
+  draining_ = false;
+  return std::nullopt;
+}
+
 bool Engine::draining() const {
   MutexLock lock(mutex_);
-  return draining_;
+  return draining_ || stopping_;
+}
+
+void Engine::BeginStop() {
+  MutexLock lock(mutex_);
+  stopping_ = true;
+}
+
+void Engine::Suspend() {
+  std::vector<GroupPtr> groups;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;  // no group is added from here on
+    for (const auto& [id, group] : groups_) groups.push_back(group);
+  }
+  for (const GroupPtr& group : groups) group->Suspend();
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {

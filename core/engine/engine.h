@@ -98,7 +98,15 @@ class Engine {
 
   // Refuses new groups from now on.
   void BeginDrain() COVEY_EXCLUDES(mutex_);
+  // Takes that back. kUnavailable once the daemon stops.
+  std::optional<Error> EndDrain() COVEY_EXCLUDES(mutex_);
+  // It drains or stops.
   bool draining() const COVEY_EXCLUDES(mutex_);
+  // Refuses new groups, and tasks for all but those that belong to a call, until the daemon has been started
+  // again; what waits may start. There is no way back.
+  void BeginStop() COVEY_EXCLUDES(mutex_);
+  // The same, and groups that belong to no call are granted nothing more (DurableGroup::Suspend).
+  void Suspend() COVEY_EXCLUDES(mutex_);
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
@@ -136,6 +144,7 @@ class Engine {
   std::atomic<size_t> max_queued_;
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> stopping_ = false;  // set with mutex_ held
   std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);
   std::list<std::pair<std::string, size_t>> over_
       COVEY_GUARDED_BY(mutex_);  // resident and over, oldest first; tasks

@@ -1,11 +1,13 @@
 #include "server/daemon/frontend.h"
 
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "core/base/check.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/daemon/inheritance.h"
 #include "server/edge/errors.h"
 #include "server/services/services.h"
 #include "server/services/status.h"
@@ -23,6 +25,18 @@ Status Frontend::Listen() {
   COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
   COVEY_CHECK(google::rpc::ErrorInfo::descriptor() != nullptr);
   if (Status status = listeners_.Claim(); !status.ok()) return status;
+  const auto end = std::chrono::steady_clock::now() + kInheritance;
+  for (;;) {
+    MakeServer();
+    const Status status = server_->Listen();
+    if (status.ok()) return listeners_.Publish(server_->ports(), config_);
+    if (std::chrono::steady_clock::now() >= end) return listeners_.Named(status);
+    std::this_thread::sleep_for(kInheritance / 10);
+  }
+}
+
+void Frontend::MakeServer() {
+  dispatcher_.reset();
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),
                           .queues = config_.queues,
@@ -31,15 +45,18 @@ Status Frontend::Listen() {
                           .log = [log = log_](std::string_view line) { log->error("{}", line); }});
   dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
   AddServices(*dispatcher_);
-  if (Status status = server_->Listen(); !status.ok()) return listeners_.Named(status);
-  return listeners_.Publish(server_->ports(), config_);
 }
 
 void Frontend::Serve(ServiceContext context) {
   context_ = std::move(context);
   context_.listen = listeners_.names();
-  context_.on_drain = [this] { SetServing(false); };
+  context_.on_drain = [this] { ShowServing(); };
   server_->Serve();
+}
+
+void Frontend::ShowServing() {
+  MutexLock lock(serving_mutex_);  // the last one to look has the last word
+  server_->SetServing(!context_.engine->draining());
 }
 
 std::vector<Heartbeat::Probe> Frontend::Probes() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "server/config/config.h"
 #include "server/daemon/heartbeat.h"
@@ -37,8 +38,8 @@ class Frontend {
   const std::vector<std::string>& addresses() const { return listeners_.names(); }
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
-  // After Listen.
-  void SetServing(bool serving) { server_->SetServing(serving); }
+  // Tells health checks whether the engine takes groups. After Serve.
+  void ShowServing() COVEY_EXCLUDES(serving_mutex_);
   Status Permit(const Config& config) { return listeners_.Permit(config); }
   // One for each queue: its thread answers, and the engine behind it. After Serve.
   std::vector<Heartbeat::Probe> Probes();
@@ -48,12 +49,16 @@ class Frontend {
   void Shutdown(std::chrono::milliseconds grace);
 
  private:
+  // In place of one that could not listen.
+  void MakeServer();
+
   const Config& config_;
   const std::shared_ptr<spdlog::logger> log_;
   Listeners listeners_;
   ServiceContext context_;                  // empty until Serve: no handler runs before
   std::unique_ptr<Dispatcher> dispatcher_;  // of calls of server_
   std::unique_ptr<edge::Server> server_;
+  Mutex serving_mutex_;  // held while health is told
 };
 
 }  // namespace covey

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "core/base/error.h"
-#include "core/base/unique_fd.h"
+#include "core/base/file_lock.h"
 
 namespace covey {
 
@@ -17,7 +17,7 @@ class DataLock {
   DataLock() = default;
 
  private:
-  UniqueFd fd_;
+  FileLock lock_;
 };
 
 // Makes a file that is not there, and one that is there, readable by its owner alone.
