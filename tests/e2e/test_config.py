@@ -153,6 +153,20 @@ class ReloadTest(ConfigCase):
         self.assertEqual(0, daemon.covey("cancel", group).code)
         self.assertEqual(0, daemon.stop())
 
+    def test_max_queued_bytes_holds_at_once(self):
+        daemon = self.daemon("[pools]\ndefault = 1\n").start()
+        group = daemon.covey("run", "--detach", "--", "sleep", "60").out.strip()
+        large = '{"process":{"argv":["true","%s"]}}\n' % ("x" * 100000) * 8
+        self.write("max_queued_bytes = 1048576\n[pools]\ndefault = 1\n")
+        self.assertEqual(0, daemon.covey("reload").code)
+        self.assertEqual(0, daemon.covey("submit", group, "-f", "-", stdin=large).code)
+        refused = daemon.covey("submit", group, "-f", "-", stdin=large * 2)
+        self.assertEqual(75, refused.code, refused)
+        self.assertIn("at most 1048576 bytes of tasks may wait for a slot, got", refused.err)
+        self.assertIn("(max_queued_bytes)", refused.err)
+        self.assertEqual(0, daemon.covey("cancel", group).code)
+        self.assertEqual(0, daemon.stop())
+
     def test_timeouts_of_the_stop(self):
         """A drain of an hour would hang the test."""
         daemon = self.daemon('drain_timeout = "1h"\n').start()
