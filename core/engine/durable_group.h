@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
+#include "core/run/budget.h"
 #include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
@@ -27,6 +29,7 @@ namespace covey {
 struct GroupEnvironment {
   std::shared_ptr<Journal> journal;
   std::shared_ptr<AnswerQueue> answers;
+  std::shared_ptr<Budget> queue;  // of the tasks that wait for a slot
   std::shared_ptr<OutputStore> output;
   ExecutorTable executors;
   std::shared_ptr<TimerQueue> timers;
@@ -36,6 +39,9 @@ struct GroupEnvironment {
   std::function<void(const std::string& group)> on_completed;
   std::function<void(const std::string& line)> warn;
 };
+
+// kUnavailable: what is asked for is to be asked of the next daemon.
+Error RefusedByStop();
 
 // The daemon's driver of one group: it appends first. Commands are decided on the pending state (committed
 // plus in flight); replies, starts and streamed events are released when their append is committed; stopping
@@ -53,7 +59,7 @@ struct GroupEnvironment {
 // 3. While the group is neither decided, stopped nor suspended, every queued task has a ticket in the lane or
 //    on its way. Tickets of other attempts may wait there too; their grants are given back.
 //
-// Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
+// Lock order: DurableGroup::mutex_, then Pool, TimerQueue and Budget. Nothing is called out of a DurableGroup with
 // mutex_ held but timers, clocks, Lane::TryAcquire, Adopt and Clear, none of which call back: what a step
 // causes is collected in Effects and carried out afterwards.
 //
@@ -95,8 +101,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Seals when the last unfinished task ends.
   void Arm() COVEY_EXCLUDES(mutex_);
 
-  // The daemon stops (promise 15). First a detached group starts nothing more: what is queued stays queued.
-  void Suspend() COVEY_EXCLUDES(mutex_);
+  // The daemon stops (promise 15). First a detached group takes no more tasks; with `suspend` it starts nothing
+  // more either: what is queued stays queued. One that belongs to a call goes on.
+  void BeginStop(bool suspend) COVEY_EXCLUDES(mutex_);
   // Then a group that belongs to a call is cancelled, and what runs is told to stop: attempts end as lost, or
   // are queued again, unless they end by themselves before they are told. Again: what has begun meanwhile.
   void Interrupt() COVEY_EXCLUDES(mutex_);
@@ -139,8 +146,6 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
-  // True when a submit with this request id has been accepted.
-  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
@@ -160,6 +165,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnDecidedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
   void SetDeadlineLocked(Clock::time_point deadline) COVEY_REQUIRES(mutex_);
   void PushQueuedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  std::optional<Error> ReserveLocked(std::span<const TaskSpec> tasks) COVEY_REQUIRES(mutex_);
+  void HoldQueuedLocked() COVEY_REQUIRES(mutex_);
   uint64_t TicketLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
 
   // Attempts.
@@ -204,10 +211,12 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
-  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;
+  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;     // tasks, since the daemon stops
+  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;  // and has come to its last step
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
+  Reservation queued_ COVEY_GUARDED_BY(mutex_);  // between steps: of what the ledger says is queued
 };
 
 }  // namespace covey

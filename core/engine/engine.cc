@@ -14,12 +14,6 @@ Error GroupNotFound(const std::string& id) {
   return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
 }
 
-Error Stopping() {
-  return {.code = ErrorCode::kUnavailable,
-          .reason = "SHUTTING_DOWN",
-          .message = "the daemon is stopping: try again when it has been started again"};
-}
-
 // Blocks for one answer.
 template <typename T, typename Call>
 Result<T> Await(Call call) {
@@ -45,12 +39,14 @@ Engine::Options Engine::Completed(Options options) {
 Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
-      capabilities_(journal_->capabilities()),
-      max_queued_(options_.max_queued) {
+      capabilities_(journal_->capabilities()) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
   environment_->answers = std::make_shared<AnswerQueue>(options_.answers);
+  environment_->queue =
+      Budget::New({.place = "the queue", .tasks_key = "max_queued", .bytes_key = "max_queued_bytes"},
+                  options_.max_queued);
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
@@ -210,23 +206,7 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
   });
 }
 
-std::optional<Error> Engine::RefuseQueueing(size_t more) const {
-  const size_t max = max_queued_;
-  if (queued() + more <= max) return std::nullopt;
-  const std::string bound = "at most " + std::to_string(max) + " tasks may wait for a slot";
-  if (more > max) {  // waiting would not help
-    return Error{.code = ErrorCode::kResourceExhausted,
-                 .reason = "QUEUE_TOO_SMALL",
-                 .message = bound + ", got " + std::to_string(more) + " at once"};
-  }
-  return Error{.code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL", .message = bound};
-}
-
 void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
-  if (std::optional<Error> full = RefuseQueueing(create.tasks.size())) {
-    done(*std::move(full));
-    return;
-  }
   const WallTime now = options_.wall_clock();
   if (create.spec.id.empty()) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
@@ -244,7 +224,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     if (draining_ || stopping_) {
       lock.Unlock();
       pools_->Release(group->pool());
-      done(stopping_ ? Stopping()
+      done(stopping_ ? RefusedByStop()
                      : Error{.code = ErrorCode::kUnavailable,
                              .reason = "DRAINING",
                              .message = "the daemon is draining and accepts no new groups"});
@@ -341,19 +321,6 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
                      LoadPage(std::move(group), from + kReadPage, std::move(done));
                    }
                  });
-}
-
-void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
-                    DurableGroup::SubmitDone done) {
-  if (stopping_ && !group->spec()->attached && !group->Knows(request.id)) {
-    done(Stopping());
-    return;
-  }
-  if (std::optional<Error> full = RefuseQueueing(tasks.size()); full && !group->Knows(request.id)) {
-    done(*std::move(full));
-    return;
-  }
-  group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
 }
 
 void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
@@ -509,7 +476,7 @@ void Engine::BeginDrain() {
 
 std::optional<Error> Engine::EndDrain() {
   MutexLock lock(mutex_);
-  if (stopping_) return Stopping();
+  if (stopping_) return RefusedByStop();
   draining_ = false;
   return std::nullopt;
 }
@@ -519,19 +486,14 @@ bool Engine::draining() const {
   return draining_ || stopping_;
 }
 
-void Engine::BeginStop() {
-  MutexLock lock(mutex_);
-  stopping_ = true;
-}
-
-void Engine::Suspend() {
+void Engine::BeginStop(bool suspend) {
   std::vector<GroupPtr> groups;
   {
     MutexLock lock(mutex_);
     stopping_ = true;  // no group is added from here on
     for (const auto& [id, group] : groups_) groups.push_back(group);
   }
-  for (const GroupPtr& group : groups) group->Suspend();
+  for (const GroupPtr& group : groups) group->BeginStop(suspend);
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
@@ -544,18 +506,14 @@ std::vector<Engine::GroupPtr> Engine::Busy() const {
   return groups;
 }
 
-size_t Engine::queued() const { return pools_->waiting(); }
-
 Engine::Counts Engine::counts() const {
   Counts counts;
   {
     MutexLock lock(mutex_);
     counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
   }
-  for (const PoolView& pool : pools_->List()) {
-    counts.queued_tasks += pool.waiting;
-    counts.running_tasks += pool.running;
-  }
+  counts.queued_tasks = queue_usage().used.tasks;
+  for (const PoolView& pool : pools_->List()) counts.running_tasks += pool.running;
   return counts;
 }
 

@@ -6,9 +6,17 @@ namespace covey {
 
 using state::CommandKind;
 
-void DurableGroup::Suspend() {
+Error RefusedByStop() {
+  return {.code = ErrorCode::kUnavailable,
+          .reason = "SHUTTING_DOWN",
+          .message = "the daemon is stopping: try again when it has been started again"};
+}
+
+void DurableGroup::BeginStop(bool suspend) {
   MutexLock lock(mutex_);
-  if (!spec_->attached) attempts_.Suspend();
+  if (spec_->attached) return;
+  refusing_ = true;
+  if (suspend) attempts_.Suspend();
 }
 
 void DurableGroup::Interrupt() {

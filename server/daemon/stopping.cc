@@ -32,11 +32,7 @@ std::string Names(const std::vector<std::string>& names) {
 Stopping::Stopping(Engine& engine, ProcessExecutor& processes, const Config& config, const sigset_t& signals,
                    std::shared_ptr<spdlog::logger> log)
     : engine_(engine), processes_(processes), config_(config), signals_(signals), log_(std::move(log)) {
-  if (config_.on_stop == OnStop::kSuspend) {
-    engine_.Suspend();
-  } else {
-    engine_.BeginStop();
-  }
+  engine_.BeginStop(/*suspend=*/config_.on_stop == OnStop::kSuspend);
   left_ = engine_.Busy();
   if (config_.on_stop == OnStop::kCancel) return;
   for (const Engine::GroupPtr& group : left_) {

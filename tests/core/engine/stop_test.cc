@@ -38,7 +38,7 @@ class StopTest : public ::testing::Test {
     ASSERT_FALSE(world_.Open());
   }
   void Interrupt(const World::GroupPtr& group) {
-    world_.engine().Suspend();
+    world_.engine().BeginStop(/*suspend=*/true);
     group->Interrupt();
   }
   std::string Message(const World::GroupPtr& group, uint32_t task) {
@@ -52,7 +52,7 @@ class StopTest : public ::testing::Test {
 TEST_F(StopTest, WhatIsQueuedStaysQueuedAndRunsNextTime) {
   const auto group = Settled(World::Tasks(4));
   News();
-  world_.engine().Suspend();
+  world_.engine().BeginStop(/*suspend=*/true);
   EXPECT_FALSE(group->quiet());
   world_.executor->ExitAll();  // their slots serve nobody
   EXPECT_EQ(News(), (Lines{"exited 0.1 succeeded", "exited 1.1 succeeded"}));
@@ -130,7 +130,7 @@ TEST_F(StopTest, UnderAllTheFirstLostOneFailsTheGroup) {
 TEST_F(StopTest, AttachedGroupsGoOnUntilTheyAreTold) {
   const auto group = world_.Make(4, true, {.id = "g", .attached = true});
   News();
-  world_.engine().Suspend();
+  world_.engine().BeginStop(/*suspend=*/true);
   world_.executor->ExitAll();
   EXPECT_EQ(News(), (Lines{"exited 0.1 succeeded", "started 2.1", "exited 1.1 succeeded", "started 3.1"}));
   EXPECT_FALSE(group->quiet());
@@ -165,7 +165,7 @@ TEST_F(StopTest, WorkIsRefusedUntilTheNextStart) {
   const auto attached = world_.Make(0, false, {.id = "attached", .attached = true});
   EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(1), {.id = "r"})).ok());
   world_.engine().BeginDrain();
-  world_.engine().Suspend();
+  world_.engine().BeginStop(/*suspend=*/true);
   EXPECT_EQ(world_.Create({}).error().reason, "SHUTTING_DOWN");
   EXPECT_EQ(Get(world_.Submit(group, World::Tasks(1))).error().reason, "SHUTTING_DOWN");
   EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(1), {.id = "r"})).ok());  // it has been taken
@@ -181,17 +181,28 @@ TEST_F(StopTest, ADrainCanBeTakenBack) {
   EXPECT_TRUE(world_.Create({}).ok());
 }
 
-// Submits that passed the engine's door just before: they are kept, and start nothing.
-TEST_F(StopTest, ALateSubmitIsQueued) {
-  const auto group = Settled({});
-  const auto open = world_.Make(0, false, {.id = "open"});
-  open->Suspend();
-  EXPECT_TRUE(Get(world_.Submit(open, World::Tasks(1))).ok());
-  EXPECT_EQ(open->View().state.queued, 1u);
-  EXPECT_TRUE(world_.executor->running().empty());
-  EXPECT_TRUE(open->quiet());
+TEST_F(StopTest, WithoutSuspensionWhatWaitsMayRun) {
+  const auto group = Settled(World::Tasks(3));
+  News();
+  world_.engine().BeginStop(/*suspend=*/false);
+  world_.executor->Exit("0.1");
+  EXPECT_EQ(News(), (Lines{"exited 0.1 succeeded", "started 2.1"}));
+  EXPECT_EQ(Get(world_.Submit(group, World::Tasks(1))).error().reason, "SHUTTING_DOWN");
+}
+
+TEST_F(StopTest, WhatCannotBeWrittenHoldsNothingUp) {
+  const auto group = Settled(World::Tasks(2));
+  Interrupt(group);
+  world_.journal->Inject(MemoryJournal::Fault::kFail, 100);
+  for (const char* name : {"0.1", "1.1"}) {
+    world_.executor->Deliver(name, 15);
+    world_.executor->Exit(name);
+  }
+  EXPECT_TRUE(group->quiet());
+  News();
+  world_.journal->Inject(MemoryJournal::Fault::kFail, 0);
   Restart();
-  EXPECT_EQ(world_.executor->running(), Lines{"0.1"});
+  EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "decided FAILED lost", "completed"}));
 }
 
 }  // namespace
