@@ -211,8 +211,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
-  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;     // tasks, since the daemon stops
-  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;  // and has come to its last step
+  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;         // tasks, since the daemon stops
+  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;      // and has come to its last step
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);

@@ -89,14 +89,12 @@ class Daemon {
     RaiseOpenFiles(*log_);
     Status started = Claim();
     if (started.ok()) started = Recover();
-    if (!started.ok()) {
-      log_->error("{}", started.message());
-      return kExitCannotCreate;
-    }
+    if (!started.ok()) log_->error("{}", started.message());
     if (const int signal_number = TakeStopSignal(signals_); signal_number > 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
+    if (!started.ok()) return kExitCannotCreate;
     Serve();
     AwaitStop();
     return Stop();

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Name and most seconds of each.
-CHECKS="format:60 shell:60 buf:300 languages:240 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1500 package:1200 crash:900 fuzz:900
+CHECKS="format:60 shell:60 buf:300 languages:240 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1500 package:1200 ordinary:900 crash:900 fuzz:900
   tsan:1200 asan:1800 image:1500"
 
 limit_of() {

@@ -1,12 +1,16 @@
 """SIGTERM suspends (promise 15): what a daemon does with its groups when it stops, and what the next one finds."""
 
+import itertools
 import os
+import re
 import signal
 import socket
+import threading
 import time
 import unittest
 
-from daemon import Daemon, lines, odd_seconds, process_task, sleepers, wait_until
+from daemon import ROOT, Daemon, lines, odd_seconds, process_task, sleepers, wait_until
+from small_disk import SmallDisk
 import seen
 
 
@@ -226,6 +230,117 @@ class SuspendTest(StopCase):
         self.daemon.start()
         self.assertEqual([0, 0], [client.wait(timeout=30) for client in late])
         wait_until(lambda: os.path.exists(f"{self.marks}/late"), "the late task has run, on the next daemon")
+
+
+class RelativesTest(StopCase):
+    """What else may go on while a daemon stops."""
+
+    flags = ("--pool", "default=4", "--drain-timeout", "200ms", "--stop-timeout", "4s")
+
+    def test_interrupt_suspends_too(self):
+        self.daemon.start()
+        group = self.detach(process_task("sleep", self.seconds, name="plain"), self.marking("queued"),
+                            flags=("--policy", "settled", "--limit", "1"))
+        self.until_asleep(1)
+        self.daemon.signal(signal.SIGINT)
+        self.assertEqual(0, self.daemon.wait())
+        self.daemon.start()
+        self.assertEqual({"plain": "LOST", "queued": "SUCCEEDED"}, self.ends(group))
+
+    def test_a_reader_that_does_not_read_holds_up_nothing(self):
+        self.daemon.start()
+        client = self.daemon.covey_start("run", "--raw", "--", "sh", "-c", f"touch {self.marks}/up; exec yes")
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        wait_until(lambda: os.path.exists(f"{self.marks}/up"), "the task writes")
+        client.send_signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        self.assertEqual(0, self.daemon.stop())
+        self.assertLess(time.monotonic() - begin, 7)  # the budget of 4 s, then what streams get
+
+    def test_on_a_full_disk(self):
+        """What cannot be written at the stop is found out at the next start."""
+        disk = SmallDisk(os.path.join(self.daemon.folder, "disk"))
+        self.addCleanup(disk.remove)
+        if disk.why_not:
+            self.skipTest(disk.why_not)
+        self.daemon.data = os.path.join(disk.path, "data")
+        self.daemon.start()
+        self.addCleanup(lambda: self.daemon.process and self.daemon.kill())
+        once = f"[ $(wc -l <{self.marks}/again) -gt 1 ] || exec sleep {self.seconds}"
+        group = self.detach(process_task("sleep", self.seconds, name="plain"),
+                            self.marking("again", once, rerunOnRestart=True), self.marking("queued"),
+                            flags=("--policy", "settled", "--limit", "2"))
+        self.until_asleep(2)
+
+        def full():
+            disk.fill()
+            return self.daemon.covey("create").code != 0
+        wait_until(full, "nothing can be written")
+        begin = time.monotonic()
+        self.assertEqual(0, self.daemon.stop(), self.daemon.log())
+        self.assertLess(time.monotonic() - begin, 6)
+        self.assertEqual([], sleepers(self.seconds))
+        disk.empty()
+        self.daemon.start()
+        self.assertEqual({"plain": "LOST", "again": "SUCCEEDED", "queued": "SUCCEEDED"}, self.ends(group))
+        self.assertEqual((2, 1), (self.runs("again"), self.runs("queued")))
+
+    def test_what_was_acknowledged_while_it_stopped_is_there(self):
+        """Clients submit all the time; each task that was acknowledged runs, once, on this daemon or on the next."""
+        self.daemon.start()
+        group = self.daemon.covey("create", "--policy", "settled").out.strip()
+        acknowledged = []
+        stop = threading.Event()
+
+        def submit(client):
+            for index in itertools.count():
+                if stop.is_set():
+                    return
+                name = f"task-{client}-{index}"
+                if self.daemon.covey("submit", group, "-f", "-", stdin=lines(self.marking(name))).code == 0:
+                    acknowledged.append(name)
+        clients = [threading.Thread(target=submit, args=(client,)) for client in range(3)]
+        for client in clients:
+            client.start()
+        try:
+            for _ in range(3):
+                before = len(acknowledged)
+                wait_until(lambda: len(acknowledged) > before + 10, "tasks are submitted")
+                self.assertEqual(0, self.daemon.stop())
+                self.daemon.start()
+        finally:
+            stop.set()
+            for client in clients:
+                client.join()
+        self.assertEqual(0, self.daemon.covey("seal", group).code)
+        ends = self.ends(group)
+        self.assertEqual([], [name for name in acknowledged if name not in ends])
+        # Those that a stop found running may be lost; of these marks none is written twice.
+        self.assertEqual({}, {name: (end, self.runs(name)) for name, end in ends.items()
+                              if (end, self.runs(name)) not in (("SUCCEEDED", 1), ("LOST", 0), ("LOST", 1))})
+
+    def test_while_a_start_fails(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.daemon.spawn("--insecure-listen", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+            wait_until(lambda: os.path.exists(self.daemon.data), "it is about to fail")
+            self.daemon.signal(signal.SIGTERM)
+            self.assertEqual(0, self.daemon.wait(), self.daemon.log())
+
+
+class PatienceTest(unittest.TestCase):
+    """Whoever ends the daemon waits longer than it takes."""
+
+    def read(self, *path):
+        with open(os.path.join(ROOT, *path)) as file:
+            return file.read()
+
+    def test_they_agree(self):
+        default = int(re.search(r'^#stop_timeout = "(\d+)s"$', self.read("deploy", "coveyd.toml"), re.MULTILINE)[1])
+        self.assertEqual(9, default)
+        for name, pattern in (("coveyd.service.in", r"^TimeoutStopSec=(\d+)$"), ("compose.yaml", r"stop_grace_period: (\d+)s")):
+            self.assertGreater(int(re.search(pattern, self.read("deploy", name), re.MULTILINE)[1]), default, name)
+        self.assertLess(default, 10)  # `docker stop`
 
 
 class CancelTest(StopCase):

@@ -202,7 +202,8 @@ TEST_F(StopTest, WhatCannotBeWrittenHoldsNothingUp) {
   News();
   world_.journal->Inject(MemoryJournal::Fault::kFail, 0);
   Restart();
-  EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "decided FAILED lost", "completed"}));
+  EXPECT_EQ(News(),
+            (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "decided FAILED lost", "completed"}));
 }
 
 }  // namespace
