@@ -90,7 +90,7 @@ else
   expect passed buf 'the contract as it is'
   contract '/string name = 1;/d' pool_service.proto
   expect failed buf 'a field that is gone'
-  contract 's/uint32 max = 2;/uint32 max = 9;/' pool_service.proto
+  contract 's/uint32 running = 3;/uint32 running = 9;/' pool_service.proto
   expect failed buf 'a field with another number'
   contract 's/string version = 1;/string release = 1;/' admin_service.proto
   expect failed buf 'a field with another name'
@@ -98,7 +98,7 @@ else
   expect failed buf 'a field with another type'
   contract '/rpc Drain\(/d' admin_service.proto
   expect failed buf 'an RPC that is gone'
-  contract 's/WAIT_REASON_SEAL = 4;/WAIT_REASON_SEAL = 40;/' admin_service.proto
+  contract 's/WAIT_REASON_SEAL = 4;/WAIT_REASON_SEAL = 40;/' group_service.proto
   expect failed buf 'a value of an enum with another number'
 fi
 
