@@ -173,9 +173,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnGranted(uint64_t ticket) override;
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
   Effects::Start MakeStartLocked(uint32_t task, uint32_t attempt) COVEY_REQUIRES(mutex_);
-  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, bool again, Effects& effects)
-      COVEY_REQUIRES(mutex_);
-  bool MayRunAgainLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
+  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) COVEY_REQUIRES(mutex_);
   void LoseOrphansLocked(const char* why, Effects& effects) COVEY_REQUIRES(mutex_);
   void OnStarted(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
   void OnProgress(uint32_t task, uint32_t attempt, state::CommandKind kind, int code) COVEY_EXCLUDES(mutex_);

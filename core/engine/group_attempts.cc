@@ -57,9 +57,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   }
   // Stopped before it was started: it never will be.
   const Attempts::Attempt stopped = attempts_.End(task, effects);
-  if (stopped.interrupted) {
-    return LoseLocked(task, stopped.number, *stopped.stop_cause, /*again=*/true, effects);
-  }
+  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
                           .result = state::Result::kFailed,
@@ -116,14 +114,12 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   const Attempts::Attempt ended = attempts_.End(task, step.effects());
-  if (ended.interrupted) {
-    const bool ran = status.ok() || status.failure().kind != FailureKind::kCancelled;
-    if (ended.told || !ran) {
-      Failure failure = *ended.stop_cause;
-      if (ran && !status.ok()) failure.message += " (" + status.failure().message + ")";
-      LoseLocked(task, attempt, std::move(failure), !ran || MayRunAgainLocked(task), step.effects());
-      return step.Finish();
-    }
+  const bool never_began = !status.ok() && status.failure().kind == FailureKind::kCancelled;
+  if (ended.interrupted && (ended.told || never_began)) {
+    Failure failure = *ended.stop_cause;
+    if (!status.ok()) failure.message += " (" + status.failure().message + ")";
+    LoseLocked(task, attempt, std::move(failure), step.effects());
+    return step.Finish();
   }
   Fact fact{.command = {.kind = CommandKind::kExit,
                         .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
@@ -152,7 +148,7 @@ void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   attempts_.End(task, step.effects());
-  LoseLocked(task, attempt, std::move(failure), MayRunAgainLocked(task), step.effects());
+  LoseLocked(task, attempt, std::move(failure), step.effects());
   const state::GroupState& group = ledger_.standing().pending();
   if (!ledger_.log().stopped() && !group.decided && ledger_.tasks()[task].pending.phase == Phase::kQueued) {
     step.effects().push.push_back(TicketLocked(task));
@@ -160,19 +156,15 @@ void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
   step.Finish();
 }
 
-bool DurableGroup::MayRunAgainLocked(uint32_t task) const {
-  return ledger_.tasks()[task].spec->rerun_on_restart;
-}
-
-// How the attempt ended is not known: the task is queued `again`, or it is lost.
-void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, bool again,
-                              Effects& effects) {
+// How the attempt ended is not known: the task runs again if it may.
+void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) {
   // One that was being cancelled ends with that kind, as its event says.
   const FailureKind cancel = ledger_.tasks()[task].pending.cancel;
   const bool cancelled = cancel != FailureKind::kNone && !ledger_.standing().pending().decided;
   failure.kind = cancelled ? cancel : FailureKind::kLost;
   failure.task = ledger_.tasks().Name(task);
   failure.attempt = attempt;
+  const bool again = ledger_.tasks()[task].spec->rerun_on_restart;
   FactLocked({.command = {.kind = again ? CommandKind::kRequeue : CommandKind::kExit,
                           .result = again ? state::Result::kNone : state::Result::kFailed,
                           .failure = FailureKind::kLost,
