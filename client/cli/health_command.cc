@@ -82,6 +82,7 @@ Command HealthCommand() {
           "1   it takes no work: it drains, or its data directory cannot be written\n"
           "64  bad usage\n"
           "69  it is out of reach, or does not answer",
+      .only_prints = true,
       .options = {{.name = "wait", .value = "D", .help = "try again until it serves, for that long"}},
       .run = DoHealth,
   };
