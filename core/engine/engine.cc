@@ -66,9 +66,11 @@ Engine::~Engine() {
 }
 
 std::optional<Error> Engine::Recover() {
-  auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
-  if (!epoch.ok()) return epoch.error();
-  epoch_ = epoch.value();
+  if (!parked()) {
+    auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+    if (!epoch.ok()) return epoch.error();
+    epoch_ = epoch.value();
+  }
 
   auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
@@ -99,6 +101,7 @@ std::optional<Error> Engine::Recover() {
     token = page.value().next;
   } while (!token.empty());
 
+  if (parked()) return std::nullopt;
   std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
   for (const GroupPtr& group : unfinished) {
     auto resumed = Await<Void>([&](auto done) {
@@ -498,6 +501,7 @@ void Engine::BeginStop(bool suspend) {
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
   std::vector<GroupPtr> groups;
+  if (parked()) return groups;  // what is said to run does so elsewhere, if at all
   {
     MutexLock lock(mutex_);
     for (const auto& [id, group] : groups_) groups.push_back(group);

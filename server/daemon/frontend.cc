@@ -52,11 +52,19 @@ void Frontend::Serve(ServiceContext context) {
   context_.listen = listeners_.names();
   context_.on_drain = [this] { ShowServing(); };
   server_->Serve();
+  ShowServing();
 }
 
 void Frontend::ShowServing() {
-  MutexLock lock(serving_mutex_);  // the last one to look has the last word
-  server_->SetServing(!context_.engine->draining());
+  MutexLock lock(serving_mutex_);
+  serving_ = !context_.engine->draining();
+  server_->SetServing(serving_ && well_);
+}
+
+void Frontend::SetWell(bool well) {
+  MutexLock lock(serving_mutex_);
+  well_ = well;
+  if (serving_) server_->SetServing(well_);
 }
 
 std::vector<Heartbeat::Probe> Frontend::Probes() {

@@ -38,8 +38,10 @@ class Frontend {
   const std::vector<std::string>& addresses() const { return listeners_.names(); }
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
-  // Tells health checks whether the engine takes groups. After Serve.
+  // Tells health checks: SERVING when the engine takes groups and the daemon is well. After Serve.
   void ShowServing() COVEY_EXCLUDES(serving_mutex_);
+  // After Listen.
+  void SetWell(bool well) COVEY_EXCLUDES(serving_mutex_);
   Status Permit(const Config& config) { return listeners_.Permit(config); }
   // One for each queue: its thread answers, and the engine behind it. After Serve.
   std::vector<Heartbeat::Probe> Probes();
@@ -58,7 +60,10 @@ class Frontend {
   ServiceContext context_;                  // empty until Serve: no handler runs before
   std::unique_ptr<Dispatcher> dispatcher_;  // of calls of server_
   std::unique_ptr<edge::Server> server_;
-  Mutex serving_mutex_;  // held while health is told
+
+  Mutex serving_mutex_;  // held while the server is told, so that the last word is the last
+  bool serving_ COVEY_GUARDED_BY(serving_mutex_) = false;
+  bool well_ COVEY_GUARDED_BY(serving_mutex_) = true;
 };
 
 }  // namespace covey

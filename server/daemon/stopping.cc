@@ -130,7 +130,9 @@ void Stopping::TellFates() const {
     failed.push_back("group " + watched.group->id() + (has ? " has failed" : " will fail") +
                      ": its policy is ALL and this stop has lost " + Names(fate.lost));
   }
-  log_->info("{} tasks stay queued, {} of them will run again; {} are lost", queued, again, lost);
+  if (queued + lost > 0) {
+    log_->info("{} tasks stay queued, {} of them will run again; {} are lost", queued, again, lost);
+  }
   for (size_t i = 0; i < std::min(failed.size(), kMostGroups); ++i) log_->warn("{}", failed[i]);
   if (failed.size() > kMostGroups) log_->warn("… and {} groups more", failed.size() - kMostGroups);
   if (!failed.empty()) log_->warn("tasks with rerun_on_restart are run again instead of being lost");
