@@ -101,11 +101,6 @@ Result<DataLock> DataLock::Take(const std::string& directory) {
     errno = error;
     return DataDirectoryError(path, "lock the file");
   }
-  // The pid is a help for people: a full disk must not keep the journal from opening.
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.lock_.fd(), 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(lock.lock_.fd(), pid.data(), pid.size(), 0);
-  }
   return lock;
 }
 

@@ -131,9 +131,9 @@ class EndTest(RestartCase):
             self.detach(*[process_task("true")] * 300)
             self.daemon.kill()
             for path in (os.path.join(self.daemon.data, "lock"), self.daemon.socket + ".lock"):
-                with open(path, "rb+") as lock:
+                with open(path, "rb") as lock:
                     try:
-                        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError:
                         self.fail(f"{path} of the killed daemon is still held")
 

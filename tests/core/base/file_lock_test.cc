@@ -85,7 +85,7 @@ TEST_F(FileLockTest, AChildDoesNotKeepItsParentsLock) {
   }
   pid_t child = 0;
   ASSERT_EQ(read(ready[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
-  EXPECT_EQ(TakenElsewhere(), 200) << "held, by the parent and not by this process";
+  EXPECT_EQ(TakenElsewhere(), 200) << "held by the parent, not by this process";
   kill(parent, SIGKILL);
   ASSERT_EQ(waitpid(parent, nullptr, 0), parent);
   FileLock lock;
@@ -102,7 +102,7 @@ TEST_F(FileLockTest, OnlyRegularFilesAreLocked) {
   EXPECT_EQ(lock.Take(path_), EOPNOTSUPP);
   ASSERT_EQ(symlink("elsewhere", (folder_ + "/link").c_str()), 0);
   EXPECT_EQ(lock.Take(folder_ + "/link"), ELOOP);
-  EXPECT_FALSE(lock);
+  EXPECT_EQ(lock.fd(), -1);
 }
 
 }  // namespace
