@@ -109,6 +109,7 @@ class SuspendTest(StopCase):
         self.assertEqual(0, self.daemon.stop())
         self.daemon.start()
         self.assertEqual({"polite": "LOST", "queued": "SUCCEEDED"}, self.ends(group))
+        self.assertEqual("up\n", self.daemon.covey("logs", f"{group}/polite").out)
 
     def test_under_all_the_group_fails_and_the_log_names_it(self):
         self.daemon.start()
@@ -355,6 +356,15 @@ class CancelTest(StopCase):
         self.daemon.start()
         self.assertEqual("CANCELLED", self.state(group))
         self.assertEqual(0, self.runs("queued"))
+
+    def test_an_idle_group_stays_open(self):
+        self.daemon.start()
+        group = self.daemon.covey("create").out.strip()
+        self.assertEqual(0, self.daemon.stop())
+        self.daemon.start()
+        self.assertEqual("RUNNING", self.state(group))
+        self.assertEqual(0, self.daemon.covey("submit", "--seal", group, "--", "true").code)
+        self.assertEqual(0, self.daemon.covey("wait", group).code)
 
     def test_what_waits_may_run_while_there_is_time(self):
         self.daemon.start("--drain-timeout", "20s", "--stop-timeout", "40s")
