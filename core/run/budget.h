@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
+#include "covey/result.h"
 
 namespace covey {
 

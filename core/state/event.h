@@ -5,7 +5,8 @@
 #include <type_traits>
 
 #include "core/base/check.h"
-#include "core/base/status.h"
+#include "covey/policy.h"
+#include "covey/status.h"
 
 namespace covey::state {
 
@@ -27,7 +28,7 @@ enum class EventKind : uint8_t {
 };
 inline constexpr int kEventKinds = 12;
 
-enum class Policy : uint8_t { kAll = 1, kAllSettled = 2, kAny = 3 };
+using covey::Policy;
 
 // How an attempt ended.
 enum class Result : uint8_t {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/status.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/listeners.h"

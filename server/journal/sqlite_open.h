@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/sqlite.h"
 #include "server/journal/sqlite_journal.h"
 

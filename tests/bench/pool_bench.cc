@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/run/run.h"
+#include "covey/run.h"
 
 namespace {
 

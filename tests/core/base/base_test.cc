@@ -4,9 +4,9 @@
 #include <string>
 #include <thread>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
-#include "core/base/status.h"
+#include "covey/result.h"
+#include "covey/status.h"
 
 namespace covey {
 namespace {
