@@ -14,7 +14,7 @@ Group::~Group() {
   static_cast<void>(impl_->Wait());
 }
 
-Status Group::Go(Function function, std::string name) {
+Status Group::Go(std::function<Status(const Context&)> function, std::string name) {
   return impl_->Go(std::make_shared<Func>(std::move(function)), std::move(name));
 }
 

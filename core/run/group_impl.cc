@@ -185,7 +185,7 @@ void Group::Impl::Finish(Task& task, Status status) {
   {
     MutexLock lock(mutex_);
     decided = StepLocked({.kind = CommandKind::kExit,
-                          .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
+                          .result = status.ok() ? state::Ending::kSucceeded : state::Ending::kFailed,
                           .failure = status.kind(),
                           .task = task.index,
                           .attempt = task.state.attempt,
@@ -260,7 +260,7 @@ bool Group::Impl::StepLocked(const Command& command, Task* task, const Status& s
     if (task != nullptr && event.task == task->index && event.kind != EventKind::kGroupDecided) {
       state::Apply(task->state, event);
     }
-    if (event.kind == EventKind::kTaskExited && event.result == state::Result::kFailed &&
+    if (event.kind == EventKind::kTaskExited && event.result == state::Ending::kFailed &&
         failures_.size() < kMaxFailuresKept) {
       failures_.push_back(status.failure());
     }

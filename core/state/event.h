@@ -31,7 +31,7 @@ inline constexpr int kEventKinds = 12;
 using covey::Policy;
 
 // How an attempt ended.
-enum class Result : uint8_t {
+enum class Ending : uint8_t {
   kNone = 0,
   kSucceeded = 1,
   kFailed = 2,
@@ -46,7 +46,7 @@ inline constexpr uint32_t kNoTask = UINT32_MAX;
 // as said there; the others are zero.
 struct Event {
   EventKind kind{};
-  Result result = Result::kNone;
+  Ending result = Ending::kNone;
   Outcome outcome = Outcome::kNone;
   FailureKind failure = FailureKind::kNone;
   uint32_t task = kNoTask;  // index in the group: 0, 1, 2, … in order of submission

@@ -62,7 +62,6 @@ class Group {
     uint32_t failed = 0;
     uint32_t stopped = 0;  // ended after the decision with a failure: counts as nothing
   };
-  using Function = std::function<Status(const Context&)>;
 
   // At most so many failures are kept for failures(); counts() has them all.
   static constexpr size_t kMaxFailuresKept = 1024;
@@ -79,7 +78,7 @@ class Group {
   // at once and also while blocked, with the group's failure or cancel when that is decided; with kDecided or
   // kSealed when the outcome is a success; with ErrClosed on a closed pool. An unnamed task is named by its
   // number, from 0, in failures, and by its runner in the log.
-  Status Go(Function function, std::string name = {});
+  Status Go(std::function<Status(const Context&)> function, std::string name = {});
   Status Go(std::shared_ptr<Runner> runner, std::string name = {});
   // The same for work that needs no thread. The group keeps the runner until `done` is called, from any
   // thread; the first call counts, and when every copy of it is gone without a call the task has failed.
