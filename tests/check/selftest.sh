@@ -117,7 +117,7 @@ else
   expect failed buf 'a field with another type'
   contract '/rpc Drain\(/d' admin_service.proto
   expect failed buf 'an RPC that is gone'
-  contract 's/WAIT_REASON_SEAL = 4;/WAIT_REASON_SEAL = 40;/' admin_service.proto
+  contract 's/WAIT_REASON_SEAL = 4;/WAIT_REASON_SEAL = 40;/' group_service.proto
   expect failed buf 'a value of an enum with another number'
 fi
 
