@@ -169,8 +169,7 @@ TEST(Group, LogsEveryStartAndStopWithoutALock) {
   EXPECT_EQ(lines[0], "a start");
   EXPECT_EQ(lines[1], "a exit OK");
   EXPECT_EQ(lines[2], "covey::Dropper start");
-  EXPECT_EQ(lines[3],
-            "covey::Dropper exit error: the runner dropped `done` without calling it");
+  EXPECT_EQ(lines[3], "covey::Dropper exit error: the runner dropped `done` without calling it");
 }
 
 TEST(Group, AnAsyncRunnerThatThrowsInStartHasFailed) {
