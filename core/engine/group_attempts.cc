@@ -60,7 +60,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
-                          .result = state::Result::kFailed,
+                          .result = state::Ending::kFailed,
                           .failure = kind,
                           .task = task,
                           .attempt = stopped.number},
@@ -122,7 +122,7 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
     return step.Finish();
   }
   Fact fact{.command = {.kind = CommandKind::kExit,
-                        .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
+                        .result = status.ok() ? state::Ending::kSucceeded : state::Ending::kFailed,
                         .task = task,
                         .attempt = attempt},
             .result = std::move(result)};
@@ -166,7 +166,7 @@ void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, 
   failure.attempt = attempt;
   const bool again = ledger_.tasks()[task].spec->rerun_on_restart;
   FactLocked({.command = {.kind = again ? CommandKind::kRequeue : CommandKind::kExit,
-                          .result = again ? state::Result::kNone : state::Result::kFailed,
+                          .result = again ? state::Ending::kNone : state::Ending::kFailed,
                           .failure = FailureKind::kLost,
                           .task = task,
                           .attempt = attempt},

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "core/base/file_lock.h"
-#include "core/base/status.h"
 #include "core/base/unique_fd.h"
+#include "covey/status.h"
 
 namespace covey {
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/file_lock.h"
+#include "covey/result.h"
 
 namespace covey {
 
