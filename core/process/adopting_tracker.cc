@@ -16,8 +16,12 @@ bool MayBeThere(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 }  // namespace
 
-AdoptingTracker::AdoptingTracker(std::string token_variable, Unowned unowned, Log log)
-    : token_variable_(std::move(token_variable)), unowned_(unowned), log_(std::move(log)) {}
+AdoptingTracker::AdoptingTracker(std::string token_variable, Unowned unowned, const std::string& root_record,
+                                 Log log)
+    : token_variable_(std::move(token_variable)),
+      unowned_(unowned),
+      log_(std::move(log)),
+      record_(root_record) {}
 
 bool AdoptingTracker::Prepare(Tree& tree) {
   MutexLock lock(mutex_);
@@ -27,6 +31,7 @@ bool AdoptingTracker::Prepare(Tree& tree) {
 }
 
 void AdoptingTracker::Started(Tree& tree) {
+  record_.Add(tree.id, tree.root, tree.start_ticks);
   MutexLock lock(mutex_);
   by_root_[tree.root] = tree.id;
 }
@@ -106,6 +111,7 @@ void AdoptingTracker::Release(Tree& tree) {
 }
 
 void AdoptingTracker::Tidy() {
+  record_.Beat();
   procfs::Missed missed;
   LookAtOrphans(&missed);
   // Nobody is forgotten by a look that has not seen everybody.
@@ -124,6 +130,7 @@ void AdoptingTracker::Finish() {
 }
 
 void AdoptingTracker::Forget(Tree& tree) {
+  record_.Remove(tree.id);
   MutexLock lock(mutex_);
   trees_.erase(tree.id);
   // The root is reaped already: another tree may have got its pid.
@@ -220,9 +227,10 @@ void AdoptingTracker::FindOwner(const procfs::Stat& orphan, Known* known, procfs
   if (by_token != by_token_.end()) known->owner = by_token->second;
 }
 
-std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log) {
+std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, const std::string& root_record,
+                                                 TreeTracker::Log log) {
   return std::make_unique<AdoptingTracker>(std::move(token_variable), AdoptingTracker::Unowned::kSuspect,
-                                           std::move(log));
+                                           root_record, std::move(log));
 }
 
 }  // namespace covey

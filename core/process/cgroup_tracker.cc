@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -18,7 +19,10 @@ class CgroupTracker : public TreeTracker {
  public:
   CgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts, std::string token_variable, Log log)
       : pool_(std::move(pool)) {
-    if (adopts) movers_.emplace(std::move(token_variable), AdoptingTracker::Unowned::kLeave, std::move(log));
+    // As pid 1 of a container we also get the orphans of what others start in it (`docker exec`).
+    const auto unowned =
+        ::getpid() == 1 ? AdoptingTracker::Unowned::kLeave : AdoptingTracker::Unowned::kSuspect;
+    if (adopts) movers_.emplace(std::move(token_variable), unowned, "", std::move(log));
   }
 
   bool Prepare(Tree& tree) override {

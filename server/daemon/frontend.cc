@@ -1,11 +1,13 @@
 #include "server/daemon/frontend.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "core/base/check.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/daemon/open_files.h"
 #include "server/edge/errors.h"
 #include "server/services/services.h"
 #include "server/services/status.h"
@@ -26,6 +28,7 @@ Status Frontend::Listen() {
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),
                           .queues = config_.queues,
+                          .reserved_files = open_files::KeptFromConnections(open_files::Limit()),
                           .health_names = ServiceNames(),
                           .starting = ToGrpc(edge::ServerStarting()),
                           .log = [log = log_](std::string_view line) { log->error("{}", line); }});
@@ -33,6 +36,12 @@ Status Frontend::Listen() {
   AddServices(*dispatcher_);
   if (Status status = server_->Listen(); !status.ok()) return listeners_.Named(status);
   return listeners_.Publish(server_->ports(), config_);
+}
+
+const std::string& Frontend::AddressForTasks() const {
+  const auto socket = std::find_if(addresses().begin(), addresses().end(),
+                                   [](const std::string& address) { return address.starts_with("unix:"); });
+  return socket == addresses().end() ? addresses().front() : *socket;
 }
 
 void Frontend::Serve(ServiceContext context) {

@@ -241,6 +241,9 @@ TEST_P(MoverTest, AMemberThatLeavesItsCgroupIsFound) {
   // By token, by session, by descent from one with the token.
   ExpectNothingLeft("(setsid sh -c '" + leave +
                     "touch $0; NAP' moved-$$ &) ; until [ -e moved-$$ ]; do :; done; rm moved-$$");
+  // By being one of ours, and of no other tree.
+  ExpectNothingLeft("(setsid env -i sh -c '" + leave +
+                    "touch $0; NAP' moved-$$ &) ; until [ -e moved-$$ ]; do :; done; rm moved-$$");
   for (const auto how : {&ProcessSupervisor::Stop, &ProcessSupervisor::Kill}) {
     ExpectStopTakesAll("env -i sh -c '" + leave + "NAP' & wait", how);
     ExpectStopTakesAll("setsid sh -c '" + leave + "NAP' & wait", how);
