@@ -43,7 +43,7 @@ bool AdoptingTracker::Remember(Tree& tree) {
   RememberBelow(tree, tree.root, &missed);
   LookAtOrphans(&missed);
   for (const procfs::Stat& orphan : orphans_) {
-    if (known_.at(orphan.pid).owner != tree.id) continue;
+    if (!BelongsTo(tree, orphan)) continue;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
     RememberBelow(tree, orphan.pid, &missed);
   }
@@ -84,15 +84,12 @@ TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftove
   Sweep sweep{.gone = true};
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_.at(orphan.pid);
-    if (unowned_ == Unowned::kSuspect && known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
-      known.owner = tree.id;
-      Report(orphan);
-    }
+    const bool member = BelongsTo(tree, orphan);
     if (known.owner == 0 && known.unclear && known.suspects.contains(tree.id) &&
         tree.doubts++ < kMostDoubts) {
       sweep.gone = false;
     }
-    if (known.owner != tree.id) continue;
+    if (!member) continue;
     sweep.gone = false;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
     RememberBelow(tree, orphan.pid, &missed);
@@ -100,6 +97,15 @@ TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftove
   if (!sweep.gone && leftovers == Leftovers::kKill) sweep.killed = KillMembers(tree, &missed);
   sweep.gone = sweep.gone && !missed.any;
   return sweep;
+}
+
+bool AdoptingTracker::BelongsTo(const Tree& tree, const procfs::Stat& orphan) {
+  Known& known = known_.at(orphan.pid);
+  if (unowned_ == Unowned::kSuspect && known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
+    known.owner = tree.id;
+    Report(orphan);
+  }
+  return known.owner == tree.id;
 }
 
 void AdoptingTracker::Release(Tree& tree) {
@@ -143,7 +149,7 @@ void AdoptingTracker::Forget(Tree& tree) {
 void AdoptingTracker::Report(const procfs::Stat& orphan) const {
   if (!log_) return;
   log_("process " + std::to_string(orphan.pid) + " (" + orphan.name +
-       ") left its session and dropped its token; it is killed, as every task that could own it has ended");
+       ") left its session and dropped its token; it goes with the last task that may own it");
 }
 
 void AdoptingTracker::RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed) {

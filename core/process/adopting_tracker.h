@@ -70,6 +70,8 @@ class AdoptingTracker final : public TreeTracker {
   void Report(const procfs::Stat& orphan) const;
   // Everything below `from` belongs to `tree`, also once its parent has died.
   void RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed);
+  // Also when no other tree may own the orphan, which is reported.
+  bool BelongsTo(const Tree& tree, const procfs::Stat& orphan);
   // How many were killed for the first time.
   uint32_t KillMembers(Tree& tree, procfs::Missed* missed);
   // Brings orphans_ up to date, and known_ for each of them.

@@ -186,7 +186,7 @@ class ProcessSupervisor::Impl {
     pool->Release(std::move(cgroup));
     if (!probed.ok()) return probed;
     controllers_ = pool->controllers();
-    tracker_ = MakeCgroupTracker(std::move(pool), adopts_, options_.token_variable, options_.log);
+    tracker_ = MakeCgroupTracker(std::move(pool), adopts_, options_.token_variable);
     mechanism_ = tracker_->Describe();
     return Void{};
   }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "covey/status.h"
 #include "core/engine/pool_table.h"
+#include "covey/status.h"
 
 // How the descriptors of the daemon are shared: some are kept from connections, so that a flood of them leaves
 // tasks, journal and output some; processes may take what is left below that, less a few connections, so that

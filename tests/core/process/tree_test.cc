@@ -92,6 +92,7 @@ std::string SlowToEnd(const std::string& nap) {
 
 TEST_P(TreeTest, TheGraceIsTheTreesNotTheRoots) {
   for (const std::string start : {"sh -c \"$M\" & exec sleep 100", "setsid sh -c \"$M\" & exec sleep 100",
+                                  "(setsid env -i PATH=\"$PATH\" sh -c \"$M\" &) & exec sleep 100",
                                   "(setsid sh -c \"$M\" &) & exec sleep 100", "sh -c \"$M\"; true",
                                   "setsid sh -c 'sh -c \"$M\"; true'; true"}) {
     SCOPED_TRACE(start);
