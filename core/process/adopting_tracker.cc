@@ -65,7 +65,7 @@ bool AdoptingTracker::SignalKnown(const Tree& tree, SignalMembers* signal) {
 bool AdoptingTracker::Stop(Tree& tree, int signal) {
   Remember(tree);
   if (!StopRootGroup(tree, signal)) return false;
-  SignalMembers others({signal, SIGCONT});
+  SignalMembers others(std::vector<int>{signal, SIGCONT});
   others.Skip(tree.root);
   SignalKnown(tree, &others);
   return true;
