@@ -31,6 +31,9 @@ class ProcessExecutor final : public Executor {
 
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
+  // SIGKILL to all that runs, now.
+  void KillAll() { supervisor_->KillAll(); }
+
   // What may be run and how: ProcessSupervisor::Check, controllers.
   const ProcessSupervisor& supervisor() const { return *supervisor_; }
 

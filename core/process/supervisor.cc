@@ -154,6 +154,19 @@ class ProcessSupervisor::Impl {
     loop_->Post(order, std::move(process));
   }
 
+  void KillAll(bool close) {
+    std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
+    {
+      MutexLock lock(mutex_);
+      closing_ = closing_ || close;
+      for (const auto& [id, process] : processes_) {
+        EventLoop::Order order;
+        if (AskLocked(*process, Supervised::Wanted::kKill, &order)) orders.emplace_back(order, process);
+      }
+    }
+    for (auto& [order, process] : orders) loop_->Post(order, std::move(process));
+  }
+
   const std::string& mechanism() const { return mechanism_; }
   const StartRules& rules() const { return *rules_; }
 
@@ -339,16 +352,7 @@ class ProcessSupervisor::Impl {
   }
 
   void ShutDown() {
-    std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
-    {
-      MutexLock lock(mutex_);
-      closing_ = true;
-      for (const auto& [id, process] : processes_) {
-        EventLoop::Order order;
-        if (AskLocked(*process, Supervised::Wanted::kKill, &order)) orders.emplace_back(order, process);
-      }
-    }
-    for (auto& [order, process] : orders) loop_->Post(order, std::move(process));
+    KillAll(/*close=*/true);
     {
       MutexLock lock(mutex_);
       while (!processes_.empty()) emptied_.Wait(mutex_);
@@ -408,6 +412,7 @@ ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std:
 
 void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }
 void ProcessSupervisor::Kill(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kKill); }
+void ProcessSupervisor::KillAll() { impl_->KillAll(/*close=*/false); }
 const std::string& ProcessSupervisor::mechanism() const { return impl_->mechanism(); }
 
 std::optional<StartProblem> ProcessSupervisor::Check(const ProcessSpec& spec) const {

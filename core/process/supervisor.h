@@ -85,6 +85,8 @@ class ProcessSupervisor {
   void Stop(ProcessId id);
   // SIGKILL now.
   void Kill(ProcessId id);
+  // SIGKILL now, to all that were started; those that are not started yet never will be.
+  void KillAll();
 
   // Why `spec` could not be started here: what it asks for is not known or may not be given (user, group,
   // niceness, limits). Nothing: it may be started. Start asks the same. Looks users and groups up, which may
