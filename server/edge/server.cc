@@ -72,11 +72,11 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
 // in a poll of 10 s, and so would the exit of the daemon.
 void KeepGrpc() { [[maybe_unused]] static const bool kKept = (grpc_init(), true); }
 
-void KeepFilesFree(int count) {
+void KeepFilesFree(int count, const LogFunction& log) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const int all = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
-  GuardAccept(std::max(all / 2, all - count));
+  GuardAccept(std::max(all / 2, all - count), log);
 }
 
 // A handler that ends its call at once. The status outlives it.
@@ -119,7 +119,7 @@ Status Server::Start() {
 Status Server::Listen() {
   COVEY_CHECK(queues_.empty());
   KeepGrpc();
-  KeepFilesFree(options_.reserved_files);
+  KeepFilesFree(options_.reserved_files, options_.log);
   grpc::ServerBuilder builder;
   Configure(options_, builder);
   ports_.assign(options_.addresses.size(), 0);
