@@ -10,7 +10,6 @@ import tempfile
 import unittest
 
 from daemon import BIN, ROOT, DaemonTest, odd_seconds, run, sleepers, wait_until
-from expected import mended_by
 
 
 @functools.cache
@@ -76,7 +75,6 @@ class PythonTest(DaemonTest):
         path = os.path.join(ROOT, "client", "examples", "python", script)
         return [python_with_grpc(), path, self.daemon.address, *arguments], {**self.daemon.env(), "PYTHONPATH": self.generated}
 
-    @mended_by(8)
     def test_follow(self):
         """A client with grpc's own defaults, across three stops and a crash."""
         command, env = self.command("follow.py", "5")

@@ -210,6 +210,24 @@ class GracefulRestartTest(RestartBase):
         self.assertEqual(69, code, err)
         self.assertIn("cancelled", err)
 
+    def test_a_detached_run_is_submitted_once(self):
+        client = self.daemon.covey_start("run", "--detach", "-f", "-", stdin=subprocess.PIPE)
+        submit = Follower(client)
+        self.addCleanup(submit.kill)
+        client.stdin.write(lines(*[function_task("covey.noop")] * 2500))
+        client.stdin.flush()
+        wait_until(lambda: self.covey("--output", "json", "ps", "--all", "--limit", "1").out.count("submitted"),
+                   "some were accepted")
+        self.restart()
+        client.stdin.write(lines(*[function_task("covey.noop")] * 500))
+        client.stdin.close()
+        code, err = submit.end()
+        self.assertEqual((0, ""), (code, err))
+        group = submit.lines[0].strip()
+        self.covey("wait", group)
+        shown = json.loads(self.covey("--output", "json", "show", group).out.splitlines()[0])
+        self.assertEqual(3000, shown["tasks"]["submitted"])
+
     def test_output_of_a_task(self):
         """The stop ends the task: all that it wrote is told once, and then the end."""
         script = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
