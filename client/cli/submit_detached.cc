@@ -66,7 +66,7 @@ int Submission::Run(const v1::GroupSpec& spec) {
   request.mutable_tasks()->Swap(&batch_.tasks);
   request.set_seal(batch_.last);
   const Result<v1::Group> created =
-      Insist([&](const auto& options) { return client_.CreateGroup(request, options); });
+      Insist([&](const client::CallOptions& options) { return client_.CreateGroup(request, options); });
   if (!created.ok()) return Fail(created.error(), batch_);
   group_ = created.value();
 
@@ -133,13 +133,13 @@ Result<Void> Submission::SendAll(bool seal) {
       request.mutable_tasks()->Swap(&batch_.tasks);
       request.set_seal(sealing);
       const Result<v1::SubmitTasksResponse> submitted =
-          Insist([&](const auto& options) { return client_.SubmitTasks(request, options); });
+          Insist([&](const client::CallOptions& options) { return client_.SubmitTasks(request, options); });
       if (!submitted.ok()) return submitted.error();
       accepted_ += submitted.value().count();
       if (tells_batches_) session_.PrintJson(submitted.value());
     } else if (sealing) {  // SubmitTasks takes no empty batch
       const Result<v1::Group> sealed =
-          Insist([&](const auto& options) { return client_.SealGroup(group_.id(), options); });
+          Insist([&](const client::CallOptions& options) { return client_.SealGroup(group_.id(), options); });
       if (!sealed.ok()) return sealed.error();
       group_ = sealed.value();
     }
@@ -161,7 +161,7 @@ auto Submission::Insist(Call call) -> decltype(call(client::CallOptions())) {
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
     std::optional<std::chrono::nanoseconds> after;  // the daemon may know better when it is worth while
-    auto answer = call({.timeout = {}, .retry_after = &after});
+    auto answer = call(client::CallOptions{.timeout = {}, .retry_after = &after});
     if (answer.ok() || !MayTryAgain(answer.error(), after.has_value(), give_up)) return answer;
     const std::chrono::nanoseconds wait = after.value_or(pause);
     if (!Sleep(std::clamp<std::chrono::nanoseconds>(wait, kFirstPause, kLongestWait))) return answer;

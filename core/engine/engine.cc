@@ -191,7 +191,9 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
                          done = std::move(done)](Result<GroupPtr> group) {
       const std::shared_ptr<const RequestMark> creation = group.ok() ? group.value()->creation() : nullptr;
       if (group.ok() && (creation == nullptr || creation->id != id)) {  // a later group of that id
-        done(GroupNotFound(group.value()->id()));
+        done(Error{.code = ErrorCode::kNotFound,
+                   .reason = "GROUP_NOT_FOUND",
+                   .message = "the group that this request made was deleted: " + group.value()->id()});
         return;
       }
       if (creation != nullptr && creation->fingerprint != fingerprint) {
