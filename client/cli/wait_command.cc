@@ -119,7 +119,8 @@ int DoWait(Session& session, const Arguments& arguments) {
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i = next++; i < targets.size(); i = next++) {
-      codes[i] = Wait(session, client.value(), targets[i], Rest(call.value(), begin));
+      const client::CallOptions bounded = i < kMostAtOnce ? call.value() : Rest(call.value(), begin);
+      codes[i] = Wait(session, client.value(), targets[i], bounded);
     }
   };
   std::vector<std::thread> others(std::min(targets.size(), kMostAtOnce) - 1);

@@ -160,7 +160,8 @@ Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
     if (upload.group == nullptr || edge::EndsCall(error)) co_return error;
     v1::Failure* failure = call.response().mutable_failure();
     failure->set_kind(v1::FAILURE_KIND_REJECTED);
-    failure->set_message("message " + std::to_string(message->number()) + ": " + InOneLine(error));
+    failure->set_message("message " + std::to_string(call.response().last_number() + 1) + ": " +
+                         InOneLine(error));
     call.response().set_reason(ReasonOf(error));
     co_return Void{};
   }
