@@ -323,24 +323,6 @@ TEST_F(CliRunTest, JsonIsOneObjectALine) {
   EXPECT_EQ(covey.err(), "");
 }
 
-// The line of the file, whichever message took the task there.
-TEST_F(CliRunTest, ABadTaskOfALaterMessageIsNamedByItsLine) {
-  daemon_.run_group = [](grpc::ServerContext*, RunGroupServerStream* stream) {
-    v1::RunGroupRequest request;
-    stream->Read(&request);
-    stream->Write(Created());
-    stream->Read(&request);
-    return DetailedStatus(grpc::StatusCode::INVALID_ARGUMENT, "message 2: bad", "BAD_REQUEST",
-                          {{"messages[2].tasks[0].name", "name is taken"}});
-  };
-  std::string input;  // more tasks than one message has, however they were read
-  for (int i = 0; i < 1500; ++i) input += "{\"function\":{\"name\":\"covey.noop\"}}\n";
-  Program covey(daemon_.address(), {"run", "-f", "-"}, {.input = input});
-  EXPECT_EQ(covey.Wait(), 64);
-  EXPECT_NE(covey.err().find("standard input:"), std::string::npos) << covey.err();
-  EXPECT_EQ(covey.err().find("messages["), std::string::npos) << covey.err();
-}
-
 TEST_F(CliRunTest, ADaemonThatGoesAwayIsSaid) {
   daemon_.run_group = [](grpc::ServerContext*, RunGroupServerStream* stream) {
     v1::RunGroupRequest request;
