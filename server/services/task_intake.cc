@@ -87,4 +87,22 @@ edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
   co_return std::move(specs);
 }
 
+std::vector<TaskSpec> TasksOf(const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks) {
+  std::vector<TaskSpec> specs;
+  specs.reserve(tasks.size());
+  for (const v1::TaskSpec& task : tasks) specs.push_back(ToCore(task));
+  return specs;
+}
+
+v1::ErrorReason ReasonOf(const Error& error) {
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  v1::ErrorReason_Parse("ERROR_REASON_" + error.reason, &reason);
+  return reason;
+}
+
+std::string InOneLine(const Error& error) {
+  if (error.fields.empty()) return error.message;
+  return error.fields.front().field + ": " + error.fields.front().description;
+}
+
 }  // namespace covey
