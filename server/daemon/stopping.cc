@@ -52,7 +52,9 @@ void Stopping::TellWhatIgnoresIt() {
       if (task.state.phase != state::TaskState::Phase::kRunning) continue;
       const auto* function = std::get_if<FunctionSpec>(&task.spec->work);
       log_->error("task {} of group {} ({}) has ignored its cancel for {} ms", task.name, group->id(),
-                  function == nullptr ? "a process" : "function " + function->name,
+                  function != nullptr                                   ? "function " + function->name
+                  : std::holds_alternative<OpaqueSpec>(task.spec->work) ? "neither function nor process"
+                                                                        : "a process",
                   config_.stop_timeout.count());
     }
   }
