@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ranges>
 #include <string>
 #include <utility>
 
@@ -24,10 +23,12 @@ bool HasLabels(const GroupSpec& group, const v1::StreamEventsRequest& request) {
   });
 }
 
-void AddWanted(const std::string& group, auto&& records, const ValueSet& kinds,
+// Those of `kinds` that are not older than `from`.
+void AddWanted(const std::string& group, const auto& records, const ValueSet& kinds, WallTime from,
                v1::StreamEventsResponse& message) {
   for (const Record& record : records) {
-    if (kinds.Contains(ToProto(record.event.kind))) ToProto(group, record, message.add_events());
+    if (record.time >= from && kinds.Contains(ToProto(record.event.kind)))
+      ToProto(group, record, message.add_events());
   }
 }
 
@@ -50,7 +51,7 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     if (page.value().through > after) {
       after = page.value().through;
       v1::StreamEventsResponse message;
-      AddWanted(group->id(), page.value().records(), kinds, message);
+      AddWanted(group->id(), page.value().records(), kinds, WallTime::min(), message);
       message.set_through(after);
       const bool ok = co_await call.Write(message);
       if (!ok) co_return call.EndError();
@@ -81,7 +82,7 @@ bool AddPage(const WatchPage& page, const v1::StreamEventsRequest& request, cons
   for (const WatchedRecords& watched : page.groups) {
     any = any || std::any_of(watched.records.begin(), watched.records.end(), recent);
     if (!HasLabels(*watched.group, request)) continue;
-    AddWanted(watched.group->id, watched.records | std::views::filter(recent), kinds, message);
+    AddWanted(watched.group->id, watched.records, kinds, from, message);
   }
   return any;
 }

@@ -20,6 +20,10 @@ class OutputRelay::Dirty {
     MutexLock lock(mutex_);
     return std::exchange(keys_, {});
   }
+  void Forget(const StreamKey& key) COVEY_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    keys_.erase(key);
+  }
 
  private:
   Mutex mutex_;
@@ -88,6 +92,8 @@ Handled OutputRelay::SendStream(StreamKey stream) {
 Handled OutputRelay::SendStreamEnd(StreamKey stream) {
   Handled sending = SendStream(stream);
   const Result<Void> all = co_await sending;
+  // An attempt marks nothing after its exit. A mark that is left would send the stream from its beginning.
+  dirty_->Forget(stream);
   const Sent sent = sent_[stream];
   sent_.erase(stream);
   if (!all.ok() || sent.end || sent.offset == 0) co_return all;

@@ -109,7 +109,7 @@ else
   expect passed buf 'the contract as it is'
   contract '/string name = 1;/d' pool_service.proto
   expect failed buf 'a field that is gone'
-  contract 's/uint32 max = 1;/uint32 max = 9;/' pool_service.proto
+  contract 's/uint32 running = 3;/uint32 running = 9;/' pool_service.proto
   expect failed buf 'a field with another number'
   contract 's/string version = 1;/string release = 1;/' admin_service.proto
   expect failed buf 'a field with another name'

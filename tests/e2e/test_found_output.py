@@ -53,7 +53,6 @@ class OutputTest(DaemonTest):
             sizes.append(task.get("stdoutBytes"))
         return sizes[0] is not None and len(set(sizes)) == 1
 
-    @mended_by(8)
     def test_attached_output_comes_once(self):
         tasks = lines(*[process_task("sh", "-c", f"echo {index}") for index in range(60)])
         for _ in range(40):

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
 #include <stdexcept>
 
 #include "tests/server/services/services_testing.h"
@@ -14,6 +16,58 @@ const std::string kRun = "/covey.v1.GroupService/RunGroup";
 class BrokenOutput final : public NoOutput {
  public:
   uint64_t Size(const OutputKey&) override { throw std::runtime_error("no memory"); }
+};
+
+// What tasks write to standard output, in memory.
+class OutputInMemory final : public NoOutput {
+ public:
+  using Changed = std::function<void(uint32_t, uint32_t, OutputStream)>;
+
+  void Append(uint32_t task, std::string_view text) {
+    Call([&] { texts_[task] += text; }, task);
+  }
+  void Finish(const std::string& group, uint32_t task, uint32_t attempt) override {
+    NoOutput::Finish(group, task, attempt);
+    Call([] {}, task);
+  }
+  OutputPiece Read(const OutputKey& key, uint64_t offset, size_t) override {
+    if (key.stream == OutputStream::kStderr) return {};
+    std::function<void()> first = nullptr;
+    {
+      MutexLock lock(mutex_);
+      first.swap(on_first_read[key.task]);
+    }
+    if (first) first();
+    MutexLock lock(mutex_);
+    return {.offset = offset, .bytes = texts_[key.task].substr(offset)};
+  }
+  uint64_t Size(const OutputKey& key) override {
+    MutexLock lock(mutex_);
+    return key.stream == OutputStream::kStderr ? 0 : texts_[key.task].size();
+  }
+  std::shared_ptr<void> Subscribe(const std::string&, Changed changed) override {
+    MutexLock lock(mutex_);
+    changed_ = std::move(changed);
+    return nullptr;
+  }
+
+  std::map<uint32_t, std::function<void()>> on_first_read;  // called before a task's output is first read
+
+ private:
+  template <class Change>
+  void Call(Change change, uint32_t task) {
+    Changed changed;
+    {
+      MutexLock lock(mutex_);
+      change();
+      changed = changed_;
+    }
+    if (changed) changed(task, 1, OutputStream::kStdout);
+  }
+
+  Mutex mutex_;
+  std::map<uint32_t, std::string> texts_ COVEY_GUARDED_BY(mutex_);
+  Changed changed_ COVEY_GUARDED_BY(mutex_);
 };
 
 TEST(RunGroupTest, OneThatThrowsCancelsItsGroupAndWatchesItNoMore) {
@@ -63,6 +117,41 @@ TEST(RunGroupTest, EventsComeBeforeTheResult) {
   }
   EXPECT_EQ(through, messages.back().result().group().last_event());
   EXPECT_EQ(messages.back().result().group().state(), v1::GROUP_STATE_SUCCEEDED);
+}
+
+// Task 0 writes once more and exits while its first line is being read: the relay has taken the news before
+// that, so marks of the stream are left when it sends the end of it.
+TEST(RunGroupTest, OutputThatCameWhileTheLastWasReadIsSentOnce) {
+  const auto output = std::make_shared<OutputInMemory>();
+  ServicesWorld world({.output = output});
+  ScriptedExecutor& executor = *world.world().executor;
+  std::promise<void> other_read;
+  output->on_first_read[0] = [&] {
+    output->Append(0, "two ");
+    executor.Exit("0.1");
+  };
+  output->on_first_read[1] = [&] { other_read.set_value(); };
+  v1::RunGroupRequest request;
+  request.mutable_options()->set_output(true);
+  for (int i = 0; i < 2; ++i) SetTask(request.add_tasks());
+  std::future<edge::RawClient::Answer> calling =
+      std::async(std::launch::async, [&] { return world.Call(kRun, request); });
+  ASSERT_TRUE(Eventually([&] { return executor.running().size() == 2; }));
+  output->Append(0, "one ");
+  ASSERT_TRUE(Eventually([&] { return executor.running().size() == 1; }));
+  // News of both tasks is sent in their order: what is left of task 0 comes before this.
+  output->Append(1, "three ");
+  EXPECT_EQ(other_read.get_future().wait_for(kPatience), std::future_status::ready);
+  executor.Exit("1.1");
+  const edge::RawClient::Answer answer = calling.get();
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  std::string sent;
+  for (const std::string& bytes : answer.messages) {
+    v1::RunGroupResponse message;
+    ASSERT_TRUE(message.ParseFromString(bytes));
+    sent += message.output().data();
+  }
+  EXPECT_EQ(sent, "one two three ");
 }
 
 }  // namespace
