@@ -168,9 +168,8 @@ TEST(Group, LogsEveryStartAndStopWithoutALock) {
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[0], "a start");
   EXPECT_EQ(lines[1], "a exit OK");
-  EXPECT_EQ(lines[2], "covey::(anonymous namespace)::Dropper start");
-  EXPECT_EQ(lines[3],
-            "covey::(anonymous namespace)::Dropper exit error: the runner dropped `done` without calling it");
+  EXPECT_EQ(lines[2], "covey::Dropper start");
+  EXPECT_EQ(lines[3], "covey::Dropper exit error: the runner dropped `done` without calling it");
 }
 
 TEST(Group, AnAsyncRunnerThatThrowsInStartHasFailed) {
