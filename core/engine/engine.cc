@@ -60,9 +60,11 @@ Engine::~Engine() {
 }
 
 std::optional<Error> Engine::Recover() {
-  auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
-  if (!epoch.ok()) return epoch.error();
-  epoch_ = epoch.value();
+  if (!parked()) {
+    auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+    if (!epoch.ok()) return epoch.error();
+    epoch_ = epoch.value();
+  }
 
   auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
@@ -92,6 +94,7 @@ std::optional<Error> Engine::Recover() {
     token = page.value().next;
   } while (!token.empty());
 
+  if (parked()) return std::nullopt;
   std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
   for (const GroupPtr& group : unfinished) {
     auto resumed = Await<Void>([&](auto done) {
@@ -385,6 +388,7 @@ bool Engine::draining() const {
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
+  if (parked()) return {};  // what is said to run does so elsewhere, if at all
   std::vector<GroupPtr> groups = residents_.All();
   std::erase_if(groups, [](const GroupPtr& group) { return !group->busy(); });
   return groups;
