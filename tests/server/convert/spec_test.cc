@@ -115,7 +115,7 @@ TEST(Spec, WorkThatCoreDoesNotLookIntoGoesThroughAsItsMessage) {
   const v1::TaskSpec basic = ToProto(spec, View::kBasic);
   EXPECT_TRUE(basic.has_function());
   EXPECT_EQ(basic.function().name(), "");
-  for (const uint32_t other : {0, v1::TaskSpec::kNameFieldNumber, 99}) {
+  for (const uint32_t other : {0u, uint32_t{v1::TaskSpec::kNameFieldNumber}, 99u}) {
     spec.work = OpaqueSpec{.kind = other, .message = "f"};
     EXPECT_EQ(ToProto(spec).work_case(), v1::TaskSpec::WORK_NOT_SET) << other;
   }
