@@ -25,9 +25,11 @@ done < <(project_files -name '*.cc' -o -name '*.h' | xargs awk -v most="$FIELDS_
     kinds[++top] = (line ~ /^[ ]*class/) ? "class" : "struct"; names[top] = name; depths[top] = depth + 1; fields[top] = 0
   }
   top > 0 && depth == depths[top] && line !~ /^[ ]*(using|friend|static|typedef|return|public|private|protected|enum|class|struct|template|explicit|virtual)/ {
-    plain = line; gsub(/COVEY_[A-Z_]+\([^)]*\)/, "", plain); sub(/( = .*|\{[^()]*\});/, ";", plain)
-    left = line; right = line
-    if (gsub(/\(/, "", left) == gsub(/\)/, "", right) && plain ~ /^[ ]+.*[A-Za-z0-9_>*&] [a-z][a-z0-9_]*(\[[^]]*\])?[ ]*;[ ]*$/ && plain !~ /\)[ a-z]*;/) ++fields[top]
+    plain = line; gsub(/COVEY_[A-Z_]+\([^)]*\)/, "", plain)
+    while (gsub(/<[^<>]*>/, "", plain)) {}
+    sub(/( = .*|\{[^()]*\});/, ";", plain)  # the default
+    left = line; right = line  # not the last line of a declaration over several
+    if (gsub(/\(/, "", left) == gsub(/\)/, "", right) && plain ~ /^[ ]+.*[A-Za-z0-9_>*&] [a-z][a-z0-9_]*(\[[^]]*\])?[ ]*;[ ]*$/ && plain !~ /[()]/) ++fields[top]
   }
   { depth += gsub(/\{/, "{", line) - gsub(/\}/, "}", line) }
   top > 0 && depth < depths[top] { if (fields[top] > most) print FILENAME, names[top], fields[top]; --top }
