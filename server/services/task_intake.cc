@@ -65,12 +65,11 @@ edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
     std::optional<Error> error;
     if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
       error = CheckFunction(context, *function, index);
-    } else {
-      const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
-      if (ProcessSupervisor::CheckMayBlock(*process)) {
-        slow.push_back({index, process});
+    } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&spec.work)) {
+      if (ProcessSupervisor::CheckMayBlock(**process)) {
+        slow.push_back({index, *process});
       } else {
-        error = CheckProcess(context.processes, *process, index);
+        error = CheckProcess(context.processes, **process, index);
       }
     }
     if (error) co_return *std::move(error);
