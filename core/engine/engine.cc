@@ -3,16 +3,11 @@
 #include <algorithm>
 #include <future>
 
+#include "core/engine/load_group.h"
 #include "core/engine/uuid.h"
 
 namespace covey {
 namespace {
-
-constexpr size_t kReadPage = 2000;
-
-Error GroupNotFound(const std::string& id) {
-  return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
-}
 
 // Blocks for one answer.
 template <typename T, typename Call>
@@ -39,7 +34,8 @@ Engine::Options Engine::Completed(Options options) {
 Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
-      capabilities_(journal_->capabilities()) {
+      capabilities_(journal_->capabilities()),
+      over_(options_.resident_groups, options_.resident_tasks) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -50,22 +46,26 @@ Engine::Engine(Options options)
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
-  environment_->on_events = [this] { OnEvents(); };
-  environment_->on_completed = [this](const std::string& id) { OnCompleted(id); };
+  gate_ = std::make_shared<CallbackGate>();
+  environment_->on_events = [this, gate = gate_] { gate->Pass([this] { OnEvents(); }); };
+  environment_->on_completed = [this, gate = gate_](const std::string& id) {
+    gate->Pass([this, &id] { OnCompleted(id); });
+  };
   environment_->warn = options_.warn;
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
 
 Engine::~Engine() {
-  environment_->answers->Stop();  // what it carries out calls back here
+  environment_->answers->Stop();
+  gate_->Close();
   std::unordered_map<std::string, GroupPtr> groups;
   MutexLock lock(mutex_);
   groups.swap(groups_);
   lock.Unlock();
 }
 
-std::optional<Error> Engine::Recover() {
+std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
   if (!epoch.ok()) return epoch.error();
   epoch_ = epoch.value();
@@ -74,47 +74,19 @@ std::optional<Error> Engine::Recover() {
   if (!stored.ok()) return stored.error();
   pools_->Recover(std::move(stored.value()));
 
-  std::vector<GroupPtr> unfinished;
-  std::string token;
-  do {
-    auto page = Await<GroupPage>([&](auto done) {
-      GroupFilter filter;
-      filter.phases = {GroupPhase::kRunning, GroupPhase::kStopping};
-      journal_->List(std::move(filter), 1000, token, std::move(done));
-    });
-    if (!page.ok()) return page.error();
-    if (!page.value().damaged.empty()) return page.value().damaged.front().error;
-    for (const GroupSummary& summary : page.value().groups) {
-      auto loaded =
-          Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
-      if (!loaded.ok()) return loaded.error();
-      if (loaded.value()->completed()) {  // the listing lags
-        pools_->Release(loaded.value()->pool());
-        continue;
-      }
-      unfinished.push_back(loaded.value());
-      MutexLock lock(mutex_);
-      groups_[summary.spec->id] = loaded.value();
-    }
-    token = page.value().next;
-  } while (!token.empty());
-
-  std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
-  for (const GroupPtr& group : unfinished) {
-    auto resumed = Await<Void>([&](auto done) {
-      group->Resume([done](std::optional<Error> error) { error ? done(std::move(*error)) : done(Void{}); });
-    });
-    if (!resumed.ok()) return resumed.error();
+  Recovery recovery(environment_, *pools_, epoch_, std::move(watcher));
+  if (auto error = recovery.Read()) return error;
+  for (const Recovery::Aside& aside : recovery.aside()) {
+    options_.warn("a group is set aside, it cannot be read: " + aside.error.message);
   }
+  {
+    MutexLock lock(mutex_);
+    for (const GroupPtr& group : recovery.groups()) groups_[group->id()] = group;
+    for (const Recovery::Aside& aside : recovery.aside()) aside_.emplace(aside.id, aside);
+  }
+  if (auto error = recovery.Resume()) return error;
   pools_->RemoveUnused();
   return std::nullopt;
-}
-
-std::shared_ptr<Pool> Engine::PoolOf(const GroupSpec& spec) {
-  if (auto pool = pools_->UseAgain(spec.pool)) return pool;
-  options_.warn("group " + spec.id + ": there is no pool " + spec.pool +
-                " any more, its tasks run in pool default");
-  return pools_->UseAgain(std::string(PoolTable::kDefault));
 }
 
 // -------------------------------------------------------------------------------------------------------------
@@ -251,6 +223,15 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
 // Finding groups
 
 void Engine::Find(const std::string& id, Done<GroupPtr> done) {
+  FindReadable(id, [done = std::move(done)](Result<GroupPtr> group) {
+    if (group.ok()) {
+      if (std::optional<Error> damage = group.value()->damage()) return done(*std::move(damage));
+    }
+    done(std::move(group));
+  });
+}
+
+void Engine::FindReadable(const std::string& id, Done<GroupPtr> done) {
   {
     MutexLock lock(mutex_);
     if (const auto found = groups_.find(id); found != groups_.end()) {
@@ -264,82 +245,69 @@ void Engine::Find(const std::string& id, Done<GroupPtr> done) {
       }
       return;
     }
+    if (const auto found = aside_.find(id); found != aside_.end()) {
+      const Recovery::Aside aside = found->second;
+      lock.Unlock();
+      done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
+      return;
+    }
     auto& waiting = loading_[id].waiting;
     waiting.push_back(std::move(done));
     if (waiting.size() > 1) return;  // somebody reads it already
   }
-  const auto answer = [this, id](Result<GroupPtr> result) {
-    std::vector<Done<GroupPtr>> waiting;
-    std::vector<GroupPtr> evicted;
-    {
-      MutexLock lock(mutex_);
-      const auto loading = loading_.extract(id);
-      waiting = std::move(loading.mapped().waiting);
-      // Half a group is one that was deleted meanwhile.
-      if (result.ok() && (loading.mapped().purged || !result.value()->completed()))
-        result = GroupNotFound(id);
-      if (result.ok() && groups_.emplace(id, result.value()).second) {
-        over_.emplace_back(id, result.value()->task_count());
-        over_tasks_ += over_.back().second;
-        evicted = EvictLocked();
-      }
-    }
-    for (const auto& each : waiting) each(result);
-  };
-  journal_->Find(id, [this, id, answer](Result<GroupSummary> summary) {
+  journal_->Find(id, [this, id](Result<GroupSummary> summary) {
     if (!summary.ok()) {
-      answer(summary.error().code == ErrorCode::kNotFound ? GroupNotFound(id) : summary.error());
+      OnLoaded(id, summary.error().code == ErrorCode::kNotFound ? GroupNotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
-      answer(GroupNotFound(id));  // all that are not over are resident: it is being created
+      OnLoaded(id, GroupNotFound(id));  // all that are not over are resident: it is being created
     } else {
-      Load(summary.value().spec, nullptr, answer);
+      LoadGroup(environment_, summary.value(), nullptr, epoch_,
+                [this, id](Result<GroupPtr> loaded) { OnLoaded(id, std::move(loaded)); });
     }
   });
 }
 
-void Engine::Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
-  LoadPage(DurableGroup::New(environment_, std::move(spec), std::move(pool), epoch_), 1, std::move(done));
-}
-
-void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
-  const std::string id = group->id();
-  journal_->Read(id, from, kReadPage,
-                 [this, group = std::move(group), from,
-                  done = std::move(done)](Result<std::vector<Record>> page) mutable {
-                   if (!page.ok()) {
-                     done(page.error());
-                     return;
-                   }
-                   const size_t size = page.value().size();
-                   auto batch = std::make_shared<const Batch>(std::move(page.value()));
-                   if (auto error = size == 0 ? std::nullopt : group->Replay(std::move(batch))) {
-                     done(*std::move(error));
-                   } else if (size < kReadPage) {
-                     done(std::move(group));
-                   } else {
-                     LoadPage(std::move(group), from + kReadPage, std::move(done));
-                   }
-                 });
+void Engine::OnLoaded(const std::string& id, Result<GroupPtr> result) {
+  std::vector<Done<GroupPtr>> waiting;
+  std::vector<GroupPtr> evicted;  // end without the lock
+  const bool damaged = result.ok() && result.value()->damage().has_value();
+  {
+    MutexLock lock(mutex_);
+    const auto loading = loading_.extract(id);
+    waiting = std::move(loading.mapped().waiting);
+    // Half a group is one that was deleted meanwhile.
+    if (result.ok() && (loading.mapped().purged || (!damaged && !result.value()->completed())))
+      result = GroupNotFound(id);
+    if (result.ok() && !damaged && groups_.emplace(id, result.value()).second)
+      evicted = KeepLocked(result.value());
+  }
+  for (const auto& each : waiting) each(result);
 }
 
 void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
-                   if (page.ok()) {
-                     for (const DamagedGroup& damaged : page.value().damaged)
-                       options_.warn("a group cannot be listed: " + damaged.error.message);
-                     for (GroupSummary& summary : page.value().groups) {
-                       GroupPtr live;
-                       {
-                         MutexLock lock(mutex_);
-                         if (const auto found = groups_.find(summary.spec->id); found != groups_.end())
-                           live = found->second;
-                       }
-                       if (live != nullptr && live->View().last_number > 0) summary = live->View();
-                     }
-                   }
+                   if (page.ok()) Amend(page.value());
                    done(std::move(page));
                  });
+}
+
+// As the groups stand now, and without what the journal says of those that it cannot tell to the end.
+void Engine::Amend(GroupPage& page) const {
+  std::vector<GroupSummary> groups;
+  for (GroupSummary& summary : page.groups) {
+    GroupPtr live;
+    {
+      MutexLock lock(mutex_);
+      if (const auto found = aside_.find(summary.spec->id); found != aside_.end()) {
+        page.damaged.push_back({.group = found->first, .error = found->second.error});
+        continue;
+      }
+      if (const auto found = groups_.find(summary.spec->id); found != groups_.end()) live = found->second;
+    }
+    groups.push_back(live != nullptr && live->View().last_number > 0 ? live->View() : std::move(summary));
+  }
+  page.groups = std::move(groups);
 }
 
 void Engine::Delete(const std::string& id, Done<Void> done) {
@@ -365,12 +333,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
           }
           if (const auto loading = loading_.find(id); loading != loading_.end())
             loading->second.purged = true;
-          const auto over = std::find_if(over_.begin(), over_.end(),
-                                         [&id](const auto& entry) { return entry.first == id; });
-          if (over != over_.end()) {
-            over_tasks_ -= over->second;
-            over_.erase(over);
-          }
+          over_.Remove(id);
         }
         environment_->output->Purge(id);
       }
@@ -383,6 +346,11 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
   if (auto recent = group->RecentEvents(after, limit)) {
     done(std::move(*recent));
     return;
+  }
+  if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
+    const uint64_t last = group->View().last_number;
+    if (after >= last) return done(*std::move(damage));
+    limit = static_cast<size_t>(std::min<uint64_t>(limit, last - after));
   }
   journal_->Read(
       group->id(), after + 1, limit,
@@ -439,31 +407,20 @@ void Engine::OnCompleted(const std::string& id) {
   if (group->fenced()) {  // nothing that is known here of it is true any more
     groups_.erase(found);
   } else {
-    over_.emplace_back(id, group->task_count());
-    over_tasks_ += over_.back().second;
-    evicted = EvictLocked();
+    evicted = KeepLocked(group);
   }
   lock.Unlock();
   pools_->Release(group->pool());
 }
 
-std::vector<Engine::GroupPtr> Engine::EvictLocked() {
+std::vector<Engine::GroupPtr> Engine::KeepLocked(const GroupPtr& over) {
   std::vector<GroupPtr> evicted;
-  size_t kept = 0;
-  while (over_.size() > kept &&
-         (over_.size() > options_.resident_groups || over_tasks_ > options_.resident_tasks)) {
-    auto [id, tasks] = over_.front();
-    over_.pop_front();
+  const auto busy = [this](const std::string& id) COVEY_NO_TSA {
     const auto found = groups_.find(id);
-    if (found != groups_.end() && found->second->watched()) {
-      over_.emplace_back(id, tasks);
-      ++kept;
-      continue;
-    }
-    over_tasks_ -= tasks;
-    if (found == groups_.end()) continue;
-    evicted.push_back(std::move(found->second));
-    groups_.erase(found);
+    return found != groups_.end() && found->second->watched();
+  };
+  for (const std::string& id : over_.Add(over->id(), over->task_count(), busy)) {
+    if (auto gone = groups_.extract(id); !gone.empty()) evicted.push_back(std::move(gone.mapped()));
   }
   return evicted;
 }

@@ -130,7 +130,7 @@ Handled StreamEvents(CallContext& context, EventStream& call, const GroupPtr& gr
 }  // namespace
 
 void AddEventService(Dispatcher& dispatcher) {
-  dispatcher.Add(methods::Named("/covey.v1.EventService/StreamEvents"), StreamEvents);
+  dispatcher.Add(methods::Named("/covey.v1.EventService/StreamEvents"), StreamEvents, Takes::kAsFarAsRead);
 }
 
 }  // namespace covey
