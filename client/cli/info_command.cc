@@ -36,6 +36,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
        std::to_string(info.running_tasks()) + " running, " + std::to_string(info.queued_tasks()) + " queued");
   line("functions", Joined(info.functions()));
   if (info.draining()) line("draining", "takes no new groups");
+  for (const std::string& why : info.not_serving()) line("no work", Printable(why));
   return text;
 }
 
@@ -64,6 +65,7 @@ Command InfoCommand() {
           "ends process trees: cgroup, or subreaper where cgroups cannot be used.",
       .examples = "covey info\ncovey --address host:7425 info",
       .exits = "0   printed\n69  the daemon is out of reach",
+      .only_prints = true,
       .run = DoInfo,
   };
 }

@@ -66,9 +66,11 @@ Engine::~Engine() {
 }
 
 std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
-  auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
-  if (!epoch.ok()) return epoch.error();
-  epoch_ = epoch.value();
+  if (!parked()) {
+    auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+    if (!epoch.ok()) return epoch.error();
+    epoch_ = epoch.value();
+  }
 
   auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
@@ -84,6 +86,7 @@ std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
     for (const GroupPtr& group : recovery.groups()) groups_[group->id()] = group;
     for (const Recovery::Aside& aside : recovery.aside()) aside_.emplace(aside.id, aside);
   }
+  if (parked()) return std::nullopt;
   if (auto error = recovery.Resume()) return error;
   pools_->RemoveUnused();
   return std::nullopt;
@@ -437,6 +440,7 @@ bool Engine::draining() const {
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
   std::vector<GroupPtr> groups;
+  if (parked()) return groups;  // what is said to run does so elsewhere, if at all
   {
     MutexLock lock(mutex_);
     for (const auto& [id, group] : groups_) groups.push_back(group);

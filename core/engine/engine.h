@@ -73,7 +73,12 @@ class Engine {
   // everything else.
   std::optional<Error> Recover(RecoveryWatcher watcher = {}) COVEY_EXCLUDES(mutex_);
   // What waits is granted its slots from now on.
-  void Run() { pools_->Unpark(); }
+  void Run() {
+    if (!parked()) pools_->Unpark();
+  }
+  // The journal is a copy of one that may be in use: groups are as they are there, nothing runs and nothing is
+  // written.
+  bool parked() const { return capabilities_.copied; }
 
   // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
   // kUnavailable (draining, journal).

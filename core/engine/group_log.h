@@ -66,7 +66,7 @@ class GroupLog {
   bool stopped() const { return stopped_; }
   // Another owner has the group.
   bool fenced() const { return fenced_; }
-  const std::string& why() const { return why_; }
+  const std::string& why() const { return why_.message; }
 
   // A record that was read: it is durable already.
   void Fold(uint64_t number);
@@ -142,7 +142,7 @@ class GroupLog {
   bool resending_ = false;  // what is in flight is being sent once more
   bool fenced_ = false;
   bool duplicate_ = false;
-  std::string why_;
+  Error why_;  // of the answer that stopped it
   std::vector<Fact> put_off_;
   std::chrono::milliseconds delay_{0};
 };

@@ -52,7 +52,7 @@ struct AppendResult {
   Kind kind = Kind::kFailed;
   uint64_t head = 0;     // kCommitted: number of the append's last event; kBehind: of the group's newest
   std::string existing;  // kDuplicate: the group that has the id, or was made by the request
-  std::string error;     // kFailed, kUnknown
+  Error error;           // kFailed, kUnknown
 };
 
 // A group that cannot be told.
@@ -120,6 +120,7 @@ struct StoredPool {
 struct JournalCapabilities {
   std::string backend;  // "sqlite", "memory"
   bool durable = false;
+  bool copied = false;  // a copy of a journal that may be in use: it is read, and every write is refused
 };
 
 // The ordered, durable log of each group's events. It holds facts, never a queue.

@@ -21,7 +21,8 @@ namespace covey {
 // ends and kills what is left of their trees.
 //
 // Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> swept until the tree
-// is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch.
+// is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch. The grace is the tree's:
+// when the root of a stopped tree ends, what is left of it has the rest of the grace before it is killed.
 //
 // Thread safety: Watch and Post may be called from any thread; the rest happens on the thread that is in Run.
 //
@@ -88,6 +89,8 @@ class EventLoop {
 
   void Stop(Supervised& process);
   void Kill(Supervised& process);
+  void KillTree(Supervised& process);
+  void TryAgain(Supervised& process, Clock::time_point latest);
   void Sweep(Supervised& process);
   void Finish(Supervised& process);
   bool Reap(Supervised& process);

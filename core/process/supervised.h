@@ -31,12 +31,13 @@ struct Supervised {
   SpawnedChild child;
   ProcessResult result;
 
-  bool stopping = false;    // a stop or a kill has been carried out
-  bool killed = false;      // SIGKILL has been sent, and reported
-  bool root_ended = false;  // its pidfd has said so
-  bool gone = false;        // OnGone has been called
+  bool stopping = false;                                           // a stop or a kill has been carried out
+  bool killed = false;                                             // SIGKILL has been sent, and reported
+  bool root_ended = false;                                         // its pidfd has said so
+  bool gone = false;                                               // OnGone has been called
+  std::optional<std::chrono::steady_clock::time_point> grace_end;  // from the stop signal until SIGKILL
   std::chrono::milliseconds retry{1};
-  std::optional<std::chrono::steady_clock::time_point> alarm;  // end of the grace, or the next sweep
+  std::optional<std::chrono::steady_clock::time_point> alarm;  // end of the grace, the next SIGKILL or sweep
 };
 
 }  // namespace covey

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "core/base/error.h"
@@ -17,6 +18,7 @@ struct SqliteFile {
   Durability durability = Durability::kFull;
   int64_t max_pages = 0;
   std::function<void(const std::string& line)> log;  // or empty
+  std::function<std::optional<Error>()> refusal;     // why nothing may be written at the moment; or empty
 };
 
 // The one connection that writes and checkpoints, set up and checked as SqliteJournalOptions says; makes the
