@@ -101,29 +101,23 @@ void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
   if (!create.request.id.empty()) keys.push_back("request " + create.request.id);
   {
     MutexLock lock(mutex_);
-    for (const std::string& key : keys) {
-      const auto busy = creating_.find(key);
-      if (busy == creating_.end()) continue;
-      busy->second.push_back([this, create = std::move(create), done = std::move(done)]() mutable {
+    if (const std::string* taken = creating_.Taken(keys)) {
+      creating_.Park(*taken, [this, create = std::move(create), done = std::move(done)]() mutable {
         CreateGroup(std::move(create), std::move(done));
       });
       return;
     }
-    for (const std::string& key : keys) creating_[key];
+    creating_.Take(keys);
   }
   if (keys.empty()) {
     CreateChecked(std::move(create), std::move(done));
     return;
   }
   LookUp(std::move(create), [this, keys, done = std::move(done)](Result<GroupPtr> result) {
-    std::vector<std::function<void()>> parked;
+    std::vector<KeyTurns::Work> parked;
     {
       MutexLock lock(mutex_);
-      for (const std::string& key : keys) {
-        auto& waiting = creating_[key];
-        std::move(waiting.begin(), waiting.end(), std::back_inserter(parked));
-        creating_.erase(key);
-      }
+      parked = creating_.Give(keys);
     }
     done(std::move(result));
     for (const auto& again : parked) again();

@@ -11,6 +11,7 @@
 #include "core/base/mutex.h"
 #include "core/engine/callback_gate.h"
 #include "core/engine/durable_group.h"
+#include "core/engine/key_turns.h"
 #include "core/engine/pool_table.h"
 #include "core/engine/recovery.h"
 #include "core/engine/resident_groups.h"
@@ -163,7 +164,7 @@ class Engine {
   };
   std::unordered_map<std::string, Loading> loading_ COVEY_GUARDED_BY(mutex_);
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
-  std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
+  KeyTurns creating_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
 };

@@ -75,7 +75,8 @@ std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::RunningAttempts() const
 
 Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
   MutexLock lock(mutex_);
-  if (damage_) return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
+  if (damage_)
+    return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
   const Explainer explainer(ledger_, attempts_);
   return task ? explainer.Task(*task) : explainer.Group();
 }

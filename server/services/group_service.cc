@@ -10,6 +10,7 @@
 #include "server/services/run_group.h"
 #include "server/services/services.h"
 #include "server/services/task_intake.h"
+#include "server/services/watch.h"
 
 // GroupService.
 namespace covey {

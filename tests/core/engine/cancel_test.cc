@@ -100,6 +100,15 @@ TEST_F(CancelTest, AQueuedTaskIsCancelledWithoutBeingStarted) {
   EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
 }
 
+TEST_F(CancelTest, ACancelledTaskWaitsInNoQueue) {
+  const auto group = world_.Make(3, true, {.id = "g", .policy = state::Policy::kAllSettled});
+  ASSERT_EQ(world_.engine().pools().Get("default").value().waiting, 2u);
+  EXPECT_FALSE(Get(world_.CancelTask(group, "1")));
+  EXPECT_EQ(world_.engine().pools().Get("default").value().waiting, 1u);
+  executor_.Exit("0.1");
+  EXPECT_EQ(executor_.running(), Lines{"2.1"});
+}
+
 TEST_F(CancelTest, ACancelledGroupWaitsInNoQueue) {
   const auto group = world_.Make(3);
   EXPECT_EQ(world_.engine().counts().queued_tasks, 2u);
