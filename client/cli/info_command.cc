@@ -3,8 +3,8 @@
 #include "client/cli/command.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

@@ -35,7 +35,7 @@ Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
-      over_(options_.resident_groups, options_.resident_tasks) {
+      residents_(options_.resident_groups, options_.resident_tasks) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -59,10 +59,7 @@ Engine::Engine(Options options)
 Engine::~Engine() {
   environment_->answers->Stop();
   gate_->Close();
-  std::unordered_map<std::string, GroupPtr> groups;
-  MutexLock lock(mutex_);
-  groups.swap(groups_);
-  lock.Unlock();
+  residents_.Clear();
 }
 
 std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
@@ -80,12 +77,10 @@ std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   if (auto error = recovery.Read()) return error;
   for (const Recovery::Aside& aside : recovery.aside()) {
     options_.warn("a group is set aside, it cannot be read: " + aside.error.message);
-  }
-  {
     MutexLock lock(mutex_);
-    for (const GroupPtr& group : recovery.groups()) groups_[group->id()] = group;
-    for (const Recovery::Aside& aside : recovery.aside()) aside_.emplace(aside.id, aside);
+    aside_.emplace(aside.id, aside);
   }
+  for (const GroupPtr& group : recovery.groups()) residents_.Add(group);
   if (parked()) return std::nullopt;
   if (auto error = recovery.Resume()) return error;
   pools_->RemoveUnused();
@@ -198,7 +193,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                  .message = "the daemon is draining and accepts no new groups"});
       return;
     }
-    groups_[group->id()] = group;
+    residents_.Add(group);
   }
   group->Create(std::move(create.tasks), create.seal, std::move(create.request),
                 [this, group, done = std::move(done)](std::optional<Error> error) {
@@ -206,11 +201,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                     done(group);
                     return;
                   }
-                  {
-                    MutexLock lock(mutex_);
-                    const auto found = groups_.find(group->id());
-                    if (found != groups_.end() && found->second == group) groups_.erase(found);
-                  }
+                  residents_.Remove(group);
                   pools_->Release(group->pool());
                   done(std::move(*error));
                 });
@@ -229,56 +220,29 @@ void Engine::Find(const std::string& id, Done<GroupPtr> done) {
 }
 
 void Engine::FindReadable(const std::string& id, Done<GroupPtr> done) {
+  residents_.Find(
+      id, [this](const std::string& absent, Done<GroupPtr> answer) { Read(absent, std::move(answer)); },
+      std::move(done));
+}
+
+void Engine::Read(const std::string& id, Done<GroupPtr> done) {
   {
     MutexLock lock(mutex_);
-    if (const auto found = groups_.find(id); found != groups_.end()) {
-      GroupPtr resident = found->second;
-      lock.Unlock();
-      // One whose creation is not durable yet does not exist for others.
-      if (resident->View().last_number == 0) {
-        done(GroupNotFound(id));
-      } else {
-        done(std::move(resident));
-      }
-      return;
-    }
     if (const auto found = aside_.find(id); found != aside_.end()) {
       const Recovery::Aside aside = found->second;
       lock.Unlock();
-      done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
-      return;
+      return done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
     }
-    auto& waiting = loading_[id].waiting;
-    waiting.push_back(std::move(done));
-    if (waiting.size() > 1) return;  // somebody reads it already
   }
-  journal_->Find(id, [this, id](Result<GroupSummary> summary) {
+  journal_->Find(id, [this, id, done = std::move(done)](Result<GroupSummary> summary) mutable {
     if (!summary.ok()) {
-      OnLoaded(id, summary.error().code == ErrorCode::kNotFound ? GroupNotFound(id) : summary.error());
+      done(summary.error().code == ErrorCode::kNotFound ? ResidentGroups::NotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
-      OnLoaded(id, GroupNotFound(id));  // all that are not over are resident: it is being created
+      done(ResidentGroups::NotFound(id));  // all that are not over are resident: it is being created
     } else {
-      LoadGroup(environment_, summary.value(), nullptr, epoch_,
-                [this, id](Result<GroupPtr> loaded) { OnLoaded(id, std::move(loaded)); });
+      LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
     }
   });
-}
-
-void Engine::OnLoaded(const std::string& id, Result<GroupPtr> result) {
-  std::vector<Done<GroupPtr>> waiting;
-  std::vector<GroupPtr> evicted;  // end without the lock
-  const bool damaged = result.ok() && result.value()->damage().has_value();
-  {
-    MutexLock lock(mutex_);
-    const auto loading = loading_.extract(id);
-    waiting = std::move(loading.mapped().waiting);
-    // Half a group is one that was deleted meanwhile.
-    if (result.ok() && (loading.mapped().purged || (!damaged && !result.value()->completed())))
-      result = GroupNotFound(id);
-    if (result.ok() && !damaged && groups_.emplace(id, result.value()).second)
-      evicted = KeepLocked(result.value());
-  }
-  for (const auto& each : waiting) each(result);
 }
 
 void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
@@ -293,15 +257,14 @@ void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<Grou
 void Engine::Amend(GroupPage& page) const {
   std::vector<GroupSummary> groups;
   for (GroupSummary& summary : page.groups) {
-    GroupPtr live;
     {
       MutexLock lock(mutex_);
       if (const auto found = aside_.find(summary.spec->id); found != aside_.end()) {
         page.damaged.push_back({.group = found->first, .error = found->second.error});
         continue;
       }
-      if (const auto found = groups_.find(summary.spec->id); found != groups_.end()) live = found->second;
     }
+    const GroupPtr live = residents_.Get(summary.spec->id);
     groups.push_back(live != nullptr && live->View().last_number > 0 ? live->View() : std::move(summary));
   }
   page.groups = std::move(groups);
@@ -321,17 +284,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
     }
     journal_->Purge(id, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
-        GroupPtr forgotten;  // ends without the lock
-        {
-          MutexLock lock(mutex_);
-          if (const auto found = groups_.find(id); found != groups_.end() && found->second->completed()) {
-            forgotten = std::move(found->second);
-            groups_.erase(found);
-          }
-          if (const auto loading = loading_.find(id); loading != loading_.end())
-            loading->second.purged = true;
-          over_.Remove(id);
-        }
+        residents_.Purged(id);
         environment_->output->Purge(id);
       }
       done(std::move(purged));
@@ -393,33 +346,10 @@ void Engine::OnEvents() {
 }
 
 // -------------------------------------------------------------------------------------------------------------
-// What stays in memory
+// Ends
 
 void Engine::OnCompleted(const std::string& id) {
-  std::vector<GroupPtr> evicted;  // end without the lock
-  MutexLock lock(mutex_);
-  const auto found = groups_.find(id);
-  if (found == groups_.end()) return;
-  const GroupPtr group = found->second;
-  if (group->fenced()) {  // nothing that is known here of it is true any more
-    groups_.erase(found);
-  } else {
-    evicted = KeepLocked(group);
-  }
-  lock.Unlock();
-  pools_->Release(group->pool());
-}
-
-std::vector<Engine::GroupPtr> Engine::KeepLocked(const GroupPtr& over) {
-  std::vector<GroupPtr> evicted;
-  const auto busy = [this](const std::string& id) COVEY_NO_TSA {
-    const auto found = groups_.find(id);
-    return found != groups_.end() && found->second->watched();
-  };
-  for (const std::string& id : over_.Add(over->id(), over->task_count(), busy)) {
-    if (auto gone = groups_.extract(id); !gone.empty()) evicted.push_back(std::move(gone.mapped()));
-  }
-  return evicted;
+  if (const GroupPtr group = residents_.Completed(id)) pools_->Release(group->pool());
 }
 
 void Engine::BeginDrain() {
@@ -433,22 +363,15 @@ bool Engine::draining() const {
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
-  std::vector<GroupPtr> groups;
-  if (parked()) return groups;  // what is said to run does so elsewhere, if at all
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, group] : groups_) groups.push_back(group);
-  }
+  if (parked()) return {};  // what is said to run does so elsewhere, if at all
+  std::vector<GroupPtr> groups = residents_.All();
   std::erase_if(groups, [](const GroupPtr& group) { return !group->busy(); });
   return groups;
 }
 
 Engine::Counts Engine::counts() const {
   Counts counts;
-  {
-    MutexLock lock(mutex_);
-    counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
-  }
+  counts.running_groups = static_cast<uint32_t>(residents_.running());
   counts.queued_tasks = queue_usage().used.tasks;
   for (const PoolView& pool : pools_->List()) counts.running_tasks += pool.running;
   return counts;

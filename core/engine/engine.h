@@ -23,11 +23,9 @@ namespace covey {
 // The groups of one daemon: made, found, listed, recovered, drained. What happens inside a group is
 // DurableGroup's.
 //
-// A group stays in memory while it is not over, and afterwards as long as there is room; one that has left is
-// folded from the journal again when somebody asks.
-//
 // Thread safety: all of it. Callbacks come from any thread, possibly before the call returns, with no lock
-// held. Lock order: mutex_, then that of a group, for reads of it; nothing that calls back is called with it.
+// held. Lock order: mutex_, then that of the residents, then that of a group, for reads of it; nothing that
+// calls back is called with it.
 // Life: Recover, Run, the calls. Outlives the groups that it handed out, and what runs for them. Close the
 // journal before the executors go, and before the engine does: its answers come back here.
 class Engine {
@@ -134,14 +132,13 @@ class Engine {
 
  private:
   static Options Completed(Options options);
-  void OnLoaded(const std::string& id, Result<GroupPtr> result) COVEY_EXCLUDES(mutex_);
+  // A group that is not resident: set aside, or over and read from the journal.
+  void Read(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
   void CreateChecked(Create create, Done<GroupPtr> done);
   void LookUp(Create create, Done<GroupPtr> done);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
-  void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
-  // Keeps a group that is over in memory; answers those that make room for it.
-  std::vector<GroupPtr> KeepLocked(const GroupPtr& over) COVEY_REQUIRES(mutex_);
 
   // Constant after construction.
   const Options options_;
@@ -152,19 +149,14 @@ class Engine {
   uint64_t epoch_ = 0;                  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
+  ResidentGroups residents_;  // has its own synchronisation
+
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
-  std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);
-  // Not over, and not readable to the end: found by Recover, and left alone.
-  std::unordered_map<std::string, Recovery::Aside> aside_ COVEY_GUARDED_BY(mutex_);
-  ResidentGroups over_ COVEY_GUARDED_BY(mutex_);  // those of them that are over
-  struct Loading {
-    std::vector<Done<GroupPtr>> waiting;
-    bool purged = false;  // what is being read is gone
-  };
-  std::unordered_map<std::string, Loading> loading_ COVEY_GUARDED_BY(mutex_);
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
   KeyTurns creating_ COVEY_GUARDED_BY(mutex_);
+  // Not over, and not readable to the end: found by Recover, and left alone.
+  std::unordered_map<std::string, Recovery::Aside> aside_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
 };

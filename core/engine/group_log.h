@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/journal/commit_ids.h"
 #include "core/journal/journal.h"
 #include "core/state/group_state.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -3,12 +3,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/engine/resident_groups.h"
+
 namespace covey {
-
-Error GroupNotFound(const std::string& id) {
-  return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
-}
-
 namespace {
 
 constexpr size_t kReadPage = 2000;
@@ -29,7 +26,7 @@ void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from);
 void OnMissing(const std::shared_ptr<GroupLoad>& load, uint64_t from) {
   load->environment->journal->Head(load->group->id(), [load, from](Result<uint64_t> head) {
     if (!head.ok()) return load->done(head.error());
-    if (head.value() == 0) return load->done(GroupNotFound(load->group->id()));
+    if (head.value() == 0) return load->done(ResidentGroups::NotFound(load->group->id()));
     load->group->SetDamage(EventsMissing(load->group->id(), from, load->head));
     load->done(load->group);
   });

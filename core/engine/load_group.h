@@ -5,13 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/engine/durable_group.h"
 #include "core/journal/journal.h"
+#include "covey/result.h"
 
 namespace covey {
-
-Error GroupNotFound(const std::string& id);
 
 // Reads a group from the journal and folds its events, page by page. One whose events are damaged is answered
 // as well, folded as far as they can be told: DurableGroup::damage says why. An error: the journal could not be

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/engine/durable_group.h"
 #include "core/engine/pool_table.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "core/base/mutex.h"
-#include "core/run/runner.h"
+#include "core/run/run_caught.h"
+#include "covey/runner.h"
 
 namespace covey {
 namespace {

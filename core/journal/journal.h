@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
-#include "core/base/status.h"
 #include "core/journal/batch.h"
 #include "core/journal/record.h"
 #include "core/spec/group_spec.h"
 #include "core/state/group_state.h"
+#include "covey/result.h"
+#include "covey/status.h"
 
 namespace covey {
 

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/spec/group_spec.h"
 #include "core/spec/task_spec.h"
 #include "core/spec/wall_time.h"
 #include "core/state/event.h"
+#include "covey/status.h"
 
 namespace covey {
 

@@ -11,12 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/output/fd_cache.h"
 #include "core/output/output_log.h"
 #include "core/output/output_store.h"
 #include "core/output/subscriber.h"
+#include "covey/result.h"
 
 namespace covey {
 

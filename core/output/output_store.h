@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
-#include "core/spec/output_stream.h"
+#include "covey/output_stream.h"
+#include "covey/result.h"
 
 namespace covey {
 

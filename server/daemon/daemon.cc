@@ -1,4 +1,4 @@
-#include "server/daemon/daemon.h"
+#include "covey/daemon.h"
 
 #include <signal.h>
 #include <spdlog/spdlog.h>

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "core/base/status.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/listeners.h"

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/journal/journal.h"
 #include "core/output/file_output_store.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/journal/data_directory.h"
 

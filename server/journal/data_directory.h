@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/data_lock.h"
 
 namespace covey {

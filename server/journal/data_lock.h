@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/journal/journal.h"
+#include "covey/result.h"
 #include "server/journal/data_directory.h"
 
 namespace covey {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/sqlite.h"
 #include "server/journal/sqlite_journal.h"
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "core/spec/output_stream.h"
+#include "covey/output_stream.h"
 #include "server/services/run_group.h"
 
 namespace covey {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/engine/engine.h"
-#include "core/executor/function_registry.h"
 #include "core/executor/process_executor.h"
 #include "core/run/thread_set.h"
+#include "covey/function_registry.h"
+#include "covey/result.h"
 #include "server/services/health.h"
 
 namespace covey {

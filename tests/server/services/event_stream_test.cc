@@ -32,7 +32,7 @@ v1::StreamEventsResponse Parsed(const std::string& text) {
 Record Exit(uint64_t number, size_t result) {
   Record record{.number = number, .task_name = "t"};
   record.event = {
-      .kind = state::EventKind::kTaskExited, .result = state::Result::kSucceeded, .task = 0, .attempt = 1};
+      .kind = state::EventKind::kTaskExited, .result = state::Ending::kSucceeded, .task = 0, .attempt = 1};
   record.result = std::make_shared<const Payload>(Payload{.bytes = std::string(result, 'x')});
   return record;
 }
