@@ -27,7 +27,7 @@ class FunctionExecution final : public Execution {
     // Told before it is done: afterwards the function may have returned already.
     listener_->OnDelivered(0);
     // What the function has put on its context runs with it, and may block: not on the thread that stops.
-    stoppers_->Run([context = context_, cause] { context.Cancel(cause); });
+    stoppers_->Run([context = context_, cause] { context.Cancel(cause); }, 1);
   }
 
   const Context& context() const { return context_; }
