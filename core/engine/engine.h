@@ -117,7 +117,13 @@ class Engine {
 
   // Refuses new groups from now on.
   void BeginDrain() COVEY_EXCLUDES(mutex_);
+  // Takes that back. kUnavailable once the daemon stops.
+  std::optional<Error> EndDrain() COVEY_EXCLUDES(mutex_);
+  // It drains or stops.
   bool draining() const COVEY_EXCLUDES(mutex_);
+  // Refuses new groups, and begins the stop of all that there are (DurableGroup::BeginStop). There is no way
+  // back.
+  void BeginStop(bool suspend) COVEY_EXCLUDES(mutex_);
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
@@ -153,6 +159,7 @@ class Engine {
 
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
+  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
   KeyTurns creating_ COVEY_GUARDED_BY(mutex_);
   // Not over, and not readable to the end: found by Recover, and left alone.
