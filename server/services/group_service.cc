@@ -13,6 +13,7 @@
 #include "server/services/services.h"
 #include "server/services/task_intake.h"
 #include "server/services/value_set.h"
+#include "server/services/watch.h"
 
 // GroupService.
 namespace covey {
@@ -179,7 +180,8 @@ Handled SealGroup(CallContext&, SealCall& call, const GroupPtr& group) {
 }
 
 Handled WaitGroup(CallContext& context, WaitCall& call, const GroupPtr& group) {
-  if (call.request().seal_when_idle()) group->Arm();
+  std::optional<IdleSeal> seal;  // no longer than the call
+  if (call.request().seal_when_idle()) seal.emplace(group);
   Handled waiting = GroupOver(context, group, WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
@@ -221,6 +223,9 @@ Handled ListGroups(CallContext& context, ListCall& call) {
     // It may have gone on since it was found.
     if (states.Contains(message.state())) *call.response().add_groups() = std::move(message);
   }
+  if (request.states().empty()) {  // nobody can say in which one they are
+    for (const DamagedGroup& damaged : page.value().damaged) *call.response().add_groups() = ToProto(damaged);
+  }
   call.response().set_next_page_token(page.value().next);
   co_return Void{};
 }
@@ -257,7 +262,7 @@ void AddGroupService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.GroupService/GetGroup"), GetGroup);
   dispatcher.Add(Named("/covey.v1.GroupService/ListGroups"), ListGroups);
   dispatcher.Add(Named("/covey.v1.GroupService/DeleteGroup"), DeleteGroup);
-  dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain);
+  dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain, Takes::kAsFarAsRead);
 }
 
 }  // namespace covey
