@@ -188,6 +188,10 @@ class Journal {
   // All pools, by name.
   virtual void Pools(Done<std::vector<StoredPool>> done) = 0;
 
+  // Whether it can be written. Where the last write failed, or another would, it is tried; else nothing is
+  // written.
+  virtual void Probe(Done<Void> done) = 0;
+
   // Finishes what was appended and stops. Idempotent.
   virtual void Close() = 0;
 };

@@ -77,6 +77,10 @@ class Daemon {
         signals_(signals),
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
+  ~Daemon() { health_.OnChange(nullptr); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
   int Run() {
     RaiseOpenFiles(*log_);
     Status started = Claim();
@@ -97,21 +101,15 @@ class Daemon {
  private:
   // The data directory and every address: what another program may hold.
   Status Claim() {
-    if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
     frontend_ = std::make_unique<Frontend>(config_, log_);
-    if (Status status = frontend_->Listen(); !status.ok()) return status;
     health_.OnChange([this](bool well) { frontend_->SetWell(well); });
-    if (stores_.copied()) TellSick(Health::Reason::kCopied, stores_.data()->Refusal()->message);
-    return Status::Ok();
+    if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
+    return frontend_->Listen();
   }
 
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->addresses().front(), functions_, log_);
     return work_->Recover();
-  }
-
-  void TellSick(Health::Reason reason, const std::string& why) {
-    if (health_.Set(reason, why)) log_->error("{}", why);
   }
 
   // Calls first: a task may call the daemon as soon as it runs.
@@ -197,7 +195,7 @@ class Daemon {
   const sigset_t signals_;
   const std::shared_ptr<spdlog::logger> log_;
   Health health_;
-  Stores stores_;
+  Stores stores_{health_};
   std::unique_ptr<Work> work_;
   std::unique_ptr<Frontend> frontend_;
   std::unique_ptr<Heartbeat> heartbeat_;

@@ -58,6 +58,8 @@ class MemoryJournal final : public Journal {
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
   void Pools(Done<std::vector<StoredPool>> done) override;
+  void Probe(Done<Void> done) override { done(Void{}); }
+
   void Close() override;
 
   // For tests. The next `count` appends that are taken from the queue meet `fault`.

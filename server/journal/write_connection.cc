@@ -1,5 +1,7 @@
 #include "server/journal/write_connection.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -17,6 +19,8 @@ constexpr size_t kMaxHeads = 100'000;
 constexpr int64_t kGarbageStep = 1000;
 // Pages in the write-ahead log before they are moved into the database (4 MiB).
 constexpr int kCheckpointPages = 1024;
+// Below this a disk is as good as full.
+constexpr uint64_t kLittleRoom = uint64_t{64} << 10;
 
 int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -28,7 +32,9 @@ uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes)
 }  // namespace
 
 WriteConnection::WriteConnection(SqliteFile file, std::function<WallTime()> now)
-    : file_(std::move(file)), now_(std::move(now)) {}
+    : file_(std::move(file)),
+      now_(std::move(now)),
+      reserve_(file_.path.substr(0, file_.path.find_last_of('/') + 1) + "reserve") {}
 
 WriteConnection::~WriteConnection() { statements_.reset(); }
 
@@ -36,6 +42,7 @@ Result<std::unique_ptr<WriteConnection>> WriteConnection::Open(SqliteFile file,
                                                                std::function<WallTime()> now) {
   std::unique_ptr<WriteConnection> connection(new WriteConnection(std::move(file), std::move(now)));
   if (Result<Void> connected = connection->Connect(); !connected.ok()) return connected.error();
+  (void)connection->reserve_.Keep();
   return connection;
 }
 
@@ -104,13 +111,13 @@ bool WriteConnection::Begin() {
     }
   }
   if (statements_->begin.Run()) return true;
-  broken_ = db_.last_error();
+  broken_ = LastError();
   return false;
 }
 
 bool WriteConnection::Commit() {
   if (statements_->commit.Run()) return true;
-  broken_ = db_.last_error();
+  broken_ = LastError();
   in_commit_ = true;
   return false;
 }
@@ -124,9 +131,8 @@ AppendResult WriteConnection::Abandon() {
   heads_.clear();
   AppendResult result = journal::Failed(broken_);
   if (!db_.is_open() || refused_) return result;
-  const bool full = broken_.code == ErrorCode::kResourceExhausted;
   if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
-  if (full) {
+  if (IsFull()) {
     if (db_.in_transaction()) db_.Close();
     return result;  // no room for the frame that would make a transaction of the others
   }
@@ -194,7 +200,7 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
 
 std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t* bytes) {
   const auto fail = [this] {
-    broken_ = db_.last_error();
+    broken_ = LastError();
     return std::nullopt;
   };
   std::optional<Head> head = FindHead(append.group);
@@ -277,8 +283,31 @@ bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* b
   return true;
 }
 
+Error WriteConnection::LastError() const {
+  Error error = db_.last_error();
+  error.message = file_.path + ": " + error.message;
+  return error;
+}
+
+bool WriteConnection::IsTrouble(const Error& error) {
+  return error.reason.starts_with("JOURNAL_F") || error.reason.starts_with("DATA_DIR_") ||
+         error.reason == "JOURNAL_CORRUPT";
+}
+
+Result<Void> WriteConnection::Probe(bool ailing) {
+  if (Refused()) return broken_;
+  struct statvfs disk {};
+  const bool full = ::statvfs(file_.path.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kLittleRoom;
+  if (!ailing && !full) {
+    (void)reserve_.Keep();
+    return Void{};
+  }
+  if (!Begin() || !SetMeta("fence", ++fence_) || !Commit()) return Fail();
+  return Void{};
+}
+
 Error WriteConnection::Fail() {
-  if (db_.is_open() && !refused_) broken_ = db_.last_error();
+  if (db_.is_open() && !refused_) broken_ = LastError();
   Error error = broken_;
   (void)Abandon();
   return error;
@@ -336,7 +365,17 @@ bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* 
          SetMeta("next_gid", next_gid_) && SetMeta("next_seq", next_seq_);
 }
 
+// What frees a full disk may use the reserve.
 Result<Void> WriteConnection::Purge(const std::string& group) {
+  Result<Void> purged = TryPurge(group);
+  if (purged.ok() || purged.error().code != ErrorCode::kResourceExhausted || !reserve_.Release()) return purged;
+  purged = TryPurge(group);
+  // What the log holds is moved while there is room, so that the log begins anew.
+  if (purged.ok()) (void)db_.Checkpoint();
+  return purged;
+}
+
+Result<Void> WriteConnection::TryPurge(const std::string& group) {
   if (!Begin()) return Fail();
   const std::optional<Head> head = FindHead(group);
   if (!head.has_value()) return Fail();

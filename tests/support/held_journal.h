@@ -34,6 +34,7 @@ class HeldJournal final : public Journal {
          [this, group = std::move(group), done = std::move(done)] { journal_->Purge(group, done); });
   }
 
+  void Probe(Done<Void> done) override { journal_->Probe(std::move(done)); }
   JournalCapabilities capabilities() const override { return journal_->capabilities(); }
   void Acquire(std::vector<std::string> groups, Done<uint64_t> done) override {
     journal_->Acquire(std::move(groups), std::move(done));
