@@ -15,7 +15,7 @@ std::span<const Command> Commands() {
       CancelCommand(),   DeleteCommand(),      PsCommand(),         ShowCommand(), TasksCommand(),
       ExplainCommand(),  EventsCommand(),      LogsCommand(),       TopCommand(),  PoolsCommand(),
       PoolsSetCommand(), PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(), HealthCommand(),
-      DrainCommand(),    ReloadCommand(),      CompletionCommand(), HelpCommand()};
+      DrainCommand(),    ReloadCommand(),  BackupCommand(),      CompletionCommand(), HelpCommand()};
   return commands;
 }
 

@@ -94,6 +94,7 @@ Command InfoCommand();
 Command HealthCommand();
 Command DrainCommand();
 Command ReloadCommand();
+Command BackupCommand();
 Command CompletionCommand();
 Command HelpCommand();
 

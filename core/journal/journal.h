@@ -192,6 +192,10 @@ class Journal {
   // written.
   virtual void Probe(Done<Void> done) = 0;
 
+  // Lets the files of the journal change at their ends alone for as long as the answer is held, so that they can
+  // be copied. kUnimplemented: there are none.
+  virtual void HoldFiles(Done<std::shared_ptr<void>> done) = 0;
+
   // Finishes what was appended and stops. Idempotent.
   virtual void Close() = 0;
 };

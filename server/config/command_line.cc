@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
      "make a data directory that was copied or restored one's own, and go on with what is in it"},
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
+    {"--restore", "FILE", "make the data directory, which must not be there yet, of a backup, and leave"},
     {"--version", "", "print the version"},
     {"--man", "", "print the manual page coveyd(8)"},
     {"--help", "", "print this"},
@@ -80,6 +81,7 @@ class Parser {
       name.resize(equals);
     }
     if (name == "--config") return TakeConfig(std::move(value));
+    if (name == "--restore") return TakeRestore(std::move(value));
     for (const Command& command : kCommands) {
       if (command.flag == name) return TakeAction(name, value);
     }
@@ -112,6 +114,17 @@ class Parser {
     std::error_code error;
     result_.config_file = std::filesystem::absolute(*value, error).lexically_normal().string();
     return error ? "--config " + Shown(*value) + ": " + error.message() : std::string();
+  }
+
+  std::string TakeRestore(std::optional<std::string> value) {
+    if (!value) {
+      if (next_ == arguments_.size()) return "--restore needs a value: the path of a backup";
+      value = arguments_[next_++];
+    }
+    if (value->empty()) return "--restore must be the path of a backup, got " + Shown(*value);
+    result_.action = Action::kRestore;
+    result_.backup = *std::move(value);
+    return {};
   }
 
   std::string TakeAction(const std::string& name, const std::optional<std::string>& value) {
@@ -175,8 +188,8 @@ constexpr std::string_view kPlaces =
 constexpr std::string_view kSignals =
     "SIGTERM and SIGINT drain and exit; a second one cancels at once. SIGHUP reads the file again.\n";
 constexpr std::string_view kExits =
-    "0 when everything ended, 1 when something ignored its cancel, 64 for bad flags, 78 for a bad file, 73 "
-    "when\n"
+    "0 when everything ended, 1 when something ignored its cancel, 64 for bad flags, 65 for a backup that is\n"
+    "damaged or cut off, 78 for a bad file, 73 when\n"
     "an address, the data directory or the journal cannot be had.\n";
 
 }  // namespace

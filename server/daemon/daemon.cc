@@ -25,6 +25,7 @@
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
+#include "server/journal/backup.h"
 
 namespace covey {
 namespace {
@@ -32,6 +33,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
+constexpr int kExitData = 65;          // EX_DATAERR
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
@@ -145,6 +147,7 @@ class Daemon {
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
     context.health = &health_;
+    context.backup = [this](const auto& done) { stores_.Backup(done); };
     context.reload = [this] { return live_.Reload(); };
     context.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
     return context;
@@ -201,6 +204,16 @@ class Daemon {
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 
+int Restore(const CommandLine& command_line, const Config& config) {
+  if (const Result<Void> done = RestoreBackup(command_line.backup, config.data_dir); !done.ok()) {
+    std::fprintf(stderr, "coveyd: %s\n", done.error().message.c_str());
+    return done.error().code == ErrorCode::kDataLoss ? kExitData : kExitCannotCreate;
+  }
+  std::printf("%s is restored to %s; a daemon on it starts parked until it is started with --adopt\n",
+              command_line.backup.c_str(), config.data_dir.c_str());
+  return 0;
+}
+
 }  // namespace
 
 int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
@@ -238,6 +251,7 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     std::fputs(PrintConfig(*configured.loaded).c_str(), stdout);
     return 0;
   }
+  if (command_line.action == CommandLine::Action::kRestore) return Restore(command_line, configured.loaded->config);
   RegisterBuiltinFunctions(&functions);
   return Daemon(command_line, configured.loaded->config, std::move(functions), signals).Run();
 }

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/engine/uuid.h"
+#include "server/journal/backup.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
 
@@ -77,6 +78,14 @@ void Stores::OnTrouble(const Error* why, spdlog::logger& log) {
   } else {
     log.error("the journal cannot be written: {}", why->message);
   }
+}
+
+void Stores::Backup(const std::function<void(Result<BackupReader>)>& done) const {
+  journal_->HoldFiles([path = data_ == nullptr ? std::string() : data_->path(), done](auto hold) {
+    if (!hold.ok()) return done(hold.error());
+    const auto stream = std::make_shared<BackupStream>(path, std::move(hold.value()));
+    done(BackupReader([stream] { return stream->Next(); }));
+  });
 }
 
 void Stores::Close() {

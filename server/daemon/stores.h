@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "server/daemon/data_watch.h"
 #include "server/journal/data_directory.h"
 #include "server/services/health.h"
+#include "server/services/service_context.h"
 
 namespace covey {
 
@@ -32,6 +34,9 @@ class Stores {
   Status Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
   // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
   void Close();
+
+  // Opens a backup of what is kept. From any thread, before Close.
+  void Backup(const std::function<void(Result<BackupReader>)>& done) const;
 
   const std::shared_ptr<Journal>& journal() const { return journal_; }
   const std::shared_ptr<FileOutputStore>& output() const { return output_; }

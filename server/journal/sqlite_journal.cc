@@ -156,6 +156,7 @@ class SqliteJournal final : public Journal {
   }
 
   void Probe(Done<Void> done) override { writer_.Probe(std::move(done)); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override { writer_.HoldFiles(std::move(done)); }
 
   void Close() override {
     writer_.Stop();

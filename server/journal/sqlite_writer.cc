@@ -82,6 +82,10 @@ void SqliteWriter::Probe(Journal::Done<Void> done) {
   });
 }
 
+void SqliteWriter::HoldFiles(Journal::Done<std::shared_ptr<void>> done) {
+  Post(std::move(done), [this] { return Result<std::shared_ptr<void>>(connection_->Hold()); });
+}
+
 void SqliteWriter::Tell(const Error* why) {
   const bool same = why == nullptr ? !trouble_ : trouble_ && trouble_->message == why->message;
   if (same) return;

@@ -46,6 +46,8 @@ class SqliteWriter {
   void RemovePool(std::string name, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   // As Journal::Probe.
   void Probe(Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  // As Journal::HoldFiles.
+  void HoldFiles(Journal::Done<std::shared_ptr<void>> done) COVEY_EXCLUDES(mutex_);
   // Set before the first append.
   void OnBatch(std::function<void()> flush) { flush_ = std::move(flush); }
   // Carries out what is queued and ends the thread. Later commands are refused. Idempotent.

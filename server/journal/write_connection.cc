@@ -371,7 +371,7 @@ Result<Void> WriteConnection::Purge(const std::string& group) {
   if (purged.ok() || purged.error().code != ErrorCode::kResourceExhausted || !reserve_.Release()) return purged;
   purged = TryPurge(group);
   // What the log holds is moved while there is room, so that the log begins anew.
-  if (purged.ok()) (void)db_.Checkpoint();
+  if (purged.ok()) Checkpoint();
   return purged;
 }
 
@@ -428,9 +428,18 @@ Result<Void> WriteConnection::RemovePool(const std::string& name) {
   return Void{};
 }
 
+std::shared_ptr<void> WriteConnection::Hold() {
+  std::shared_ptr<void> hold = hold_.lock();
+  if (hold == nullptr) hold_ = hold = std::make_shared<int>();
+  return hold;
+}
+
+void WriteConnection::Checkpoint() {
+  if (hold_.expired()) (void)db_.Checkpoint();
+}
+
 void WriteConnection::CheckpointIfDue() {
-  // A failure costs nothing yet: the log holds everything, and the next commit that fails says why.
-  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) (void)db_.Checkpoint();
+  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) Checkpoint();
 }
 
 bool WriteConnection::CollectGarbage() {

@@ -59,6 +59,8 @@ class WriteConnection {
   // The journal itself could not be written, as told from a call that was refused.
   static bool IsTrouble(const Error& error);
 
+  // While the answer is held nothing is moved from the log into the database.
+  std::shared_ptr<void> Hold();
   // Moves a log that has grown into the database; between transactions, once their answers are out.
   void CheckpointIfDue();
 
@@ -91,6 +93,9 @@ class WriteConnection {
   Error Fail();
   Result<Void> TryPurge(const std::string& group);
   bool IsFull() const { return broken_.code == ErrorCode::kResourceExhausted; }
+  // Moves the log into the database, unless the files are held. A failure costs nothing yet: the log holds
+  // everything, and the next commit that fails says why.
+  void Checkpoint();
   // Why the last statement failed, with the path of the file.
   Error LastError() const;
 
@@ -100,6 +105,7 @@ class WriteConnection {
   uint64_t identity_ = 0;
 
   Reserve reserve_;
+  std::weak_ptr<void> hold_;
   sqlite::Database db_;  // not open: the last reconnect failed
   std::unique_ptr<WriteStatements> statements_;
   Error broken_;            // why Write or Begin failed
