@@ -272,6 +272,11 @@ std::unique_ptr<BackupReader> Client::Backup(const CallOptions& call) {
       connection_->Read(Named("/covey.v1.AdminService/Backup"), v1::BackupRequest(), call));
 }
 
+Result<Void> Client::Undrain(const CallOptions& call) {
+  return Drop(Ask<v1::UndrainResponse>(*connection_, Named("/covey.v1.AdminService/Undrain"),
+                                       v1::UndrainRequest(), call));
+}
+
 Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
   return Ask<v1::ReloadResponse>(*connection_, Named("/covey.v1.AdminService/Reload"), v1::ReloadRequest(),
                                  call);

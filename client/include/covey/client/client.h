@@ -114,6 +114,8 @@ class Client {
   Result<Void> Drain(const CallOptions& call = {});
   // The same with the whole request: with a `timeout` answers how many groups have not ended.
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& call = {});
+  // The daemon takes new groups again.
+  Result<Void> Undrain(const CallOptions& call = {});
   // Makes the daemon read its configuration file again.
   Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
   // A backup of what the daemon keeps, piece by piece: whole when the stream ends well.
