@@ -21,12 +21,12 @@
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
+#include "server/daemon/offline.h"
 #include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
-#include "server/journal/backup.h"
 
 namespace covey {
 namespace {
@@ -34,7 +34,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
-constexpr int kExitData = 65;          // EX_DATAERR
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
@@ -201,16 +200,6 @@ class Daemon {
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 
-int Restore(const CommandLine& command_line, const Config& config) {
-  if (const Result<Void> done = RestoreBackup(command_line.backup, config.data_dir); !done.ok()) {
-    std::fprintf(stderr, "coveyd: %s\n", done.error().message.c_str());
-    return done.error().code == ErrorCode::kDataLoss ? kExitData : kExitCannotCreate;
-  }
-  std::printf("%s is restored to %s; a daemon on it starts parked until it is started with --adopt\n",
-              command_line.backup.c_str(), config.data_dir.c_str());
-  return 0;
-}
-
 }  // namespace
 
 int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
@@ -248,7 +237,9 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     std::fputs(PrintConfig(*configured.loaded).c_str(), stdout);
     return 0;
   }
-  if (command_line.action == CommandLine::Action::kRestore) return Restore(command_line, configured.loaded->config);
+  const std::string& data_dir = configured.loaded->config.data_dir;
+  if (command_line.action == CommandLine::Action::kRestore) return Restore(command_line.operand, data_dir);
+  if (command_line.action == CommandLine::Action::kRepair) return Repair(data_dir, command_line.operand);
   RegisterBuiltinFunctions(&functions);
   return Daemon(command_line, configured.loaded->config, std::move(functions), signals).Run();
 }

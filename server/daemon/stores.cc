@@ -58,7 +58,12 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
                                     .durability = config.durable ? Durability::kFull : Durability::kNone,
                                     .log = [log](const std::string& line) { log->info("{}", line); },
                                     .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); }});
-  if (!journal.ok()) return Status::Error(journal.error().message);
+  if (!journal.ok()) {
+    std::string why = journal.error().message;
+    if (journal.error().code == ErrorCode::kDataLoss)
+      why += "; coveyd --repair NEW-DIRECTORY --data-dir " + data_->path() + " saves what can be read";
+    return Status::Error(why);
+  }
   journal_ = std::move(journal.value());
   if (data_->copied()) {
     const std::string why = data_->Refusal()->message;

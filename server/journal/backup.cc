@@ -1,7 +1,6 @@
 #include "server/journal/backup.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "core/base/unique_fd.h"
 #include "server/journal/checksum.h"
 #include "server/journal/data_lock.h"
+#include "server/journal/new_directory.h"
 #include "server/journal/tar.h"
 
 namespace covey {
@@ -262,27 +262,10 @@ class Unpacking {
 }  // namespace
 
 Result<Void> RestoreBackup(const std::string& file, const std::string& directory) {
-  std::string target = directory;
-  while (target.size() > 1 && target.back() == '/') target.pop_back();
-  std::error_code failed;
-  if (fs::exists(fs::symlink_status(target, failed)) && !fs::is_empty(target, failed)) {
-    return Error{.code = ErrorCode::kFailedPrecondition,
-                 .reason = "DATA_DIR_IN_USE",
-                 .message = "a backup is restored to a directory that is not there, or empty: " + target + " is neither"};
-  }
-  // All of it appears at once, under its name.
-  std::string next = target + ".XXXXXX";
-  if (::mkdtemp(next.data()) == nullptr || ::chmod(next.c_str(), 0700) != 0)
-    return DataDirectoryError(next, "make the directory");
-  Result<Void> done = Unpacking(file, next).Run();
-  if (done.ok()) done = SyncDirectory(next);
-  if (done.ok() && ::rename(next.c_str(), target.c_str()) != 0) done = DataDirectoryError(target, "make the directory");
-  if (!done.ok()) {
-    fs::remove_all(next, failed);
-    return done;
-  }
-  const std::string parent = fs::path(target).parent_path().string();
-  return SyncDirectory(parent.empty() ? "." : parent);
+  Result<NewDirectory> made = NewDirectory::Make(directory);
+  if (!made.ok()) return made.error();
+  if (Result<Void> done = Unpacking(file, made.value().path()).Run(); !done.ok()) return done;
+  return made.value().Keep();
 }
 
 }  // namespace covey

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey {
 
