@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,14 @@ bool WriteAll(int fd, std::string_view bytes) {
   return true;
 }
 
+// Removes the file that was made here, unless another one has its name by now.
+void RemoveOwn(int fd, const std::string& path) {
+  struct stat own {};
+  struct stat found {};
+  if (::fstat(fd, &own) != 0 || ::lstat(path.c_str(), &found) != 0) return;
+  if (own.st_dev == found.st_dev && own.st_ino == found.st_ino) ::unlink(path.c_str());
+}
+
 // What was written is the backup, durable; the number of its bytes.
 Result<uint64_t> Receive(client::Client& client, int fd, const std::string& path) {
   uint64_t size = 0;
@@ -55,7 +64,7 @@ int DoBackup(Session& session, const Arguments& arguments) {
   if (!fd || ::fchmod(fd.get(), 0600) != 0) return session.Fail(FileError(path, "cannot be made"));
   const Result<uint64_t> size = Receive(client.value(), fd.get(), path);
   if (!size.ok()) {
-    ::unlink(path.c_str());  // made here, and of no use
+    RemoveOwn(fd.get(), path);
     return session.Fail(size.error());
   }
   if (!session.json()) session.Print(Printable(path) + ": " + std::to_string(size.value()) + " bytes\n");
