@@ -21,7 +21,7 @@ Error FileError(const std::string& path, const std::string& what) {
           .message = path + ": " + what + ": " + std::strerror(errno)};
 }
 
-bool WriteAll(int fd, std::string_view bytes) {
+bool WriteWhole(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
@@ -44,7 +44,7 @@ Result<uint64_t> Receive(client::Client& client, int fd, const std::string& path
   uint64_t size = 0;
   const std::unique_ptr<client::BackupReader> stream = client.Backup();
   for (v1::BackupResponse message; stream->Next(&message);) {
-    if (!WriteAll(fd, message.data())) {
+    if (!WriteWhole(fd, message.data())) {
       Error error = FileError(path, "cannot be written");
       stream->Cancel();
       return error;
@@ -80,8 +80,10 @@ Command BackupCommand() {
       .summary = "writes a backup of what the daemon keeps",
       .details =
           "Writes the journal and what tasks wrote to a new file, readable by its owner alone, while the\n"
-          "daemon goes on. It holds environments and inputs of tasks. `coveyd --restore FILE --data-dir DIR`\n"
-          "makes a data directory of it; a daemon on that starts parked until it is told, with --adopt, that\n"
+          "daemon goes on. It holds environments and inputs of tasks. `coveyd --restore FILE --data-dir "
+          "DIR`\n"
+          "makes a data directory of it; a daemon on that starts parked until it is told, with --adopt, "
+          "that\n"
           "the original is gone. A backup that fails leaves no file.",
       .examples = "covey backup /backup/covey-$(date +%F).tar",
       .exits =

@@ -25,7 +25,8 @@ DurableGroup::Reply ToldToStop(DurableGroup::Reply done) {
   return [done = std::move(done)](std::optional<Error> failed) {
     if (failed && (failed->reason == "JOURNAL_FULL" || failed->reason == "JOURNAL_UNWRITABLE")) {
       failed->message =
-          "what runs was told to stop; that it was cancelled is recorded once the journal can be written again";
+          "what runs was told to stop; that it was cancelled is recorded once the journal can be written "
+          "again";
     }
     done(std::move(failed));
   };

@@ -230,7 +230,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
   bool stops_held_ COVEY_GUARDED_BY(mutex_) = false;  // within DecideAloneLocked
-  Reservation queued_ COVEY_GUARDED_BY(mutex_);  // between steps: of what the ledger says is queued
+  Reservation queued_ COVEY_GUARDED_BY(mutex_);       // between steps: of what the ledger says is queued
 };
 
 }  // namespace covey

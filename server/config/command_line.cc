@@ -25,7 +25,8 @@ constexpr Command kCommands[] = {
      "make a data directory that was copied or restored one's own, and go on with what is in it"},
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
-    {"--repair", "DIR", "save what can be read of a damaged data directory, which stays as it is, into DIR, and leave"},
+    {"--repair", "DIR",
+     "save what can be read of a damaged data directory, which stays as it is, into DIR, and leave"},
     {"--restore", "FILE", "make the data directory, which must not be there yet, of a backup, and leave"},
     {"--version", "", "print the version"},
     {"--man", "", "print the manual page coveyd(8)"},
@@ -119,7 +120,8 @@ class Parser {
 
   std::string TakeOperand(const std::string& name, std::optional<std::string> value) {
     const bool restores = name == "--restore";
-    const std::string what = restores ? "the path of a backup" : "the path of a directory that is not there yet";
+    const std::string what =
+        restores ? "the path of a backup" : "the path of a directory that is not there yet";
     if (!value) {
       if (next_ == arguments_.size()) return name + " needs a value: " + what;
       value = arguments_[next_++];

@@ -9,8 +9,8 @@
 
 namespace covey {
 
-DataWatch::DataWatch(std::shared_ptr<const DataDirectory> data, std::shared_ptr<Journal> journal, Health& health,
-                     std::shared_ptr<spdlog::logger> log)
+DataWatch::DataWatch(std::shared_ptr<const DataDirectory> data, std::shared_ptr<Journal> journal,
+                     Health& health, std::shared_ptr<spdlog::logger> log)
     : data_(std::move(data)), journal_(std::move(journal)), health_(health), log_(std::move(log)) {
   // What is a copy is never written, and told already.
   if (data_ != nullptr && !data_->copied()) thread_ = std::thread([this] { Loop(); });

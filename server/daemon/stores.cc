@@ -75,7 +75,7 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
 }
 
 void Stores::OnTrouble(const Error* why, spdlog::logger& log) {
-  if (data_->copied()) return;                                     // it is told already
+  if (data_->copied()) return;                                   // it is told already
   if (why != nullptr && why->reason == "DATA_DIR_GONE") return;  // the watch tells it
   if (!health_.Set(Health::Reason::kJournal, why == nullptr ? std::string() : why->message)) return;
   if (why == nullptr) {

@@ -184,7 +184,9 @@ bool IsOfABackup(const std::string& name) {
 class Unpacking {
  public:
   Unpacking(std::string file, std::string directory)
-      : file_(std::move(file)), directory_(std::move(directory)), in_(::open(file_.c_str(), O_RDONLY | O_CLOEXEC)) {}
+      : file_(std::move(file)),
+        directory_(std::move(directory)),
+        in_(::open(file_.c_str(), O_RDONLY | O_CLOEXEC)) {}
 
   Result<Void> Run() {
     if (!in_) return DataDirectoryError(file_, "read the backup");
@@ -194,7 +196,8 @@ class Unpacking {
       const std::optional<tar::Header> header = tar::Decode(block_);
       if (!header) return NoBackup(file_, "it is damaged, or no backup");
       if (header->name == kComplete) return Check(header->size, sum);
-      if (!IsOfABackup(header->name)) return NoBackup(file_, "it holds " + header->name + ", which no backup does");
+      if (!IsOfABackup(header->name))
+        return NoBackup(file_, "it holds " + header->name + ", which no backup does");
       if (Result<Void> made = Make(*header); !made.ok()) return made;
     }
   }
@@ -224,7 +227,8 @@ class Unpacking {
 
   Result<Void> Check(uint64_t size, uint64_t sum) {
     if (Result<Void> read = ReadBlock(); !read.ok()) return read;
-    if (size > tar::kBlock || block_.substr(0, size) != SumText(sum)) return NoBackup(file_, "its checksum does not match");
+    if (size > tar::kBlock || block_.substr(0, size) != SumText(sum))
+      return NoBackup(file_, "its checksum does not match");
     return Void{};
   }
 
@@ -244,7 +248,8 @@ class Unpacking {
         return DataDirectoryError(path, "write the file");
       pending_.clear();
     }
-    if (header.name.starts_with("journal") && ::fsync(out.get()) != 0) return DataDirectoryError(path, "sync the file");
+    if (header.name.starts_with("journal") && ::fsync(out.get()) != 0)
+      return DataDirectoryError(path, "sync the file");
     return Void{};
   }
 

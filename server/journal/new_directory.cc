@@ -14,7 +14,8 @@ namespace covey {
 
 namespace fs = std::filesystem;
 
-NewDirectory::NewDirectory(std::string name, std::string path) : name_(std::move(name)), path_(std::move(path)) {}
+NewDirectory::NewDirectory(std::string name, std::string path)
+    : name_(std::move(name)), path_(std::move(path)) {}
 
 NewDirectory::NewDirectory(NewDirectory&& other) noexcept
     : name_(std::move(other.name_)), path_(std::exchange(other.path_, {})) {}

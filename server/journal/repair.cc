@@ -34,8 +34,11 @@ constexpr KeyedTable kKeyedTables[] = {
     {"groups", "gid"}, {"records", "seq"}, {"snapshots", "gid"}, {"garbage", "gid"}};
 // Those that have other keys; what they lose is remembered for a day, or made again.
 constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "pools"};
-// Of what keys may be: beyond it a damaged key lies, or none.
+// How large keys may be when the largest cannot be read.
 constexpr int64_t kMostRows = int64_t{1} << 42;
+// Ranges of one table that may turn out to be unreadable, each looked at in halves: more than the rows below one
+// page of the tree.
+constexpr int kPatience = 50'000;
 constexpr size_t kRecordsAtOnce = 2000;
 
 bool IsDamage(const Error& error) { return error.code == ErrorCode::kDataLoss; }
@@ -56,13 +59,27 @@ class Salvage {
  public:
   explicit Salvage(sqlite::Database& db) : db_(db) {}
 
+  // In one transaction.
   Result<Void> Run() {
+    if (!Try("BEGIN")) return db_.last_error();
+    if (Result<Void> taken = TakeAll(); !taken.ok()) return taken;
+    if (!db_.in_transaction() || !Try("COMMIT")) return db_.last_error();
+    return Void{};
+  }
+  std::vector<std::string>& lost() { return lost_; }
+
+ private:
+  Result<Void> TakeAll() {
     for (const KeyedTable& table : kKeyedTables) {
-      if (Result<Void> taken = TakeRange(table, 0, kMostRows); !taken.ok()) return taken;
+      patience_ = kPatience;
+      const auto largest =
+          db_.QueryInt("SELECT max(" + std::string(table.key) + ") FROM old." + std::string(table.name));
+      if (Result<Void> taken = TakeRange(table, 0, largest.value_or(kMostRows)); !taken.ok()) return taken;
       Flush(table);
     }
     for (const std::string_view table : kOtherTables) {
-      if (Try("INSERT OR IGNORE INTO main." + std::string(table) + " SELECT * FROM old." + std::string(table)))
+      if (Try("INSERT OR IGNORE INTO main." + std::string(table) + " SELECT * FROM old." +
+              std::string(table)))
         continue;
       if (!IsDamage(db_.last_error())) return db_.last_error();
       lost_.push_back("table " + std::string(table) + " cannot be read: " + db_.last_error().message);
@@ -76,23 +93,21 @@ class Salvage {
     }
     return Void{};
   }
-  std::vector<std::string>& lost() { return lost_; }
 
- private:
   bool Try(const std::string& sql) { return db_.Execute(sql); }
 
   // Halves what cannot be read until each row that can is there.
   Result<Void> TakeRange(const KeyedTable& table, int64_t first, int64_t last) {
     const std::string key(table.key);
     const std::string name(table.name);
-    if (Try("INSERT OR IGNORE INTO main." + name + " SELECT * FROM old." + name + " WHERE " + key + " BETWEEN " +
-            std::to_string(first) + " AND " + std::to_string(last))) {
+    if (Try("INSERT OR IGNORE INTO main." + name + " SELECT * FROM old." + name + " WHERE " + key +
+            " BETWEEN " + std::to_string(first) + " AND " + std::to_string(last))) {
       return Void{};
     }
     if (!IsDamage(db_.last_error())) return db_.last_error();
-    if (first == last) {
-      if (lost_count_++ == 0) lost_first_ = first;
-      lost_last_ = first;
+    if (first == last || --patience_ <= 0) {
+      if (lost_ranges_++ == 0) lost_first_ = first;
+      lost_last_ = last;
       return Void{};
     }
     const int64_t middle = first + (last - first) / 2;
@@ -101,17 +116,17 @@ class Salvage {
   }
 
   void Flush(const KeyedTable& table) {
-    if (lost_count_ > 0) {
-      lost_.push_back("table " + std::string(table.name) + ": " + std::to_string(lost_count_) +
-                      " keys from " + std::to_string(lost_first_) + " to " + std::to_string(lost_last_) +
-                      " cannot be read");
+    if (lost_ranges_ > 0) {
+      lost_.push_back("table " + std::string(table.name) + ": not all rows from " +
+                      std::to_string(lost_first_) + " to " + std::to_string(lost_last_) + " can be read");
     }
-    lost_count_ = 0;
+    lost_ranges_ = 0;
   }
 
   sqlite::Database& db_;
   std::vector<std::string> lost_;
-  int64_t lost_count_ = 0;
+  int patience_ = 0;
+  int64_t lost_ranges_ = 0;
   int64_t lost_first_ = 0;
   int64_t lost_last_ = 0;
 };
@@ -149,7 +164,8 @@ Result<Void> Look(const SqliteFile& file, uint64_t identity, Repaired* repaired)
   const auto nobodys = db.value().QueryInt(
       "SELECT count(*) FROM records WHERE gid NOT IN (SELECT gid FROM groups UNION SELECT gid FROM garbage)");
   if (nobodys.value_or(0) > 0) {
-    repaired->lost.push_back(std::to_string(*nobodys) + " rows of events belong to groups whose own row is lost");
+    repaired->lost.push_back(std::to_string(*nobodys) +
+                             " rows of events belong to groups whose own row is lost");
   }
   return Void{};
 }
@@ -171,7 +187,8 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
   {
     Result<sqlite::Database> damaged = sqlite::Database::Open(old, {});
     if (!damaged.ok()) return damaged.error();
-    if (Result<int64_t> found = BringUpToDate(damaged.value(), from + "/journal.db"); !found.ok()) return found.error();
+    if (Result<int64_t> found = BringUpToDate(damaged.value(), from + "/journal.db"); !found.ok())
+      return found.error();
   }
   {
     Result<sqlite::Database> db = OpenForWriting(file);
@@ -183,7 +200,8 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
   }
   Result<std::unique_ptr<WriteConnection>> writer = WriteConnection::Open(file, [] { return WallTime(); });
   if (!writer.ok()) return writer.error();
-  if (Result<Void> looked = Look(file, writer.value()->identity(), &repaired); !looked.ok()) return looked.error();
+  if (Result<Void> looked = Look(file, writer.value()->identity(), &repaired); !looked.ok())
+    return looked.error();
   for (const char* suffix : {"", "-wal", "-shm"}) {
     std::error_code failed;
     files::remove(old + suffix, failed);

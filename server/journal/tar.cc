@@ -85,7 +85,8 @@ std::optional<std::string> Encode(const Header& header) {
 }
 
 std::optional<Header> Decode(std::string_view block) {
-  if (block.size() != kBlock || block.substr(kMagic, 5) != "ustar" || block[kType] != '0') return std::nullopt;
+  if (block.size() != kBlock || block.substr(kMagic, 5) != "ustar" || block[kType] != '0')
+    return std::nullopt;
   if (TextAt(block, kSum, 6) != Octal(SumOf(block), 6)) return std::nullopt;
   const std::optional<uint64_t> size = ReadSize(block.substr(kSize, kSizeSize));
   if (!size) return std::nullopt;

@@ -368,7 +368,8 @@ bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* 
 // What frees a full disk may use the reserve.
 Result<Void> WriteConnection::Purge(const std::string& group) {
   Result<Void> purged = TryPurge(group);
-  if (purged.ok() || purged.error().code != ErrorCode::kResourceExhausted || !reserve_.Release()) return purged;
+  if (purged.ok() || purged.error().code != ErrorCode::kResourceExhausted || !reserve_.Release())
+    return purged;
   purged = TryPurge(group);
   // What the log holds is moved while there is room, so that the log begins anew.
   if (purged.ok()) Checkpoint();

@@ -107,7 +107,8 @@ Handled Backup(CallContext& context, BackupCall& call) {
   const BackupReader next = std::move(opened.value());
   for (;;) {
     edge::Completion<std::string> reading;
-    context.service.readers->Run([next, completer = reading.completer()] { completer(next()); }, /*at_once=*/1);
+    context.service.readers->Run([next, completer = reading.completer()] { completer(next()); },
+                                 /*at_once=*/1);
     Result<std::string> piece = co_await reading;
     if (!piece.ok()) co_return piece.error();
     if (piece.value().empty()) co_return Void{};

@@ -36,14 +36,17 @@ NotedFile* Noted(sqlite3_file* file) { return reinterpret_cast<NotedFile*>(file)
 sqlite3_file* Below(sqlite3_file* file) { return reinterpret_cast<sqlite3_file*>(Noted(file) + 1); }
 const sqlite3_io_methods* MethodsOf(sqlite3_file* file) { return Below(file)->pMethods; }
 
-void Put(std::string& out, const void* data, size_t size) { out.append(static_cast<const char*>(data), size); }
+void Put(std::string& out, const void* data, size_t size) {
+  out.append(static_cast<const char*>(data), size);
+}
 
 // Before the write: one that is cut short has changed nothing yet.
 void NoteWrite(sqlite3_file* file, const void* data, int size, sqlite3_int64 at) {
   sqlite3_int64 end = 0;
   (void)MethodsOf(file)->xFileSize(Below(file), &end);
   std::string before(static_cast<size_t>(std::clamp<sqlite3_int64>(end - at, 0, size)), '\0');
-  if (!before.empty()) (void)MethodsOf(file)->xRead(Below(file), before.data(), static_cast<int>(before.size()), at);
+  if (!before.empty())
+    (void)MethodsOf(file)->xRead(Below(file), before.data(), static_cast<int>(before.size()), at);
   const auto offset = static_cast<uint64_t>(at);
   const auto old_size = static_cast<uint32_t>(before.size());
   const auto new_size = static_cast<uint32_t>(size);
@@ -53,7 +56,8 @@ void NoteWrite(sqlite3_file* file, const void* data, int size, sqlite3_int64 at)
   Put(note, &new_size, sizeof new_size);
   note += before;
   Put(note, data, new_size);
-  if (::write(Noted(file)->notes, note.data(), note.size()) != static_cast<ssize_t>(note.size())) std::abort();
+  if (::write(Noted(file)->notes, note.data(), note.size()) != static_cast<ssize_t>(note.size()))
+    std::abort();
 }
 
 void Forget(sqlite3_file* file) {
@@ -103,7 +107,8 @@ int OpenNoted(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   const int code = real_layer->xOpen(real_layer, name, Below(file), flags, out_flags);
   if (Below(file)->pMethods == nullptr) return code;
   file->pMethods = &layer_methods;
-  if (name != nullptr && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0 && (flags & SQLITE_OPEN_READONLY) == 0) {
+  if (name != nullptr && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0 &&
+      (flags & SQLITE_OPEN_READONLY) == 0) {
     const std::string notes = std::string(name) + ".unsynced";
     Noted(file)->notes = ::open(notes.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   }

@@ -210,7 +210,8 @@ TEST_F(FileOutputStoreTest, TrashThatIsALinkLeadsNowhere) {
   store_ = nullptr;
   store_ = Open(dir_.path() + "/output");
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::filesystem::exists(trash) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  while (std::filesystem::exists(trash) && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
   store_ = nullptr;  // whatever is under way has ended
   EXPECT_TRUE(std::filesystem::exists(others + "/precious"));
 }

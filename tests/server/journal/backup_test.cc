@@ -90,7 +90,8 @@ TEST_F(BackupTest, GoesOnWhileTheJournalIsWritten) {
     if (i == 1) archive += stream.Next().value();
     ASSERT_EQ(open.client->Send(group.Tasks(1, std::string(1'000'000, 'x'))).kind, Kind::kCommitted);
   }
-  for (std::string piece = stream.Next().value(); !piece.empty(); piece = stream.Next().value()) archive += piece;
+  for (std::string piece = stream.Next().value(); !piece.empty(); piece = stream.Next().value())
+    archive += piece;
   Put(Path("archive"), archive);
   ASSERT_TRUE(RestoreBackup(Path("archive"), Path("restored")).ok());
   OpenJournal restored({.directory = Path("restored")});
@@ -110,7 +111,8 @@ TEST_F(BackupTest, IsBoundedInMemory) {
 
 TEST_F(BackupTest, WhatIsCutOffIsNoticed) {
   const std::string archive = Made();
-  for (const size_t size : {size_t{0}, size_t{1}, size_t{512}, archive.size() / 2, archive.size() - 1537, archive.size() - 1536 - 512}) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{512}, archive.size() / 2, archive.size() - 1537,
+                            archive.size() - 1536 - 512}) {
     EXPECT_EQ(Refused(archive.substr(0, size)).reason, "BACKUP_DAMAGED") << size;
   }
 }
@@ -126,7 +128,8 @@ TEST_F(BackupTest, WhatIsChangedIsNoticed) {
 
 TEST_F(BackupTest, NothingLeadsOutOfTheDirectory) {
   fs::create_directory(Path("data"));
-  for (const char* name : {"../evil", "/evil", "output/../../evil", "output/g/../evil", "output/../evil", "id", "lock", "output/g", "x"}) {
+  for (const char* name : {"../evil", "/evil", "output/../../evil", "output/g/../evil", "output/../evil",
+                           "id", "lock", "output/g", "x"}) {
     Put(Path("archive"), "");
     const std::string header = *tar::Encode({.name = name, .size = 0});
     EXPECT_EQ(Refused(header + std::string(4096, '\0')).reason, "BACKUP_DAMAGED") << name;
@@ -144,7 +147,8 @@ TEST_F(BackupTest, IsRestoredToNothingElse) {
 }
 
 TEST(TarTest, HeadersAreReadAsTheyWereWritten) {
-  for (const uint64_t size : {uint64_t{0}, uint64_t{511}, uint64_t{1} << 32, uint64_t{1} << 33, uint64_t{1} << 40}) {
+  for (const uint64_t size :
+       {uint64_t{0}, uint64_t{511}, uint64_t{1} << 32, uint64_t{1} << 33, uint64_t{1} << 40}) {
     const auto block = tar::Encode({.name = "output/a group/0.1.out", .size = size});
     ASSERT_TRUE(block);
     EXPECT_EQ(block->size(), tar::kBlock);

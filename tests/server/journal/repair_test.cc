@@ -40,7 +40,8 @@ class RepairTest : public testing::Test {
       const std::string id = "group-" + std::to_string(i);
       Writer group(id, open.epoch);
       ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
-      for (int batch = 0; batch < 5; ++batch) ASSERT_EQ(open.client->Send(group.Tasks(20)).kind, Kind::kCommitted);
+      for (int batch = 0; batch < 5; ++batch)
+        ASSERT_EQ(open.client->Send(group.Tasks(20)).kind, Kind::kCommitted);
       events_[id] = open.client->Read(id, 1, 1000).value().size();
     }
     MakeDirectories(Path("data/output/group-0"), 0700);
@@ -68,7 +69,8 @@ TEST_F(RepairTest, WhatIsSoundIsTakenWhole) {
   EXPECT_EQ(Bytes(Path("new/output/group-0/0.1.out")), "hello");
   EXPECT_TRUE(DataDirectory::Open(Path("new"), DataDirectory::OfCopy::kPark).value()->copied());
   OpenJournal open({.directory = Path("new")});
-  for (const auto& [id, events] : events_) EXPECT_EQ(open.client->Read(id, 1, 1000).value().size(), events) << id;
+  for (const auto& [id, events] : events_)
+    EXPECT_EQ(open.client->Read(id, 1, 1000).value().size(), events) << id;
   Writer group("another", open.epoch);
   EXPECT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
 }
@@ -93,7 +95,9 @@ TEST_F(RepairTest, PagesThatAreGoneCostWhatWasOnThem) {
   size_t kept = 0;
   for (size_t page = 1; page < pages; page += 3) {
     const std::string whole = Bytes(Path("data/journal.db"));
-    Damage([page](std::string& bytes) { std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(page * 4096), 4096, '\x5a'); });
+    Damage([page](std::string& bytes) {
+      std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(page * 4096), 4096, '\x5a');
+    });
     const auto before = Tree(Path("data"));
     const auto repaired = RepairData(Path("data"), Path("new"));
     EXPECT_EQ(Tree(Path("data")), before) << page;
