@@ -52,6 +52,7 @@ Engine::Engine(Options options)
     gate->Pass([this, &id] { OnCompleted(id); });
   };
   environment_->warn = options_.warn;
+  environment_->parked = environment_->journal_fails = parked();
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
@@ -178,7 +179,8 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
 
 void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
   const WallTime now = options_.wall_clock();
-  if (create.spec.id.empty()) create.spec.id = NewUuid();
+  const bool named = !create.spec.id.empty();
+  if (!named) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
     create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
   }
@@ -187,6 +189,9 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     done(pool.error());
     return;
   }
+  // There is no such group: what may be there of its name is of one whose journal was lost, or whose deletion
+  // was cut short.
+  if (named) environment_->output->Purge(create.spec.id);
   auto group = DurableGroup::New(environment_, std::make_shared<const GroupSpec>(std::move(create.spec)),
                                  pool.value(), epoch_);
   {

@@ -190,6 +190,14 @@ class Journal {
   // All pools, by name.
   virtual void Pools(Done<std::vector<StoredPool>> done) = 0;
 
+  // Whether it can be written. Where the last write failed, or another would, it is tried; else nothing is
+  // written.
+  virtual void Probe(Done<Void> done) = 0;
+
+  // Lets the files of the journal change at their ends alone for as long as the answer is held, so that they can
+  // be copied. kUnimplemented: there are none.
+  virtual void HoldFiles(Done<std::shared_ptr<void>> done) = 0;
+
   // Finishes what was appended and stops. Idempotent.
   virtual void Close() = 0;
 };

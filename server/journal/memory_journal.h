@@ -58,6 +58,13 @@ class MemoryJournal final : public Journal {
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
   void Pools(Done<std::vector<StoredPool>> done) override;
+  void Probe(Done<Void> done) override { done(Void{}); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override {
+    done(Error{.code = ErrorCode::kUnimplemented,
+               .reason = "NO_BACKUP",
+               .message = "the journal is in memory: there is nothing that a backup could be made of"});
+  }
+
   void Close() override;
 
   // For tests. The next `count` appends that are taken from the queue meet `fault`.

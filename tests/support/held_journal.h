@@ -35,6 +35,8 @@ class HeldJournal : public Journal {
     });
   }
 
+  void Probe(Done<Void> done) override { journal_->Probe(std::move(done)); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override { journal_->HoldFiles(std::move(done)); }
   JournalCapabilities capabilities() const override { return journal_->capabilities(); }
   void Acquire(std::vector<std::string> groups, Done<uint64_t> done) override {
     journal_->Acquire(std::move(groups), std::move(done));
