@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -22,6 +21,7 @@
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
+#include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
@@ -65,14 +65,6 @@ int TakeStopSignal(sigset_t signals) {
   return sigtimedwait(&signals, nullptr, &now);
 }
 
-// gRPC's listener dies for good when files run out (CVE-2023-4785): take all that is allowed.
-void RaiseOpenFiles(spdlog::logger& log) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
-}
-
 // One run of the daemon, in phases: claim what it needs, recover, run; refuse, suspend, close. Until it
 // runs nothing is granted and nothing starts: what has failed by then has lost nothing. Its parts go in the
 // opposite order of their making.
@@ -87,7 +79,7 @@ class Daemon {
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
   int Run() {
-    RaiseOpenFiles(*log_);
+    if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
     if (started.ok()) started = Recover();
     if (!started.ok()) log_->error("{}", started.message());
@@ -113,7 +105,7 @@ class Daemon {
   }
 
   Status Recover() {
-    work_ = std::make_unique<Work>(config_, stores_, frontend_->addresses().front(), functions_, log_);
+    work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
     return work_->Recover();
   }
 

@@ -1,5 +1,6 @@
 #include "server/daemon/frontend.h"
 
+#include <algorithm>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/daemon/inheritance.h"
+#include "server/daemon/open_files.h"
 #include "server/edge/errors.h"
 #include "server/services/services.h"
 #include "server/services/status.h"
@@ -40,11 +42,18 @@ void Frontend::MakeServer() {
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),
                           .queues = config_.queues,
+                          .reserved_files = open_files::KeptFromConnections(open_files::Limit()),
                           .health_names = ServiceNames(),
                           .starting = ToGrpc(edge::ServerStarting()),
                           .log = [log = log_](std::string_view line) { log->error("{}", line); }});
   dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
   AddServices(*dispatcher_);
+}
+
+const std::string& Frontend::AddressForTasks() const {
+  const auto socket = std::find_if(addresses().begin(), addresses().end(),
+                                   [](const std::string& address) { return address.starts_with("unix:"); });
+  return socket == addresses().end() ? addresses().front() : *socket;
 }
 
 void Frontend::Serve(ServiceContext context) {

@@ -36,6 +36,8 @@ class Frontend {
   Status Listen();
   // The addresses for clients, with the ports that were chosen. After Listen.
   const std::vector<std::string>& addresses() const { return listeners_.names(); }
+  // Where a task finds the daemon: on a socket, if it listens on one.
+  const std::string& AddressForTasks() const;
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
   // Tells health checks: SERVING when the engine takes groups and the daemon is well. After Serve.
