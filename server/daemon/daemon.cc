@@ -23,6 +23,7 @@
 #include "server/daemon/log.h"
 #include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
+#include "server/daemon/start_watch.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
@@ -58,13 +59,6 @@ sigset_t BlockSignals() {
   return awaited;
 }
 
-// The signal that has told the daemon to stop while it was starting; 0 or less: none has.
-int TakeStopSignal(sigset_t signals) {
-  sigdelset(&signals, SIGHUP);
-  const timespec now{};
-  return sigtimedwait(&signals, nullptr, &now);
-}
-
 // One run of the daemon, in phases: claim what it needs, recover, run; refuse, suspend, close. Until it
 // runs nothing is granted and nothing starts: what has failed by then has lost nothing. Its parts go in the
 // opposite order of their making.
@@ -76,14 +70,15 @@ class Daemon {
         live_(command_line, config_),
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
+        watch_(signals),
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
   int Run() {
     if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
-    if (started.ok()) started = Recover();
+    if (started.ok() && watch_.StopSignal() == 0) started = Recover();
     if (!started.ok()) log_->error("{}", started.message());
-    if (const int signal_number = TakeStopSignal(signals_); signal_number > 0) {
+    if (const int signal_number = watch_.StopSignal(); signal_number != 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
@@ -192,6 +187,7 @@ class Daemon {
   LiveConfig live_;
   const std::shared_ptr<const FunctionRegistry> functions_;
   const sigset_t signals_;
+  StartWatch watch_;
   const std::shared_ptr<spdlog::logger> log_;
   Health health_;
   Stores stores_;
@@ -223,7 +219,7 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     return 0;
   }
   const ConfigResult configured = LoadConfig(command_line);
-  if (TakeStopSignal(signals) > 0) return 0;  // whatever was read
+  if (StartWatch(signals).StopSignal() != 0) return 0;  // whatever was read
   if (!configured.loaded) {
     for (const ConfigProblem& problem : configured.problems)
       std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());

@@ -274,6 +274,9 @@ class ContractTest(unittest.TestCase):
         self.assertEqual({}, self.one(ADMIN + "Drain", {}))
         self.assertEqual("DRAINING", self.reason(GROUP + "CreateGroup", {}))
         self.assertTrue(self.one(ADMIN + "GetServerInfo", {})["draining"])
+        self.assertEqual({}, self.one(ADMIN + "Undrain", {}))
+        self.create()
+        self.assertNotIn("draining", self.one(ADMIN + "GetServerInfo", {}))
 
 
 if __name__ == "__main__":
