@@ -28,7 +28,7 @@ if ((${#names[@]} == 0)); then
   for file in tests/e2e/test_*.py; do
     name=$(basename "$file" .py)
     case ${name#test_} in
-      install | subproject | ordinary_user) ;;
+      install | subproject | readme | ordinary_user) ;;
       *) names+=("${name#test_}") ;;
     esac
   done
