@@ -81,6 +81,8 @@ std::string_view StateText(v1::GroupState state) {
       return "failed";
     case v1::GROUP_STATE_CANCELLED:
       return "cancelled";
+    case v1::GROUP_STATE_UNSPECIFIED:  // its records are damaged
+      return "unreadable";
     default:
       return "unknown";
   }

@@ -75,6 +75,8 @@ std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::RunningAttempts() const
 
 Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
   MutexLock lock(mutex_);
+  if (damage_)
+    return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
   const Explainer explainer(ledger_, attempts_);
   return task ? explainer.Task(*task) : explainer.Group();
 }
@@ -86,6 +88,7 @@ uint32_t DurableGroup::task_count() const {
 
 std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, size_t limit) const {
   MutexLock lock(mutex_);
+  if (damage_) return std::nullopt;  // memory holds them only up to the last whole page
   const uint64_t head = ledger_.log().committed();
   std::optional<EventPage> page = feed_.After(after, head, limit);
   if (page) page->completed = ledger_.standing().committed().completed && page->through >= head;
@@ -105,6 +108,11 @@ void DurableGroup::Unwatch(uint64_t id) {
 bool DurableGroup::completed() const {
   MutexLock lock(mutex_);
   return ledger_.standing().committed().completed;
+}
+
+std::optional<Error> DurableGroup::damage() const {
+  MutexLock lock(mutex_);
+  return damage_;
 }
 
 bool DurableGroup::fenced() const {

@@ -77,12 +77,14 @@ class Daemon {
     if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
     if (started.ok() && watch_.StopSignal() == 0) started = Recover();
-    if (!started.ok()) log_->error("{}", started.message());
     if (const int signal_number = watch_.StopSignal(); signal_number != 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
-    if (!started.ok()) return kExitCannotCreate;
+    if (!started.ok()) {
+      log_->error("{}", started.message());
+      return kExitCannotCreate;
+    }
     Serve();
     AwaitStop();
     return Stop();
@@ -101,7 +103,10 @@ class Daemon {
 
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
-    return work_->Recover();
+    return work_->Recover([this](const RecoveryProgress& progress) {
+      return watch_.GoOn("starting: " + std::to_string(progress.resumed) + " of " +
+                         std::to_string(progress.found) + " groups have been recovered");
+    });
   }
 
   void TellSick(Health::Reason reason, const std::string& why) {

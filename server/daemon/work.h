@@ -29,7 +29,7 @@ class Work {
   Work& operator=(const Work&) = delete;
 
   // Kills the processes that an earlier run has left and recovers its groups. Starts nothing. Blocks.
-  Status Recover();
+  Status Recover(RecoveryWatcher watcher);
   // What waits may start. Cannot fail.
   void Run() { engine_->Run(); }
 

@@ -10,6 +10,7 @@
 #include "server/services/run_group.h"
 #include "server/services/services.h"
 #include "server/services/task_intake.h"
+#include "server/services/watch.h"
 
 // GroupService.
 namespace covey {
@@ -161,7 +162,8 @@ Handled SealGroup(CallContext&, SealCall& call, const GroupPtr& group) {
 }
 
 Handled WaitGroup(CallContext& context, WaitCall& call, const GroupPtr& group) {
-  if (call.request().seal_when_idle()) group->Arm();
+  std::optional<IdleSeal> seal;  // no longer than the call
+  if (call.request().seal_when_idle()) seal.emplace(group);
   Handled waiting = GroupOver(context, group, WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
@@ -198,6 +200,9 @@ Handled ListGroups(CallContext& context, ListCall& call) {
   if (!page.ok()) co_return page.error();
   const View view = ToCore(request.view(), View::kBasic);
   for (const GroupSummary& group : page.value().groups) *call.response().add_groups() = ToProto(group, view);
+  if (request.states().empty()) {  // nobody can say in which one they are
+    for (const DamagedGroup& damaged : page.value().damaged) *call.response().add_groups() = ToProto(damaged);
+  }
   call.response().set_next_page_token(page.value().next);
   co_return Void{};
 }
@@ -234,7 +239,7 @@ void AddGroupService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.GroupService/GetGroup"), GetGroup);
   dispatcher.Add(Named("/covey.v1.GroupService/ListGroups"), ListGroups);
   dispatcher.Add(Named("/covey.v1.GroupService/DeleteGroup"), DeleteGroup);
-  dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain);
+  dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain, Takes::kAsFarAsRead);
 }
 
 }  // namespace covey

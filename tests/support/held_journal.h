@@ -13,7 +13,7 @@ namespace covey::testing {
 
 // Another journal whose answers to Read, and whose calls of Purge, a test can hold back: what a slow disk
 // does to a group that is read and deleted at the same time.
-class HeldJournal final : public Journal {
+class HeldJournal : public Journal {
  public:
   explicit HeldJournal(std::shared_ptr<Journal> journal) : journal_(std::move(journal)) {}
 
