@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 
+#include "core/base/mutex.h"
 #include "core/engine/engine.h"
 #include "tests/server/journal/fault_vfs.h"
 #include "tests/server/journal/sqlite_support.h"
@@ -11,13 +12,31 @@
 namespace covey {
 namespace {
 
-// Starts nothing, and so ends nothing.
-class Asleep final : public Executor, public Execution {
+// Starts nothing: what it was given ends when it is told to.
+class Asleep final : public Executor {
  public:
-  std::shared_ptr<Execution> Start(const Launch&, std::shared_ptr<AttemptListener>) override {
-    return std::make_shared<Asleep>();
+  std::shared_ptr<Execution> Start(const Launch&, std::shared_ptr<AttemptListener> listener) override {
+    MutexLock lock(mutex_);
+    listeners_.push_back(std::move(listener));
+    return std::make_shared<Nothing>();
   }
-  void Stop(const Failure&) override {}
+  void EndAll() {
+    std::vector<std::shared_ptr<AttemptListener>> listeners;
+    {
+      MutexLock lock(mutex_);
+      listeners.swap(listeners_);
+    }
+    for (const auto& listener : listeners) listener->OnExit({}, nullptr);
+  }
+
+ private:
+  class Nothing final : public Execution {
+   public:
+    void Stop(const Failure&) override {}
+  };
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<AttemptListener>> listeners_ COVEY_GUARDED_BY(mutex_);
 };
 
 class NowhereStore final : public OutputStore {
@@ -34,11 +53,14 @@ class NowhereStore final : public OutputStore {
   void Purge(const std::string&) override {}
 };
 
-std::unique_ptr<Engine> MakeEngine(const std::shared_ptr<Journal>& journal) {
+std::unique_ptr<Engine> MakeEngine(const std::shared_ptr<Journal>& journal,
+                                   const std::shared_ptr<Asleep>& executor) {
   ExecutorTable executors;
-  executors.Set<FunctionSpec>(std::make_shared<Asleep>());
-  return std::make_unique<Engine>(Engine::Options{
-      .journal = journal, .output = std::make_shared<NowhereStore>(), .executors = executors});
+  executors.Set<FunctionSpec>(executor);
+  return std::make_unique<Engine>(Engine::Options{.journal = journal,
+                                                  .output = std::make_shared<NowhereStore>(),
+                                                  .executors = executors,
+                                                  .pools = {{"default", 1000}}});
 }
 
 TEST(SqliteRecoveryTest, ManyGroupsShareASync) {
@@ -52,7 +74,8 @@ TEST(SqliteRecoveryTest, ManyGroupsShareASync) {
   };
   {
     const auto journal = open(Durability::kNone);
-    const auto engine = MakeEngine(journal);
+    const auto executor = std::make_shared<Asleep>();
+    const auto engine = MakeEngine(journal, executor);
     ASSERT_FALSE(engine->Recover());
     engine->Run();
     for (int i = 0; i < kGroups; ++i) {
@@ -65,9 +88,10 @@ TEST(SqliteRecoveryTest, ManyGroupsShareASync) {
       ASSERT_TRUE(made.ok());
     }
     journal->Close();  // killed: each has a task that runs
+    executor->EndAll();
   }
   const auto journal = open(Durability::kFull);
-  const auto engine = MakeEngine(journal);
+  const auto engine = MakeEngine(journal, std::make_shared<Asleep>());
   // The first sync takes as long as it takes to resume all groups: what a slow disk does.
   std::promise<void> all_sent;
   std::atomic<int> sent = 0;
