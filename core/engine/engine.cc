@@ -9,12 +9,16 @@
 namespace covey {
 namespace {
 
-// Blocks for one answer.
+// Blocks for one answer, or until the watcher has had enough.
 template <typename T, typename Call>
-Result<T> Await(Call call) {
-  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: it may outlive the wait for a moment
+Result<T> Await(const RecoveryWatcher& watcher, Call call) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: the answer may come after that
+  auto answer = promise->get_future();
   call([promise](Result<T> result) { promise->set_value(std::move(result)); });
-  return promise->get_future().get();
+  while (answer.wait_for(Recovery::kTellEvery) != std::future_status::ready) {
+    if (watcher && !watcher({})) return RefusedByStop();
+  }
+  return answer.get();
 }
 
 }  // namespace
@@ -65,12 +69,12 @@ Engine::~Engine() {
 
 std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   if (!parked()) {
-    auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+    auto epoch = Await<uint64_t>(watcher, [&](auto done) { journal_->Acquire({}, std::move(done)); });
     if (!epoch.ok()) return epoch.error();
     epoch_ = epoch.value();
   }
 
-  auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
+  auto stored = Await<std::vector<StoredPool>>(watcher, [&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
   pools_->Recover(std::move(stored.value()));
 

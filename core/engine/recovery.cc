@@ -44,7 +44,7 @@ std::optional<Error> Recovery::Await(const std::function<bool(const State&)>& re
     }
     if (watcher_ && !watcher_(progress)) {
       return Error{.code = ErrorCode::kUnavailable,
-                   .reason = "STOPPING",
+                   .reason = "SHUTTING_DOWN",
                    .message = "stopped while groups were recovered: " + std::to_string(progress.resumed) +
                               " of " + std::to_string(progress.found) + " had been"};
     }

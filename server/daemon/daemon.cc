@@ -24,6 +24,7 @@
 #include "server/daemon/offline.h"
 #include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
+#include "server/daemon/start_watch.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
@@ -37,8 +38,6 @@ constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
-constexpr std::chrono::seconds kTellStart{1};       // how often a service manager is told of a long start
-constexpr std::chrono::seconds kStartPatience{30};  // which it may take from then on
 constexpr milliseconds kLongestStreamGrace{2000};
 constexpr milliseconds kShortestStreamGrace{250};
 // Beyond the budget of a stop, for what the service manager sees of it: the end of streams, the last sync.
@@ -61,20 +60,6 @@ sigset_t BlockSignals() {
   return awaited;
 }
 
-// The signal that has told the daemon to stop while it was starting; 0 or less: none has.
-int TakeStopSignal(sigset_t signals) {
-  sigdelset(&signals, SIGHUP);
-  const timespec now{};
-  return sigtimedwait(&signals, nullptr, &now);
-}
-
-// One has come, and stays for TakeStopSignal.
-bool StopIsPending() {
-  sigset_t pending;
-  sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
-}
-
 // One run of the daemon, in phases: claim what it needs, recover, run; refuse, suspend, close. Until it
 // runs nothing is granted and nothing starts: what has failed by then has lost nothing. Its parts go in the
 // opposite order of their making.
@@ -86,6 +71,7 @@ class Daemon {
         live_(command_line, config_),
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
+        watch_(signals),
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
   ~Daemon() { health_.OnChange(nullptr); }
@@ -95,13 +81,15 @@ class Daemon {
   int Run() {
     if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
-    if (started.ok()) started = Recover();
-    if (!started.ok()) log_->error("{}", started.message());
-    if (const int signal_number = TakeStopSignal(signals_); signal_number > 0) {
+    if (started.ok() && watch_.StopSignal() == 0) started = Recover();
+    if (const int signal_number = watch_.StopSignal(); signal_number != 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
-    if (!started.ok()) return kExitCannotCreate;
+    if (!started.ok()) {
+      log_->error("{}", started.message());
+      return kExitCannotCreate;
+    }
     Serve();
     AwaitStop();
     return Stop();
@@ -118,15 +106,9 @@ class Daemon {
 
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
-    auto told = std::chrono::steady_clock::now();
-    return work_->Recover([&told](const RecoveryProgress& progress) {
-      if (const auto now = std::chrono::steady_clock::now(); now - told >= kTellStart) {
-        told = now;
-        ServiceManager::Starting("recovering groups: " + std::to_string(progress.resumed) + " of " +
-                                     std::to_string(progress.found),
-                                 kStartPatience);
-      }
-      return !StopIsPending();
+    return work_->Recover([this](const RecoveryProgress& progress) {
+      return watch_.GoOn("starting: " + std::to_string(progress.resumed) + " of " +
+                         std::to_string(progress.found) + " groups have been recovered");
     });
   }
 
@@ -210,6 +192,7 @@ class Daemon {
   LiveConfig live_;
   const std::shared_ptr<const FunctionRegistry> functions_;
   const sigset_t signals_;
+  StartWatch watch_;
   const std::shared_ptr<spdlog::logger> log_;
   Health health_;
   Stores stores_{health_};
@@ -241,7 +224,7 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     return 0;
   }
   const ConfigResult configured = LoadConfig(command_line);
-  if (TakeStopSignal(signals) > 0) return 0;  // whatever was read
+  if (StartWatch(signals).StopSignal() != 0) return 0;  // whatever was read
   if (!configured.loaded) {
     for (const ConfigProblem& problem : configured.problems)
       std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());

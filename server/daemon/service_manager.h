@@ -15,7 +15,7 @@ class ServiceManager {
   // How long the daemon may be silent ($WATCHDOG_USEC, when it is for this process); 0: there is no watchdog.
   static std::chrono::microseconds WatchdogTimeout();
 
-  // The start goes on, and may take that long from here.
+  // The start takes longer than usual: at most that long from now on, unless this is said again.
   static void Starting(const std::string& status, std::chrono::microseconds patience);
   // `status` is one line for people.
   static void Ready(const std::string& status);

@@ -1,8 +1,10 @@
 """coveyd under a service manager: what it tells by the protocol of sd_notify(3)."""
 
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import unittest
 
 from daemon import Daemon, LIMIT, wait_until
@@ -56,6 +58,25 @@ class NotifyTest(unittest.TestCase):
         self.assertEqual("suspending", message["STATUS"])
         self.assertGreater(int(message["EXTEND_TIMEOUT_USEC"]), 3 * 3_600_000_000)
         daemon.signal(signal.SIGTERM)  # hurry
+        self.assertEqual(0, daemon.wait())
+
+    def test_a_long_recovery_asks_for_time_and_can_be_stopped(self):
+        manager = Manager(self)
+        daemon = manager.daemon.start()
+        self.assertIn("READY", manager.receive())
+        daemon.kill()
+        # Nobody can write to the journal meanwhile.
+        with contextlib.closing(sqlite3.connect(f"{daemon.data}/journal.db", isolation_level=None)) as journal:
+            journal.execute("BEGIN IMMEDIATE")
+            daemon.spawn()
+            for _ in range(2):
+                message = manager.receive()
+                self.assertNotIn("READY", message)
+                self.assertIn("starting", message["STATUS"])
+                self.assertGreaterEqual(int(message["EXTEND_TIMEOUT_USEC"]), 10_000_000)
+            daemon.signal(signal.SIGTERM)
+            wait_until(lambda: "stopped before anything ran" in daemon.log(), "it obeys, whoever holds the journal")
+            journal.execute("ROLLBACK")
         self.assertEqual(0, daemon.wait())
 
     def test_a_reload_is_told(self):

@@ -90,7 +90,7 @@ TEST(RestartTest, StopsWhenItIsToldToAndLosesNothing) {
     world.recovery_watcher = [&](const RecoveryProgress&) { return ++called < calls; };
     const std::optional<Error> stopped = world.Open();
     ASSERT_TRUE(stopped) << calls;
-    EXPECT_EQ(stopped->reason, "STOPPING");
+    EXPECT_EQ(stopped->reason, "SHUTTING_DOWN");
     EXPECT_EQ(called, calls) << "not asked again";
     EXPECT_EQ(world.executor->launches(), 0u);
     world.recovery_watcher = nullptr;
