@@ -172,15 +172,23 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
   if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(shared), step.effects());
+  } else if (ledger_.tasks()[*task].pending.phase == Phase::kEnded) {
+    lane_->Withdraw(TicketLocked(*task));  // it waits for nothing any more
   }
   step.Finish(std::move(done));
 }
 
 void DurableGroup::Arm() {
   Step step(this);
-  ledger_.Arm();
+  ++arms_;
+  ledger_.SetArmed(true);
   if (!ledger_.log().stopped()) DecideLocked({.command = {.kind = CommandKind::kArm}}, step.effects());
   step.Finish();
+}
+
+void DurableGroup::Disarm() {
+  MutexLock lock(mutex_);
+  if (--arms_ == 0) ledger_.SetArmed(false);
 }
 
 // -------------------------------------------------------------------------------------------------------------
@@ -246,11 +254,17 @@ void DurableGroup::PushQueuedLocked(Effects& effects) {
 // -------------------------------------------------------------------------------------------------------------
 // After a restart
 
-std::optional<Error> DurableGroup::Replay(std::shared_ptr<const Batch> records) {
+bool DurableGroup::Replay(std::shared_ptr<const Batch> records) {
   MutexLock lock(mutex_);
-  if (auto error = ledger_.Fold(*records)) return error;
+  damage_ = ledger_.Fold(*records);
+  if (damage_) return false;
   feed_.Add(std::move(records));
-  return std::nullopt;
+  return true;
+}
+
+void DurableGroup::SetDamage(Error damage) {
+  MutexLock lock(mutex_);
+  damage_ = std::move(damage);
 }
 
 void DurableGroup::Resume(Reply done) {
@@ -260,10 +274,10 @@ void DurableGroup::Resume(Reply done) {
   const auto pending = [this]()
                            COVEY_NO_TSA -> const state::GroupState& { return ledger_.standing().pending(); };
   if (spec_->attached && !pending().decided) {
-    DecideLocked({.command = {.kind = CommandKind::kCancel},
-                  .failure = Share({.kind = FailureKind::kCancelled,
-                                    .message = "owner_lost: the daemon that served its owner died"})},
-                 effects);
+    FactLocked({.command = {.kind = CommandKind::kCancel},
+                .failure = Share({.kind = FailureKind::kCancelled,
+                                  .message = "owner_lost: the daemon that served its owner died"})},
+               effects);
   }
   LoseOrphansLocked("the daemon died while it ran", effects);
   if (!pending().decided && spec_->timeout > nanoseconds(0)) {
@@ -272,7 +286,7 @@ void DurableGroup::Resume(Reply done) {
     if (rest > nanoseconds(0)) {
       SetDeadlineLocked(environment_->timers->Now() + rest);
     } else {  // it passed meanwhile: nothing starts any more
-      DecideLocked({.command = {.kind = CommandKind::kExpire}, .failure = TimedOut(*spec_)}, effects);
+      FactLocked({.command = {.kind = CommandKind::kExpire}, .failure = TimedOut(*spec_)}, effects);
     }
   }
   PushQueuedLocked(effects);

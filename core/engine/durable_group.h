@@ -83,9 +83,11 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // The first append: the group, its first tasks, the seal.
   void Create(std::vector<TaskSpec> tasks, bool seal, RequestMark request, Reply done) COVEY_EXCLUDES(mutex_);
 
-  // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume. An
-  // error when the records do not follow from each other: the group is damaged from there on.
-  std::optional<Error> Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
+  // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
+  // False when the records do not follow from each other: the group is damaged from there on.
+  bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
+  // What follows cannot be read. Before the group is shared; instead of Resume.
+  void SetDamage(Error damage) COVEY_EXCLUDES(mutex_);
   // After a restart (promise 12): attempts that still run are taken up again, others end as lost or are
   // queued again, queued tasks run, deadlines go on, attached groups are cancelled. `done` when that is
   // durable.
@@ -98,8 +100,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void Cancel(Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
   // kNotFound for an unknown name.
   void CancelTask(const std::string& name, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
-  // Seals when the last unfinished task ends.
+  // Seals when the last unfinished task ends, as long as one that wanted it waits: Disarm takes one Arm back.
   void Arm() COVEY_EXCLUDES(mutex_);
+  void Disarm() COVEY_EXCLUDES(mutex_);
 
   // The daemon stops (promise 15). First a detached group takes no more tasks; with `suspend` it starts nothing
   // more either: what is queued stays queued. One that belongs to a call goes on.
@@ -141,11 +144,15 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Where its tasks take slots; null for a group that is only read.
   const Pool* pool() const { return pool_; }
   bool completed() const COVEY_EXCLUDES(mutex_);
+  // kDataLoss: what is told of it goes no further than its records could be read, and it takes no commands.
+  std::optional<Error> damage() const COVEY_EXCLUDES(mutex_);
   // Another owner has taken the group over: what ran here has been stopped, nothing is decided here any more.
   bool fenced() const COVEY_EXCLUDES(mutex_);
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
+  // True when a submit with this request id was accepted.
+  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
@@ -209,11 +216,13 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
+  size_t arms_ COVEY_GUARDED_BY(mutex_) = 0;               // not taken back yet
   bool refusing_ COVEY_GUARDED_BY(mutex_) = false;         // tasks, since the daemon stops
   bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;      // and has come to its last step
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
+  std::optional<Error> damage_ COVEY_GUARDED_BY(mutex_);
   Reservation queued_ COVEY_GUARDED_BY(mutex_);  // between steps: of what the ledger says is queued
 };
 

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <future>
 
+#include "core/engine/load_group.h"
 #include "core/engine/uuid.h"
 
 namespace covey {
 namespace {
-
-constexpr size_t kReadPage = 2000;
 
 // Blocks for one answer.
 template <typename T, typename Call>
@@ -47,19 +46,23 @@ Engine::Engine(Options options)
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
-  environment_->on_events = [this] { OnEvents(); };
-  environment_->on_completed = [this](const std::string& id) { OnCompleted(id); };
+  gate_ = std::make_shared<CallbackGate>();
+  environment_->on_events = [this, gate = gate_] { gate->Pass([this] { OnEvents(); }); };
+  environment_->on_completed = [this, gate = gate_](const std::string& id) {
+    gate->Pass([this, &id] { OnCompleted(id); });
+  };
   environment_->warn = options_.warn;
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
 
 Engine::~Engine() {
-  environment_->answers->Stop();  // what it carries out calls back here
+  environment_->answers->Stop();
+  gate_->Close();
   residents_.Clear();
 }
 
-std::optional<Error> Engine::Recover() {
+std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   if (!parked()) {
     auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
     if (!epoch.ok()) return epoch.error();
@@ -70,47 +73,18 @@ std::optional<Error> Engine::Recover() {
   if (!stored.ok()) return stored.error();
   pools_->Recover(std::move(stored.value()));
 
-  std::vector<GroupPtr> unfinished;
-  std::string token;
-  do {
-    auto page = Await<GroupPage>([&](auto done) {
-      GroupFilter filter;
-      filter.phases = {GroupPhase::kRunning, GroupPhase::kStopping};
-      journal_->List(std::move(filter), 1000, token, std::move(done));
-    });
-    if (!page.ok()) return page.error();
-    if (!page.value().damaged.empty()) return page.value().damaged.front().error;
-    for (const GroupSummary& summary : page.value().groups) {
-      auto loaded =
-          Await<GroupPtr>([&](auto done) { Load(summary.spec, PoolOf(*summary.spec), std::move(done)); });
-      if (!loaded.ok()) return loaded.error();
-      if (loaded.value()->completed()) {  // the listing lags
-        pools_->Release(loaded.value()->pool());
-        continue;
-      }
-      unfinished.push_back(loaded.value());
-      residents_.Add(loaded.value());
-    }
-    token = page.value().next;
-  } while (!token.empty());
-
-  if (parked()) return std::nullopt;
-  std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
-  for (const GroupPtr& group : unfinished) {
-    auto resumed = Await<Void>([&](auto done) {
-      group->Resume([done](std::optional<Error> error) { error ? done(std::move(*error)) : done(Void{}); });
-    });
-    if (!resumed.ok()) return resumed.error();
+  Recovery recovery(environment_, *pools_, epoch_, std::move(watcher));
+  if (auto error = recovery.Read()) return error;
+  for (const Recovery::Aside& aside : recovery.aside()) {
+    options_.warn("a group is set aside, it cannot be read: " + aside.error.message);
+    MutexLock lock(mutex_);
+    aside_.emplace(aside.id, aside);
   }
+  for (const GroupPtr& group : recovery.groups()) residents_.Add(group);
+  if (parked()) return std::nullopt;
+  if (auto error = recovery.Resume()) return error;
   pools_->RemoveUnused();
   return std::nullopt;
-}
-
-std::shared_ptr<Pool> Engine::PoolOf(const GroupSpec& spec) {
-  if (auto pool = pools_->UseAgain(spec.pool)) return pool;
-  options_.warn("group " + spec.id + ": there is no pool " + spec.pool +
-                " any more, its tasks run in pool default");
-  return pools_->UseAgain(std::string(PoolTable::kDefault));
 }
 
 // -------------------------------------------------------------------------------------------------------------
@@ -122,29 +96,23 @@ void Engine::CreateGroup(Create create, Done<GroupPtr> done) {
   if (!create.request.id.empty()) keys.push_back("request " + create.request.id);
   {
     MutexLock lock(mutex_);
-    for (const std::string& key : keys) {
-      const auto busy = creating_.find(key);
-      if (busy == creating_.end()) continue;
-      busy->second.push_back([this, create = std::move(create), done = std::move(done)]() mutable {
+    if (const std::string* taken = creating_.Taken(keys)) {
+      creating_.Park(*taken, [this, create = std::move(create), done = std::move(done)]() mutable {
         CreateGroup(std::move(create), std::move(done));
       });
       return;
     }
-    for (const std::string& key : keys) creating_[key];
+    creating_.Take(keys);
   }
   if (keys.empty()) {
     CreateChecked(std::move(create), std::move(done));
     return;
   }
   LookUp(std::move(create), [this, keys, done = std::move(done)](Result<GroupPtr> result) {
-    std::vector<std::function<void()>> parked;
+    std::vector<KeyTurns::Work> parked;
     {
       MutexLock lock(mutex_);
-      for (const std::string& key : keys) {
-        auto& waiting = creating_[key];
-        std::move(waiting.begin(), waiting.end(), std::back_inserter(parked));
-        creating_.erase(key);
-      }
+      parked = creating_.Give(keys);
     }
     done(std::move(result));
     for (const auto& again : parked) again();
@@ -189,8 +157,14 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
     }
     Find(found.value(), [fingerprint = create.request.fingerprint, id = create.request.id,
                          done = std::move(done)](Result<GroupPtr> group) {
-      if (group.ok() && group.value()->creation() != nullptr &&
-          group.value()->creation()->fingerprint != fingerprint) {
+      const std::shared_ptr<const RequestMark> creation = group.ok() ? group.value()->creation() : nullptr;
+      if (group.ok() && (creation == nullptr || creation->id != id)) {  // a later group of that id
+        done(Error{.code = ErrorCode::kNotFound,
+                   .reason = "GROUP_NOT_FOUND",
+                   .message = "the group that this request made was deleted: " + group.value()->id()});
+        return;
+      }
+      if (creation != nullptr && creation->fingerprint != fingerprint) {
         done(Error{.code = ErrorCode::kInvalidArgument,
                    .reason = "REQUEST_ID_REUSED",
                    .message = "request_id was used with other content",
@@ -245,61 +219,63 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
 // Finding groups
 
 void Engine::Find(const std::string& id, Done<GroupPtr> done) {
+  FindReadable(id, [done = std::move(done)](Result<GroupPtr> group) {
+    if (group.ok()) {
+      if (std::optional<Error> damage = group.value()->damage()) return done(*std::move(damage));
+    }
+    done(std::move(group));
+  });
+}
+
+void Engine::FindReadable(const std::string& id, Done<GroupPtr> done) {
   residents_.Find(
       id, [this](const std::string& absent, Done<GroupPtr> answer) { Read(absent, std::move(answer)); },
       std::move(done));
 }
 
 void Engine::Read(const std::string& id, Done<GroupPtr> done) {
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = aside_.find(id); found != aside_.end()) {
+      const Recovery::Aside aside = found->second;
+      lock.Unlock();
+      return done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
+    }
+  }
   journal_->Find(id, [this, id, done = std::move(done)](Result<GroupSummary> summary) mutable {
     if (!summary.ok()) {
       done(summary.error().code == ErrorCode::kNotFound ? ResidentGroups::NotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
       done(ResidentGroups::NotFound(id));  // all that are not over are resident: it is being created
     } else {
-      Load(summary.value().spec, nullptr, std::move(done));
+      LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
     }
   });
-}
-
-void Engine::Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done) {
-  LoadPage(DurableGroup::New(environment_, std::move(spec), std::move(pool), epoch_), 1, std::move(done));
-}
-
-void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
-  const std::string id = group->id();
-  journal_->Read(id, from, kReadPage,
-                 [this, group = std::move(group), from,
-                  done = std::move(done)](Result<std::vector<Record>> page) mutable {
-                   if (!page.ok()) {
-                     done(page.error());
-                     return;
-                   }
-                   const size_t size = page.value().size();
-                   auto batch = std::make_shared<const Batch>(std::move(page.value()));
-                   if (auto error = size == 0 ? std::nullopt : group->Replay(std::move(batch))) {
-                     done(*std::move(error));
-                   } else if (size < kReadPage) {
-                     done(std::move(group));
-                   } else {
-                     LoadPage(std::move(group), from + kReadPage, std::move(done));
-                   }
-                 });
 }
 
 void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
-                   if (page.ok()) {
-                     for (const DamagedGroup& damaged : page.value().damaged)
-                       options_.warn("a group cannot be listed: " + damaged.error.message);
-                     for (GroupSummary& summary : page.value().groups) {
-                       const GroupPtr live = residents_.Get(summary.spec->id);
-                       if (live != nullptr && live->View().last_number > 0) summary = live->View();
-                     }
-                   }
+                   if (page.ok()) Amend(page.value());
                    done(std::move(page));
                  });
+}
+
+// As the groups stand now, and without what the journal says of those that it cannot tell to the end.
+void Engine::Amend(GroupPage& page) const {
+  std::vector<GroupSummary> groups;
+  for (GroupSummary& summary : page.groups) {
+    {
+      MutexLock lock(mutex_);
+      if (const auto found = aside_.find(summary.spec->id); found != aside_.end()) {
+        page.damaged.push_back({.group = found->first, .error = found->second.error});
+        continue;
+      }
+    }
+    const GroupPtr live = residents_.Get(summary.spec->id);
+    groups.push_back(live != nullptr && live->View().last_number > 0 ? live->View() : std::move(summary));
+  }
+  page.groups = std::move(groups);
 }
 
 void Engine::Delete(const std::string& id, Done<Void> done) {
@@ -314,7 +290,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
                  .message = "group " + id + " is not over: cancel it first"});
       return;
     }
-    journal_->Purge(id, [this, id, done](Result<Void> purged) {
+    journal_->Purge(id, /*keeps_id=*/false, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
         residents_.Purged(id);
         environment_->output->Purge(id);
@@ -328,6 +304,11 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
   if (auto recent = group->RecentEvents(after, limit)) {
     done(std::move(*recent));
     return;
+  }
+  if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
+    const uint64_t last = group->View().last_number;
+    if (after >= last) return done(*std::move(damage));
+    limit = static_cast<size_t>(std::min<uint64_t>(limit, last - after));
   }
   journal_->Read(
       group->id(), after + 1, limit,

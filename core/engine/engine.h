@@ -4,12 +4,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/engine/callback_gate.h"
 #include "core/engine/durable_group.h"
+#include "core/engine/key_turns.h"
 #include "core/engine/pool_table.h"
+#include "core/engine/recovery.h"
 #include "core/engine/resident_groups.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
@@ -62,9 +66,11 @@ class Engine {
   explicit Engine(Options options);
   ~Engine();
 
-  // Recovers what is not over, and returns when that is durable. Nothing starts yet: what fails until Run has
-  // lost nothing. Blocks. Once, before everything else.
-  std::optional<Error> Recover() COVEY_EXCLUDES(mutex_);
+  // Recovers what is not over, and returns when that is durable, or was tried and goes on being tried. Nothing
+  // starts yet: what fails until Run has lost nothing. Groups that cannot be read are set aside, with a
+  // warning. Blocks; `watcher`, which may be empty, is called on this thread and can stop it. Once, before
+  // everything else.
+  std::optional<Error> Recover(RecoveryWatcher watcher = {}) COVEY_EXCLUDES(mutex_);
   // What waits is granted its slots from now on.
   void Run() {
     if (!parked()) pools_->Unpark();
@@ -76,8 +82,15 @@ class Engine {
   // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
   // kUnavailable (draining, journal).
   void CreateGroup(Create create, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
-  // kNotFound.
+  // The group that a request id has made; empty: none that is remembered.
+  void FindRequest(const std::string& request, Done<std::string> done) {
+    journal_->FindRequest(request, std::move(done));
+  }
+  // kNotFound; kDataLoss when its records are damaged.
   void Find(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // The same, but one whose records are damaged is answered as far as it goes (DurableGroup::damage). For
+  // reads alone; kDataLoss when nothing of it can be told.
+  void FindReadable(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
               DurableGroup::SubmitDone done) {
@@ -92,7 +105,13 @@ class Engine {
   void ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done);
   // Events of all groups after a cursor.
   void ReadAllEvents(std::string cursor, size_t limit, Done<WatchPage> done) {
-    journal_->Watch(std::move(cursor), limit, std::move(done));
+    journal_->Watch(std::move(cursor), limit, [this, done = std::move(done)](Result<WatchPage> page) {
+      if (page.ok()) {
+        for (const DamagedGroup& each : page.value().damaged)
+          options_.warn("events are left out: " + each.error.message);
+      }
+      done(std::move(page));
+    });
   }
   // The cursor behind everything that has happened.
   void NewestCursor(Done<std::string> done) { journal_->Newest(std::move(done)); }
@@ -116,6 +135,10 @@ class Engine {
   // Tasks, and bytes of tasks, that may wait for a slot, from now on; those that wait already stay.
   void SetMaxQueued(Budget::Amount max) { environment_->queue->SetLimit(max); }
   Budget::Usage queue_usage() const { return environment_->queue->usage(); }
+  // For a submit that met QUEUE_FULL: see Budget::WhenRoom.
+  [[nodiscard]] RoomWait WhenRoom(Budget::Amount amount, std::function<void()> notify) {
+    return environment_->queue->WhenRoom(amount, std::move(notify));
+  }
 
   PoolTable& pools() { return *pools_; }
   OutputStore& output() { return *environment_->output; }
@@ -123,11 +146,9 @@ class Engine {
 
  private:
   static Options Completed(Options options);
-  // Reads a group that is over from the journal, page by page.
-  void Read(const std::string& id, Done<GroupPtr> done);
-  void Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
-  void LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done);
-  std::shared_ptr<Pool> PoolOf(const GroupSpec& spec);
+  // A group that is not resident: set aside, or over and read from the journal.
+  void Read(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
   void CreateChecked(Create create, Done<GroupPtr> done);
   void LookUp(Create create, Done<GroupPtr> done);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
@@ -138,7 +159,8 @@ class Engine {
   const std::shared_ptr<Journal> journal_;
   JournalCapabilities capabilities_;
   std::shared_ptr<GroupEnvironment> environment_;
-  uint64_t epoch_ = 0;  // of the ownership of all groups; set by Recover
+  std::shared_ptr<CallbackGate> gate_;  // what groups call back here goes through it
+  uint64_t epoch_ = 0;                  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
   ResidentGroups residents_;  // has its own synchronisation
@@ -147,7 +169,9 @@ class Engine {
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
   bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
-  std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
+  KeyTurns creating_ COVEY_GUARDED_BY(mutex_);
+  // Not over, and not readable to the end: found by Recover, and left alone.
+  std::unordered_map<std::string, Recovery::Aside> aside_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
 };

@@ -95,7 +95,8 @@ void DurableGroup::RollBackLocked(Effects& effects) {
   // It may hold tickets of tasks that were dropped, or have been cleared by a decision that was.
   lane_->Clear();
   const bool undecided = decided && !ledger_.standing().committed().decided;
-  if (undecided && deadline_ != Clock::time_point{}) {
+  // When it was the deadline that decided, that is a fact and decides again.
+  if (undecided && deadline_ != Clock::time_point{} && !ledger_.log().PutOff(CommandKind::kExpire)) {
     SetDeadlineLocked(std::max(deadline_, environment_->timers->Now()));
   }
   if (ledger_.log().committed() == 0 && deadline_timer_ != TimerQueue::TimerId{}) {  // it was never made

@@ -126,15 +126,19 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
                         .task = task,
                         .attempt = attempt},
             .result = std::move(result)};
-  if (!status.ok()) {
-    Failure failure = status.failure();
+  // Told to stop alone; by an earlier daemon, when only the task knows.
+  FailureKind cancel = ended.cancel;
+  if (cancel == FailureKind::kNone) cancel = ledger_.tasks()[task].pending.cancel;
+  const bool cancelled = cancel != FailureKind::kNone && !ledger_.standing().pending().decided;
+  if (!status.ok() || cancelled) {
+    Failure failure = status.ok() ? Failure{.message = "it then ended without a failure"} : status.failure();
     failure.task = ledger_.tasks().Name(task);
     failure.attempt = attempt;
-    if (ended.cancel != FailureKind::kNone && !ledger_.standing().pending().decided) {
-      // It ended because it was told to: that is the cause, how it took it comes second.
-      failure.message =
-          ended.stop_cause->message + (failure.message.empty() ? "" : " (" + failure.message + ")");
-      failure.kind = ended.cancel;
+    if (cancelled) {  // that is the cause, how it took it comes second
+      const std::string cause =
+          ended.stop_cause != nullptr ? ended.stop_cause->message : "it had been told to stop";
+      failure.message = cause + (failure.message.empty() ? "" : " (" + failure.message + ")");
+      failure.kind = cancel;
     }
     fact.command.failure = failure.kind;
     fact.command.code = failure.code;

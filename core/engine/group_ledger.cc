@@ -3,6 +3,14 @@
 #include <utility>
 
 namespace covey {
+namespace {
+
+Error Damaged(const std::string& group, const std::string& what) {
+  return {
+      .code = ErrorCode::kDataLoss, .reason = "JOURNAL_DAMAGED", .message = "group " + group + ": " + what};
+}
+
+}  // namespace
 
 using state::Event;
 using state::EventKind;
@@ -15,6 +23,13 @@ std::shared_ptr<const Failure> Share(Failure failure) {
 
 std::shared_ptr<const Failure> Won() {
   return Share({.kind = FailureKind::kCancelled, .message = "another task of the group has succeeded"});
+}
+
+Error EventsMissing(const std::string& group, uint64_t first, uint64_t last) {
+  return Damaged(
+      group, (first == last ? "event " + std::to_string(first) + " is"
+                            : "events " + std::to_string(first) + " to " + std::to_string(last) + " are") +
+                 " missing in the journal");
 }
 
 GroupLedger::GroupLedger(std::shared_ptr<const GroupSpec> spec, uint64_t epoch)
@@ -187,10 +202,8 @@ std::optional<Error> GroupLedger::CheckFollows(const Record& record) const {
                                 : !AboutTask(event) || (event.task < tasks_.size() &&
                                                         Follows(tasks_[event.task].committed, event)));
   if (follows) return std::nullopt;
-  return Error{.code = ErrorCode::kInternal,
-               .reason = "JOURNAL_DAMAGED",
-               .message = "group " + spec_->id + ": event " + std::to_string(record.number) +
-                          " does not follow from event " + std::to_string(log_.committed())};
+  return Damaged(spec_->id, "event " + std::to_string(record.number) + " does not follow from event " +
+                                std::to_string(log_.committed()));
 }
 
 std::optional<Error> GroupLedger::Fold(const Batch& batch) {

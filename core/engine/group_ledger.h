@@ -40,7 +40,7 @@ class GroupLedger {
   // One task more: Requires that CheckSubmit allows it.
   void Submit(std::shared_ptr<const TaskSpec> task, std::shared_ptr<const RequestMark> request, WallTime now);
   void Remember(RequestMark mark, uint32_t first) { tasks_.Remember(std::move(mark), first); }
-  void Arm() { standing_.Arm(); }
+  void SetArmed(bool armed) { standing_.SetArmed(armed); }
   // Decides a command at fact.at: records, applied to the pending side, or a refusal.
   state::Refusal Decide(const Fact& fact);
 
@@ -76,6 +76,9 @@ class GroupLedger {
 
 // A failure as it is kept: within its bounds.
 std::shared_ptr<const Failure> Share(Failure failure);
+
+// kDataLoss: the journal lists a group up to event `last`, and does not hold these.
+Error EventsMissing(const std::string& group, uint64_t first, uint64_t last);
 
 // The cause of stopping what runs when its group was decided without a failure.
 std::shared_ptr<const Failure> Won();

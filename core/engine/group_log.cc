@@ -198,6 +198,11 @@ void GroupLog::PutOff(Fact fact) {
   if (!fenced_) put_off_.push_back(std::move(fact));
 }
 
+bool GroupLog::PutOff(state::CommandKind kind) const {
+  return std::any_of(put_off_.begin(), put_off_.end(),
+                     [kind](const Fact& fact) { return fact.command.kind == kind; });
+}
+
 std::vector<Fact> GroupLog::Resume() {
   stopped_ = false;
   return std::exchange(put_off_, {});

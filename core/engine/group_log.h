@@ -100,6 +100,8 @@ class GroupLog {
 
   // Facts that happen while the log is stopped.
   void PutOff(Fact fact);
+  // One of this kind is put off.
+  bool PutOff(state::CommandKind kind) const;
   // Decisions go on: the facts to decide again, in the order in which they happened.
   std::vector<Fact> Resume();
   // How long to wait before the next try.

@@ -75,6 +75,8 @@ std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::RunningAttempts() const
 
 Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
   MutexLock lock(mutex_);
+  if (damage_)
+    return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
   const Explainer explainer(ledger_, attempts_);
   return task ? explainer.Task(*task) : explainer.Group();
 }
@@ -86,6 +88,7 @@ uint32_t DurableGroup::task_count() const {
 
 std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, size_t limit) const {
   MutexLock lock(mutex_);
+  if (damage_) return std::nullopt;  // memory holds them only up to the last whole page
   const uint64_t head = ledger_.log().committed();
   std::optional<EventPage> page = feed_.After(after, head, limit);
   if (page) page->completed = ledger_.standing().committed().completed && page->through >= head;
@@ -107,6 +110,11 @@ bool DurableGroup::completed() const {
   return ledger_.standing().committed().completed;
 }
 
+std::optional<Error> DurableGroup::damage() const {
+  MutexLock lock(mutex_);
+  return damage_;
+}
+
 bool DurableGroup::fenced() const {
   MutexLock lock(mutex_);
   return ledger_.log().fenced();
@@ -122,6 +130,11 @@ bool DurableGroup::busy() const {
 std::shared_ptr<const RequestMark> DurableGroup::creation() const {
   MutexLock lock(mutex_);
   return ledger_.standing().creation();
+}
+
+bool DurableGroup::Knows(const std::string& request_id) const {
+  MutexLock lock(mutex_);
+  return ledger_.tasks().FindRequest(request_id) != nullptr;
 }
 
 bool DurableGroup::watched() const {

@@ -20,7 +20,7 @@ class GroupStanding {
   const state::GroupState& pending() const { return pending_; }
   const state::GroupState& committed() const { return committed_; }
   // Seals when the last unfinished task ends; not an event.
-  void Arm() { pending_.armed = committed_.armed = true; }
+  void SetArmed(bool armed) { pending_.armed = committed_.armed = armed; }
 
   void Decided(const Record& record);
   void Commit(const Record& record);

@@ -62,10 +62,13 @@ void PoolTable::RemoveUnused() {
 }
 
 void PoolTable::ForgetStored(const std::string& name) {
-  journal_->RemovePool(name, [this, name](Result<Void> removed) {
-    if (!removed.ok())
-      warn_("pool " + name +
-            ": what the journal keeps of it could not be removed: " + removed.error().message);
+  outbox_.Post([this, name](const auto& written) {
+    journal_->RemovePool(name, [this, name, written](Result<Void> removed) {
+      if (!removed.ok())
+        warn_("pool " + name +
+              ": what the journal keeps of it could not be removed: " + removed.error().message);
+      written();
+    });
   });
 }
 
@@ -154,26 +157,25 @@ void PoolTable::Create(const std::string& name, uint32_t max, Done<PoolView> don
     found->second = MakeEntryLocked(max);
     found->second.making = true;
   }
-  journal_->PutPool({.name = name, .max = max}, [this, name, done = std::move(done)](Result<Void> kept) {
-    MutexLock lock(mutex_);
-    const auto found = entries_.find(name);
-    if (!kept.ok()) {
-      if (found != entries_.end() && found->second.making) entries_.erase(found);
-      lock.Unlock();
-      done(kept.error());
-      return;
-    }
-    if (found == entries_.end()) {  // taken over by the configuration and removed again
-      Error error = NotFoundLocked(name);
-      lock.Unlock();
-      done(std::move(error));
-      return;
-    }
-    found->second.making = false;
-    PoolView view = ViewOf(name, found->second);
-    lock.Unlock();
-    done(std::move(view));
+  outbox_.Post([this, name, max, done = std::move(done)](const auto& written) {
+    journal_->PutPool({.name = name, .max = max}, [this, name, done, written](Result<Void> kept) {
+      done(OnMade(name, std::move(kept)));
+      written();
+    });
   });
+}
+
+Result<PoolView> PoolTable::OnMade(const std::string& name, Result<Void> kept) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(name);
+  if (!kept.ok()) {
+    if (found != entries_.end() && found->second.making) entries_.erase(found);
+    return kept.error();
+  }
+  // Taken over by the configuration and removed again?
+  if (found == entries_.end()) return NotFoundLocked(name);
+  found->second.making = false;
+  return ViewOf(name, found->second);
 }
 
 Result<PoolView> PoolTable::Get(const std::string& name) const {
@@ -193,24 +195,32 @@ std::vector<PoolView> PoolTable::List() const {
 }
 
 void PoolTable::Update(const std::string& name, uint32_t max, Done<PoolView> done) {
-  const auto apply = [this, name, max, done](Result<Void> kept) {
-    if (!kept.ok()) {
-      done(kept.error());
-      return;
-    }
+  outbox_.Post([this, name, max, done = std::move(done)](const auto& written) {
+    UpdateInTurn(name, max, done, written);
+  });
+}
+
+// In its turn, so that it repeats nothing of the pool that has changed since: that it closes.
+void PoolTable::UpdateInTurn(const std::string& name, uint32_t max, const Done<PoolView>& done,
+                             const std::function<void()>& written) {
+  const auto answer = [done, written](Result<PoolView> view) {
+    done(std::move(view));
+    written();
+  };
+  const auto apply = [this, name, max, answer](Result<Void> kept) {
+    if (!kept.ok()) return answer(kept.error());
     MutexLock lock(mutex_);
     const auto found = FindLocked(name);
     if (found == entries_.end()) {  // closed meanwhile
       Error error = NotFoundLocked(name);
       lock.Unlock();
-      done(std::move(error));
-      return;
+      return answer(std::move(error));
     }
     found->second.max = max;
     const std::shared_ptr<Pool> pool = found->second.pool;
     lock.Unlock();
     pool->SetMax(max);  // may start tasks
-    done(Get(name));
+    answer(Get(name));
   };
   StoredPool stored{.name = name, .max = max};
   bool configured = false;
@@ -220,8 +230,7 @@ void PoolTable::Update(const std::string& name, uint32_t max, Done<PoolView> don
     if (found == entries_.end() || found->second.removing) {
       Error error = NotFoundLocked(name);
       lock.Unlock();
-      done(std::move(error));
-      return;
+      return answer(std::move(error));
     }
     stored.closing = found->second.closing;
     configured = found->second.configured;
@@ -264,14 +273,27 @@ uint64_t PoolTable::Close(const std::string& name, Done<Void> done) {
   entry.waiters.emplace(id, std::move(done));
   const bool fresh = !std::exchange(entry.closing, true);
   const bool remove = StartRemoval(entry);
-  const StoredPool stored{.name = name, .max = entry.max, .closing = true};
   lock.Unlock();
   if (fresh) {
-    journal_->PutPool(stored, [this, name](Result<Void> kept) { OnClosingKept(name, std::move(kept)); });
+    outbox_.Post([this, name](const auto& written) { KeepClosing(name, written); });
   } else if (remove) {
     Remove(name);
   }
   return id;
+}
+
+void PoolTable::KeepClosing(const std::string& name, const std::function<void()>& written) {
+  StoredPool stored{.name = name, .closing = true};
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found != entries_.end()) stored.max = found->second.max;
+  }
+  if (stored.max == 0) return written();  // gone meanwhile
+  journal_->PutPool(std::move(stored), [this, name, written](Result<Void> kept) {
+    OnClosingKept(name, std::move(kept));
+    written();
+  });
 }
 
 void PoolTable::OnClosingKept(const std::string& name, Result<Void> result) {
@@ -295,7 +317,12 @@ void PoolTable::OnClosingKept(const std::string& name, Result<Void> result) {
 }
 
 void PoolTable::Remove(const std::string& name) {
-  journal_->RemovePool(name, [this, name](Result<Void> removed) { OnRemoved(name, std::move(removed)); });
+  outbox_.Post([this, name](const auto& written) {
+    journal_->RemovePool(name, [this, name, written](Result<Void> removed) {
+      OnRemoved(name, std::move(removed));
+      written();
+    });
+  });
 }
 
 void PoolTable::OnRemoved(const std::string& name, Result<Void> result) {

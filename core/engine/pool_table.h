@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/engine/outbox.h"
 #include "core/journal/journal.h"
 #include "covey/pool.h"
 #include "covey/result.h"
@@ -114,11 +115,17 @@ class PoolTable {
   void OnClosingKept(const std::string& name, Result<Void> result) COVEY_EXCLUDES(mutex_);
   void OnRemoved(const std::string& name, Result<Void> result) COVEY_EXCLUDES(mutex_);
   void ForgetStored(const std::string& name);
+  void UpdateInTurn(const std::string& name, uint32_t max, const Done<PoolView>& done,
+                    const std::function<void()>& written) COVEY_EXCLUDES(mutex_);
+  Result<PoolView> OnMade(const std::string& name, Result<Void> kept) COVEY_EXCLUDES(mutex_);
+  void KeepClosing(const std::string& name, const std::function<void()>& written) COVEY_EXCLUDES(mutex_);
 
   // Constant after construction.
   const std::shared_ptr<Journal> journal_;
   const std::shared_ptr<TimerQueue> timers_;
   const std::function<void(const std::string& line)> warn_;
+
+  Outbox outbox_;  // what goes to the journal
 
   mutable Mutex mutex_;
   bool parked_ COVEY_GUARDED_BY(mutex_) = true;

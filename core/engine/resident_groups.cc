@@ -53,9 +53,13 @@ void ResidentGroups::OnRead(const std::string& id, Result<GroupPtr> result) {
     MutexLock lock(mutex_);
     const auto reading = reading_.extract(id);
     waiting = std::move(reading.mapped().waiting);
-    // Half a group is one that was deleted meanwhile.
-    if (result.ok() && (reading.mapped().purged || !result.value()->completed())) result = NotFound(id);
-    if (result.ok() && groups_.emplace(id, result.value()).second) evicted = KeepLocked(result.value());
+    // One whose records are damaged ends early, and does not stay. Half a group else is one that was deleted
+    // meanwhile.
+    const bool damaged = result.ok() && result.value()->damage().has_value();
+    if (result.ok() && (reading.mapped().purged || (!damaged && !result.value()->completed())))
+      result = NotFound(id);
+    if (result.ok() && !damaged && groups_.emplace(id, result.value()).second)
+      evicted = KeepLocked(result.value());
   }
   for (const Answer& answer : waiting) answer(result);
 }

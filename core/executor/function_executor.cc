@@ -1,10 +1,11 @@
 #include "core/executor/function_executor.h"
 
 #include <algorithm>
-#include <atomic>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "core/base/mutex.h"
 #include "core/run/run_caught.h"
 #include "covey/runner.h"
 
@@ -13,27 +14,42 @@ namespace {
 
 class FunctionExecution final : public Execution {
  public:
-  FunctionExecution(Context context, std::shared_ptr<AttemptListener> listener)
-      : context_(std::move(context)), listener_(std::move(listener)) {}
+  FunctionExecution(Context context, std::shared_ptr<AttemptListener> listener,
+                    std::shared_ptr<ThreadSet> stoppers)
+      : context_(std::move(context)), listener_(std::move(listener)), stoppers_(std::move(stoppers)) {}
 
-  void Stop(const Failure& cause) override {
-    if (stopped_.exchange(true)) return;
+  void Stop(const Failure& cause) override COVEY_EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (cause_) return;
+      cause_ = cause;
+    }
     // Told before it is done: afterwards the function may have returned already.
     listener_->OnDelivered(0);
-    context_.Cancel(cause);
+    // What the function has put on its context runs with it, and may block: not on the thread that stops.
+    stoppers_->Run([context = context_, cause] { context.Cancel(cause); }, 1);
   }
 
   const Context& context() const { return context_; }
+  // Why it is not to begin.
+  std::optional<Failure> stopped() const COVEY_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return cause_;
+  }
 
  private:
   const Context context_;
   const std::shared_ptr<AttemptListener> listener_;
-  std::atomic<bool> stopped_ = false;
+  const std::shared_ptr<ThreadSet> stoppers_;
+  mutable Mutex mutex_;  // a leaf
+  std::optional<Failure> cause_ COVEY_GUARDED_BY(mutex_);
 };
 
-Status Call(const FunctionRegistry& registry, const Launch& launch, const Context& context,
+Status Call(const FunctionRegistry& registry, const Launch& launch, const FunctionExecution& execution,
             AttemptListener& listener, std::shared_ptr<const Payload>& result) {
+  const Context& context = execution.context();
   if (context.done()) return context.cause();
+  if (std::optional<Failure> stopped = execution.stopped()) return *std::move(stopped);
   const auto& spec = std::get<FunctionSpec>(launch.spec->work);
   const Function* function = registry.Find(spec.name);
   if (function == nullptr) {  // the journal may be older than the program
@@ -62,19 +78,21 @@ FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionRegistry> regis
                                    std::shared_ptr<TimerQueue> timers)
     : registry_(std::move(registry)),
       timers_(std::move(timers)),
-      threads_(std::make_shared<ThreadSet>(kIdleTime, TimerQueue::Default())) {}
+      threads_(std::make_shared<ThreadSet>(kIdleTime, TimerQueue::Default())),
+      stoppers_(std::make_shared<ThreadSet>(kIdleTime, TimerQueue::Default())) {}
 
 std::shared_ptr<Execution> FunctionExecutor::Start(const Launch& launch,
                                                    std::shared_ptr<AttemptListener> listener) {
   // The group decides when the time is up, then stops it: a context that ended by itself would let the
   // function fail first, and the group for that.
-  auto execution = std::make_shared<FunctionExecution>(Context::Owned(launch.deadline, timers_), listener);
+  auto execution =
+      std::make_shared<FunctionExecution>(Context::Owned(launch.deadline, timers_), listener, stoppers_);
   // The work holds the threads: the last function may outlive the executor.
   threads_->Run(
       [threads = threads_, registry = registry_, launch, listener = std::move(listener), execution] {
         listener->OnStarted();
         std::shared_ptr<const Payload> result;
-        Status status = Call(*registry, launch, execution->context(), *listener, result);
+        Status status = Call(*registry, launch, *execution, *listener, result);
         listener->OnExit(std::move(status), std::move(result));
       },
       ThreadsAtOnce());

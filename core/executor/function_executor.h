@@ -21,6 +21,7 @@ class FunctionExecutor final : public Executor {
   const std::shared_ptr<const FunctionRegistry> registry_;
   const std::shared_ptr<TimerQueue> timers_;
   const std::shared_ptr<ThreadSet> threads_;
+  const std::shared_ptr<ThreadSet> stoppers_;  // cancel the contexts of functions
 };
 
 }  // namespace covey

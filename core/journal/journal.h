@@ -55,6 +55,12 @@ struct AppendResult {
   Error error;           // kFailed, kUnknown
 };
 
+// A group that cannot be told.
+struct DamagedGroup {
+  std::string group;
+  Error error;  // kDataLoss
+};
+
 // Events of one group next to each other, as Watch tells them.
 struct WatchedRecords {
   std::shared_ptr<const GroupSpec> group;
@@ -63,8 +69,9 @@ struct WatchedRecords {
 
 struct WatchPage {
   std::vector<WatchedRecords> groups;
-  std::string cursor;  // resume after this page
-  bool more = false;   // the page ends before the journal does, perhaps without events: read on at once
+  std::vector<DamagedGroup> damaged;  // events that cannot be told, and so are left out
+  std::string cursor;                 // resume after this page
+  bool more = false;  // the page ends before the journal does, perhaps without events: read on at once
 };
 
 // Where a group is, as it is listed. The numbers are stored in journals: never renumber.
@@ -84,12 +91,6 @@ struct GroupFilter {
   std::string name_prefix;
   WallTime created_from{};   // epoch: no bound
   WallTime created_until{};  // exclusive; epoch: no bound
-};
-
-// A group of a page that cannot be told.
-struct DamagedGroup {
-  std::string group;
-  Error error;  // kDataLoss
 };
 
 struct GroupPage {
@@ -155,7 +156,8 @@ class Journal {
 
   // Number of the group's newest event; 0: no such group.
   virtual void Head(std::string group, Done<uint64_t> done) = 0;
-  // Up to `limit` records from number `from` (1 is the first). Fewer than `limit`: that was all.
+  // Up to `limit` records from number `from` (1 is the first). Fewer than `limit`: that was all, or what follows
+  // is damaged, as a read from there says.
   virtual void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) = 0;
   // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
   // commits. kInvalidArgument for a cursor that this journal did not make, or not yet: one from before the
@@ -170,8 +172,8 @@ class Journal {
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;
   // Id of the group that was created with this request id; "" when there is none.
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
-  // Forgets a completed group.
-  virtual void Purge(std::string group, Done<Void> done) = 0;
+  // Forgets a completed group. Its id is free at once or, with `keeps_id`, as long as its request id is remembered.
+  virtual void Purge(std::string group, bool keeps_id, Done<Void> done) = 0;
 
   // Keeps a snapshot in place of an older one; a newer one stays. Durable when answered; carried out in
   // order, also with the appends. kNotFound; kFailedPrecondition when another epoch owns the group;

@@ -78,12 +78,12 @@ void Exit(Decision& decision, const TaskState& task, const Command& command) {
                .attempt = task.attempt,
                .code = command.code,
                .count = task.phase == Phase::kQueued ? 1u : 0u};
-  if (command.result == Ending::kFailed) {
-    if (decided) {
-      exited.result = Ending::kStopped;
-    } else if (task.cancel != FailureKind::kNone) {
-      exited.failure = task.cancel;  // it ended because it was told to
-    }
+  if (task.cancel != FailureKind::kNone) {
+    // It was told to stop: how it took that, its exit says, but never that it has succeeded.
+    exited.result = decided ? Ending::kStopped : Ending::kFailed;
+    if (!decided || command.result == Ending::kSucceeded) exited.failure = task.cancel;
+  } else if (decided && command.result == Ending::kFailed) {
+    exited.result = Ending::kStopped;
   }
   decision.Emit(exited);
   if (task.cancel_delivered || task.cancel_killed) {

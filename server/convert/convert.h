@@ -70,6 +70,8 @@ v1::GroupState ToProto(GroupPhase phase);
 GroupPhase ToCore(v1::GroupState state);  // a state that is not a phase: kRunning
 
 v1::Group ToProto(const GroupSummary& group, View view = View::kFull);
+// Its id and what is wrong with it: no state.
+v1::Group ToProto(const DamagedGroup& group);
 v1::GroupResult ToProto(const GroupEnd& end);
 v1::TaskState TaskStateOf(const TaskView& task);
 // Without the sizes of its output.

@@ -58,6 +58,13 @@ v1::Group ToProto(const GroupSummary& group, View view) {
   return out;
 }
 
+v1::Group ToProto(const DamagedGroup& group) {
+  v1::Group out;
+  out.set_id(group.group);
+  *out.mutable_failure() = ToProto(Failure{.kind = FailureKind::kLost, .message = group.error.message});
+  return out;
+}
+
 v1::GroupResult ToProto(const GroupEnd& end) {
   v1::GroupResult out;
   *out.mutable_group() = ToProto(end.group);

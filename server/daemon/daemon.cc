@@ -36,6 +36,8 @@ constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
+constexpr std::chrono::seconds kTellStart{1};       // how often a service manager is told of a long start
+constexpr std::chrono::seconds kStartPatience{30};  // which it may take from then on
 constexpr milliseconds kLongestStreamGrace{2000};
 constexpr milliseconds kShortestStreamGrace{250};
 // Beyond the budget of a stop, for what the service manager sees of it: the end of streams, the last sync.
@@ -63,6 +65,13 @@ int TakeStopSignal(sigset_t signals) {
   sigdelset(&signals, SIGHUP);
   const timespec now{};
   return sigtimedwait(&signals, nullptr, &now);
+}
+
+// One has come, and stays for TakeStopSignal.
+bool StopIsPending() {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
 // One run of the daemon, in phases: claim what it needs, recover, run; refuse, suspend, close. Until it
@@ -106,7 +115,16 @@ class Daemon {
 
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
-    return work_->Recover();
+    auto told = std::chrono::steady_clock::now();
+    return work_->Recover([&told](const RecoveryProgress& progress) {
+      if (const auto now = std::chrono::steady_clock::now(); now - told >= kTellStart) {
+        told = now;
+        ServiceManager::Starting("recovering groups: " + std::to_string(progress.resumed) + " of " +
+                                     std::to_string(progress.found),
+                                 kStartPatience);
+      }
+      return !StopIsPending();
+    });
   }
 
   void TellSick(Health::Reason reason, const std::string& why) {

@@ -26,6 +26,10 @@ std::chrono::microseconds ServiceManager::WatchdogTimeout() {
   return std::chrono::microseconds(timeout);
 }
 
+void ServiceManager::Starting(const std::string& status, std::chrono::microseconds patience) {
+  Send("EXTEND_TIMEOUT_USEC=" + std::to_string(patience.count()) + StatusLine(status));
+}
+
 void ServiceManager::Ready(const std::string& status) { Send("READY=1" + StatusLine(status)); }
 
 void ServiceManager::Reloading() {

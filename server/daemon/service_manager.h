@@ -15,6 +15,8 @@ class ServiceManager {
   // How long the daemon may be silent ($WATCHDOG_USEC, when it is for this process); 0: there is no watchdog.
   static std::chrono::microseconds WatchdogTimeout();
 
+  // The start goes on, and may take that long from here.
+  static void Starting(const std::string& status, std::chrono::microseconds patience);
   // `status` is one line for people.
   static void Ready(const std::string& status);
   // The configuration is being read again; Ready ends it.

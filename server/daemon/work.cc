@@ -31,7 +31,7 @@ Work::~Work() {
   stores_.Close();  // its answers come to the engine
 }
 
-Status Work::Recover() {
+Status Work::Recover(RecoveryWatcher watcher) {
   if (Status status = MakeProcesses(); !status.ok()) return status;
   ExecutorTable executors;
   executors.Set<FunctionSpec>(std::make_shared<FunctionExecutor>(functions_));
@@ -43,7 +43,8 @@ Status Work::Recover() {
                       .pools = config_.pools,
                       .max_queued = {.tasks = config_.max_queued, .bytes = config_.max_queued_bytes},
                       .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
-  if (const std::optional<Error> error = engine_->Recover()) return Status::Error(error->message);
+  if (const std::optional<Error> error = engine_->Recover(std::move(watcher)))
+    return Status::Error(error->message);
   return Status::Ok();
 }
 

@@ -28,8 +28,9 @@ class Work {
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
-  // Kills the processes that an earlier run has left and recovers its groups. Starts nothing. Blocks.
-  Status Recover();
+  // Kills the processes that an earlier run has left and recovers its groups, as long as the watcher lets it.
+  // Starts nothing. Blocks.
+  Status Recover(RecoveryWatcher watcher);
   // What waits may start. Cannot fail.
   void Run() { engine_->Run(); }
 

@@ -192,11 +192,15 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
   while (records.size() < limit && (step = read->Next()) == sqlite::Step::kRow) {
     const auto first = static_cast<uint64_t>(read->Int(0));
     const auto last = static_cast<uint64_t>(read->Int(1));
-    if (next == from ? first > next : first != next)
+    if (next == from ? first > next : first != next) {
+      if (!records.empty()) return records;
       return verified::DamagedEvents(group, next, std::max(next, first - 1), "there is nothing");
+    }
     Result<Void> decoded =
         verified::Records({.part = Part::kRecords, .gid = gid.value(), .group = group, .number = first}, last,
                           read->Bytes(2), static_cast<uint64_t>(read->Int(3)), &records);
+    // What is whole comes before the error.
+    if (!decoded.ok() && !records.empty()) return records;
     if (!decoded.ok()) return decoded.error();
     if (first < from) std::erase_if(records, [from](const Record& record) { return record.number < from; });
     next = last + 1;
@@ -209,7 +213,7 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
 Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last) {
   std::unordered_map<int64_t, std::shared_ptr<const GroupSpec>> specs;
   size_t count = 0;    // records
-  size_t skipped = 0;  // rows of purged groups
+  size_t skipped = 0;  // rows of groups that are purged or damaged
   int64_t group = 0;   // of the newest entry of the page
   *last = after;
   sqlite::Use watch(statements_->watch);
@@ -223,8 +227,9 @@ Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* p
     auto spec = specs.find(gid);
     if (spec == specs.end()) {
       Result<std::shared_ptr<const GroupSpec>> found = SpecOf(gid);
-      if (!found.ok()) return found.error();
-      spec = specs.emplace(gid, std::move(found.value())).first;
+      if (!found.ok() && found.error().code != ErrorCode::kDataLoss) return found.error();
+      if (!found.ok()) page->damaged.push_back({.group = {}, .error = found.error()});
+      spec = specs.emplace(gid, found.ok() ? std::move(found.value()) : nullptr).first;
     }
     if (spec->second == nullptr) {
       ++skipped;
@@ -240,8 +245,13 @@ Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* p
                       .number = static_cast<uint64_t>(watch->Int(2))};
     Result<Void> decoded = verified::Records(place, static_cast<uint64_t>(watch->Int(3)), watch->Bytes(4),
                                              static_cast<uint64_t>(watch->Int(5)), &records);
-    if (!decoded.ok()) return decoded.error();
     count += records.size() - before;
+    if (decoded.ok()) continue;
+    // The numbers of what follows tell the gap.
+    page->damaged.push_back({.group = spec->second->id, .error = decoded.error()});
+    ++skipped;
+    if (records.empty()) page->groups.pop_back();
+    group = 0;
   }
   if (step == sqlite::Step::kFailed) return db_.last_error();
   return Void{};

@@ -97,10 +97,10 @@ class Dispatcher::Account {
   grpc::StatusCode code_ = grpc::StatusCode::INTERNAL;
 };
 
-void Dispatcher::AddErased(const methods::Method& method, edge::Shape shape,
+void Dispatcher::AddErased(const methods::Method& method, edge::Shape shape, Takes takes,
                            std::function<std::unique_ptr<Exchange>(edge::Call&)> open) {
   COVEY_CHECK(shape == ToEdge(method.shape));
-  const Route& route = routes_.emplace_back(Route{method, std::move(open)});
+  const Route& route = routes_.emplace_back(Route{method, takes, std::move(open)});
   server_.Add(std::string(method.name), shape,
               [this, &route](edge::Call& call) { return Serve(call, route); });
 }
@@ -116,7 +116,11 @@ edge::Task<grpc::Status> Dispatcher::Serve(edge::Call& call, const Route& route)
   GroupPtr group;
   if (!exchange->group_id().empty()) {
     edge::Completion<GroupPtr> found;
-    context.engine().Find(exchange->group_id(), found.completer());
+    if (route.takes == Takes::kAsFarAsRead) {
+      context.engine().FindReadable(exchange->group_id(), found.completer());
+    } else {
+      context.engine().Find(exchange->group_id(), found.completer());
+    }
     Result<GroupPtr> result = co_await found;
     if (!result.ok()) co_return account.Failed(result.error());
     group = std::move(result.value());

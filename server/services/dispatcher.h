@@ -31,6 +31,12 @@ struct CallContext {
   Engine& engine() const { return *service.engine; }
 };
 
+// Which groups a handler takes.
+enum class Takes : uint8_t {
+  kWhole,        // those that can be read to the end
+  kAsFarAsRead,  // also those that are damaged (DurableGroup::damage)
+};
+
 // What handlers are: coroutines that fill the response or write it. An error is the call's status.
 using Handled = edge::Task<Result<Void>>;
 
@@ -76,8 +82,8 @@ class Dispatcher {
     AddRoute<Kind>(method, handler);
   }
   template <class Kind>
-  void Add(const methods::Method& method, GroupHandler<Kind> handler) {
-    AddRoute<Kind>(method, handler);
+  void Add(const methods::Method& method, GroupHandler<Kind> handler, Takes takes = Takes::kWhole) {
+    AddRoute<Kind>(method, handler, takes);
   }
   // Every method of the contract has a handler.
   bool complete() const { return routes_.size() == std::size(methods::kMethods); }
@@ -87,6 +93,7 @@ class Dispatcher {
  private:
   struct Route {
     const methods::Method& method;
+    Takes takes;
     std::function<std::unique_ptr<Exchange>(edge::Call&)> open;
   };
   class Account;
@@ -95,12 +102,12 @@ class Dispatcher {
   class ExchangeOf;
 
   template <class Kind, class HandlerType>
-  void AddRoute(const methods::Method& method, HandlerType handler) {
-    AddErased(method, Kind::kShape, [handler](edge::Call& call) {
+  void AddRoute(const methods::Method& method, HandlerType handler, Takes takes = Takes::kWhole) {
+    AddErased(method, Kind::kShape, takes, [handler](edge::Call& call) {
       return std::make_unique<ExchangeOf<Kind, HandlerType>>(call, handler);
     });
   }
-  void AddErased(const methods::Method& method, edge::Shape shape,
+  void AddErased(const methods::Method& method, edge::Shape shape, Takes takes,
                  std::function<std::unique_ptr<Exchange>(edge::Call&)> open);
   edge::Task<grpc::Status> Serve(edge::Call& call, const Route& route);
 

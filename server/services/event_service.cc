@@ -4,6 +4,7 @@
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
+#include "server/services/event_message.h"
 #include "server/services/services.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
@@ -14,7 +15,8 @@ namespace {
 
 using EventStream = edge::ServerStream<v1::StreamEventsRequest, v1::StreamEventsResponse>;
 
-constexpr size_t kPage = 500;  // events in a message at most
+constexpr size_t kPage = 500;                      // events in a message at most
+constexpr size_t kMessageBytes = size_t{1} << 20;  // after which the next one begins
 
 bool HasLabels(const GroupSpec& group, const v1::StreamEventsRequest& request) {
   return std::all_of(request.labels().begin(), request.labels().end(), [&](const auto& wanted) {
@@ -41,6 +43,8 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     co_return BadField(
         "after", "must be 0.." + std::to_string(newest) + ", the newest event, got " + std::to_string(after));
   }
+  const Batch::Encode encode = [id = group->id()](const Record& record) { return EncodeEvent(id, record); };
+  EventMessage message;
   const edge::Signal news;
   const Watch watch(group, news.notifier());
   for (;;) {
@@ -48,12 +52,22 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     context.engine().ReadEvents(group, after, kPage, read.completer());
     const Result<EventPage> page = co_await read;
     if (!page.ok()) co_return page.error();
-    if (page.value().through > after) {
-      after = page.value().through;
-      v1::StreamEventsResponse message;
-      AddWanted(group->id(), page.value().records(), kinds, WallTime::min(), message);
-      message.set_through(after);
-      const bool ok = co_await call.Write(message);
+    for (const EventSlice& slice : page.value().slices) {
+      const std::vector<std::string>& pieces = slice.batch->Encoded(encode);
+      for (size_t i = slice.first; i < slice.first + slice.count; ++i) {
+        const Record& record = slice.batch->records()[i];
+        if (kinds.Contains(ToProto(record.event.kind))) message.Add(pieces[i]);
+        after = record.number;
+        message.SetThrough(after);
+        if (message.bytes() < kMessageBytes) continue;
+        const grpc::ByteBuffer full = message.Take();
+        const bool ok = co_await call.raw().Write(full);
+        if (!ok) co_return call.EndError();
+      }
+    }
+    if (!message.empty()) {
+      const grpc::ByteBuffer rest = message.Take();
+      const bool ok = co_await call.raw().Write(rest);
       if (!ok) co_return call.EndError();
     }
     if (page.value().completed) co_return Void{};
@@ -130,7 +144,7 @@ Handled StreamEvents(CallContext& context, EventStream& call, const GroupPtr& gr
 }  // namespace
 
 void AddEventService(Dispatcher& dispatcher) {
-  dispatcher.Add(methods::Named("/covey.v1.EventService/StreamEvents"), StreamEvents);
+  dispatcher.Add(methods::Named("/covey.v1.EventService/StreamEvents"), StreamEvents, Takes::kAsFarAsRead);
 }
 
 }  // namespace covey

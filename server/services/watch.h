@@ -53,6 +53,18 @@ class [[nodiscard]] EndWatch {
   const uint64_t id_;
 };
 
+// Has a group seal itself when it is idle, until it is destroyed.
+class [[nodiscard]] IdleSeal {
+ public:
+  explicit IdleSeal(GroupPtr group) : group_(std::move(group)) { group_->Arm(); }
+  IdleSeal(const IdleSeal&) = delete;
+  IdleSeal& operator=(const IdleSeal&) = delete;
+  ~IdleSeal() { group_->Disarm(); }
+
+ private:
+  const GroupPtr group_;
+};
+
 // Calls `done` once when a time has passed, unless it was destroyed before; without a time never. From any
 // thread.
 class [[nodiscard]] WaitLimit {

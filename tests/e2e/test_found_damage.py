@@ -6,8 +6,8 @@ import random
 import unittest
 
 from daemon import Daemon, lines, process_task
-from expected import mended_by
 import damage
+import seen
 
 
 class DamageTest(unittest.TestCase):
@@ -47,7 +47,8 @@ class DamageTest(unittest.TestCase):
         journal = os.path.join(self.daemon.data, "journal.db")
         for index in range(count):
             place = self.random.choice(damage.places(journal, f"the-task-{index:04}-of-it".encode()))
-            damage.flip(journal, place + self.random.randrange(48), self.random.randrange(8))
+            near = min(place + self.random.randrange(48), os.path.getsize(journal) - 1)
+            damage.flip(journal, near, self.random.randrange(8))
 
     def assertContained(self, before):
         for id_, value in before.items():
@@ -62,13 +63,42 @@ class DamageTest(unittest.TestCase):
         self.daemon.start()
         self.assertContained(before)
 
-    @mended_by(8)
     def test_open_groups(self):
         before = self.groups(20, seal=False)
         self.daemon.kill()
         self.flip_one_in_each(20)
         self.daemon.start()
         self.assertContained(before)
+
+    def test_an_open_group_is_told_as_what_it_is(self):
+        """Its events up to the damage, a place in the list, and why there is no more."""
+        self.groups(3, seal=False)
+        before = [json.loads(line) for line in self.daemon.covey("--output", "json", "events", "group-1").out.splitlines()]
+        self.daemon.kill()
+        damage.fold_log(self.daemon.data)
+        journal = os.path.join(self.daemon.data, "journal.db")
+        damage.flip(journal, damage.places(journal, b"the-task-0001-of-it")[-1], 3)
+        self.daemon.start()
+        self.assertIn("a group is set aside, it cannot be read: group group-1: event", self.daemon.log())
+
+        for command in (("show", "group-1"), ("wait", "group-1"), ("cancel", "group-1"), ("seal", "group-1")):
+            result = self.daemon.covey("--output", "json", *command)
+            self.assertEqual("DATA_LOSS", json.loads(result.err.splitlines()[-1])["error"]["code"], result)
+            self.assertIn("group-1", result.err)
+        events = self.daemon.covey("--output", "json", "events", "group-1")
+        self.assertNotEqual(0, events.code)
+        self.assertIn("DATA_LOSS", events.err)
+        told = [json.loads(line) for line in events.out.splitlines()]
+        self.assertTrue(told)
+        self.assertEqual(before[:len(told)], told)
+        why = self.daemon.covey("explain", "group-1")
+        self.assertIn("damaged in the journal", why.out)
+        listed = {row["id"]: row for row in seen.rows(self.daemon, "ps", "--all")}
+        self.assertEqual({"group-0", "group-1", "group-2"}, set(listed))
+        self.assertNotIn("state", listed["group-1"])
+        self.assertIn("group group-1: event", listed["group-1"]["failure"]["message"])
+        self.assertEqual("GROUP_STATE_RUNNING", listed["group-2"]["state"])
+        self.assertEqual(0, self.daemon.stop())
 
 
 if __name__ == "__main__":

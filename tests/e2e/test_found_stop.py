@@ -32,13 +32,11 @@ class StopTest(DaemonTest):
 class ToldToStopTest(StopTest):
     """Promise 2: a task that was cancelled by itself, or timed out, failed whatever its exit says."""
 
-    @mended_by(8)
     def test_timeout_of_a_task_that_ends_well(self):
         group = self.detach(process_task("sh", "-c", POLITE, name="t", timeout="2s"))
         self.assertExit(124, self.covey("wait", group))
         self.assertEqual(("FAILED", "TIMEOUT"), self.ended(group, "t"))
 
-    @mended_by(8)
     def test_cancel_of_a_task_that_ends_well(self):
         group = self.detach(process_task("sh", "-c", POLITE, name="t"))
         self.until_up(group, "t")
@@ -46,7 +44,6 @@ class ToldToStopTest(StopTest):
         self.assertEqual(("FAILED", "CANCELLED"), self.ended(group, "t"))
         self.assertExit(1, self.covey("wait", group))
 
-    @mended_by(8)
     def test_a_cancelled_task_does_not_win(self):
         go_on = os.path.join(self.daemon.folder, "go-on")
         group = self.detach(process_task("sh", "-c", POLITE, name="t"),

@@ -164,8 +164,8 @@ std::optional<Error> World::Open() {
                                                .resident_groups = resident_groups,
                                                .resident_tasks = 1'000'000'000,
                                                .answers = answers,
-                                               .warn = nullptr}));
-  if (auto error = engine().Recover()) return error;
+                                               .warn = warn}));
+  if (auto error = engine().Recover(recovery_watcher)) return error;
   if (!parked) engine().Run();
   return std::nullopt;
 }

@@ -170,6 +170,8 @@ class World {
       next_executor;                    // of the engine that Open makes next, instead of a plain one
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
   bool parked = false;
+  RecoveryWatcher recovery_watcher;
+  std::function<void(const std::string& line)> warn;
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
   Budget::Amount max_queued{.tasks = 1'000'000};            // in bytes: no bound
   size_t resident_groups = 1'000;

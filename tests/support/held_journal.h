@@ -13,7 +13,7 @@ namespace covey::testing {
 
 // Another journal whose answers to Read, and whose calls of Purge, a test can hold back: what a slow disk
 // does to a group that is read and deleted at the same time.
-class HeldJournal final : public Journal {
+class HeldJournal : public Journal {
  public:
   explicit HeldJournal(std::shared_ptr<Journal> journal) : journal_(std::move(journal)) {}
 
@@ -29,9 +29,10 @@ class HeldJournal final : public Journal {
       Pass(&reads_, [done, records = std::move(records)] { done(records); });
     });
   }
-  void Purge(std::string group, Done<Void> done) override {
-    Pass(&purges_,
-         [this, group = std::move(group), done = std::move(done)] { journal_->Purge(group, done); });
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
+    Pass(&purges_, [this, group = std::move(group), keeps_id, done = std::move(done)] {
+      journal_->Purge(group, keeps_id, done);
+    });
   }
 
   JournalCapabilities capabilities() const override { return journal_->capabilities(); }

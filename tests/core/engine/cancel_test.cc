@@ -43,6 +43,50 @@ TEST_F(CancelTest, AKillOfWhatARootLeftBehindIsNoCancel) {
   EXPECT_EQ(Tail(3), (Lines{"exited 0.1 succeeded", "decided SUCCEEDED", "completed"}));
 }
 
+// Promise 2: a failure of that kind, whatever its exit says.
+TEST_F(CancelTest, ATaskThatWasToldToStopHasNotSucceeded) {
+  const auto group = world_.Make(1);
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  executor_.Deliver("0.1", 15);
+  executor_.Exit("0.1");
+  EXPECT_EQ(Tail(6), (Lines{"requested 0 cancelled", "delivered 0.1 signal 15", "exited 0.1 failed cancelled",
+                            "gone 0.1", "decided FAILED cancelled", "completed"}));
+  EXPECT_EQ(group->ViewTask(0).failure->kind, FailureKind::kCancelled);
+  EXPECT_EQ(group->ViewTask(0).failure->message, "not this one (it then ended without a failure)");
+  EXPECT_EQ(world_.CheckLog(group), "");
+}
+
+TEST_F(CancelTest, ATaskThatTimedOutHasNotSucceeded) {
+  TaskSpec task = World::Task("t");
+  task.timeout = seconds(2);
+  const auto group = world_.Create({.spec = {.id = "g"}, .tasks = {task}, .seal = true}).value();
+  world_.Advance(seconds(2));
+  executor_.Exit("t.1");
+  EXPECT_EQ(group->View().state.failure, FailureKind::kTimeout);
+  EXPECT_EQ(group->ViewTask(0).failure->kind, FailureKind::kTimeout);
+  EXPECT_EQ(group->ViewTask(0).failure->message, "timed out after 2 s (it then ended without a failure)");
+}
+
+TEST_F(CancelTest, ATaskThatWasToldToStopNeverWins) {
+  const auto group = world_.Make(2, true, {.id = "g", .policy = state::Policy::kAny});
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  executor_.Exit("0.1");
+  EXPECT_FALSE(group->View().state.decided);
+  executor_.Exit("1.1");
+  EXPECT_EQ(group->View().state.outcome, Outcome::kSucceeded);
+  EXPECT_EQ(group->View().state.decider, 1u);
+}
+
+// Its group was decided before it ended: it counts as nothing, and never as a success.
+TEST_F(CancelTest, ToldToStopAloneAndThenWithItsGroup) {
+  const auto group = world_.Make(1);
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  EXPECT_FALSE(Get(world_.Cancel(group)));
+  executor_.Exit("0.1");
+  EXPECT_EQ(group->View().state.stopped, 1u);
+  EXPECT_EQ(group->View().state.succeeded, 0u);
+}
+
 TEST_F(CancelTest, AQueuedTaskIsCancelledWithoutBeingStarted) {
   const auto group = world_.Make(3, true, {.id = "g", .max_failures = 1});
   EXPECT_FALSE(Get(world_.CancelTask(group, "1")));
@@ -54,6 +98,15 @@ TEST_F(CancelTest, AQueuedTaskIsCancelledWithoutBeingStarted) {
   EXPECT_TRUE(group->completed());
   EXPECT_EQ(executor_.launches(), 2u);
   EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
+}
+
+TEST_F(CancelTest, ACancelledTaskWaitsInNoQueue) {
+  const auto group = world_.Make(3, true, {.id = "g", .policy = state::Policy::kAllSettled});
+  ASSERT_EQ(world_.engine().pools().Get("default").value().waiting, 2u);
+  EXPECT_FALSE(Get(world_.CancelTask(group, "1")));
+  EXPECT_EQ(world_.engine().pools().Get("default").value().waiting, 1u);
+  executor_.Exit("0.1");
+  EXPECT_EQ(executor_.running(), Lines{"2.1"});
 }
 
 TEST_F(CancelTest, ACancelledGroupWaitsInNoQueue) {

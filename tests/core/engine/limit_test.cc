@@ -89,6 +89,40 @@ TEST(SealTest, ArmingLetsTheSealFallWithTheLastTask) {
                    "exited 1.1 succeeded", "sealed", "decided SUCCEEDED", "completed"}));
 }
 
+// Promise 8: when the call that asked for it has gone, the group is unchanged.
+TEST(SealTest, TheSealIsArmedAsLongAsSomebodyWantsIt) {
+  World world;
+  ASSERT_FALSE(world.Open());
+  const auto group = world.Make(1, false);
+  group->Arm();
+  group->Arm();
+  group->Disarm();
+  EXPECT_TRUE(group->View().state.armed) << "the other one waits on";
+  group->Disarm();
+  EXPECT_FALSE(group->View().state.armed);
+  world.executor->Exit("0.1");
+  EXPECT_FALSE(group->View().state.sealed);
+  EXPECT_TRUE(Get(world.Submit(group, World::Tasks(1))).ok());
+  group->Arm();
+  world.executor->Exit("1.1");
+  EXPECT_TRUE(group->completed());
+  group->Disarm();
+}
+
+// Nor does it fall after an append that failed meanwhile.
+TEST(SealTest, ARetryDoesNotArmAgain) {
+  World world;
+  ASSERT_FALSE(world.Open());
+  const auto group = world.Make(1, false);
+  group->Arm();
+  world.journal->Inject(MemoryJournal::Fault::kFail, 1);
+  world.executor->Exit("0.1");
+  group->Disarm();
+  world.Advance(std::chrono::seconds(20));
+  EXPECT_EQ(group->View().state.succeeded, 1u);
+  EXPECT_FALSE(group->View().state.sealed);
+}
+
 TEST(SealTest, ArmingAnIdleGroupSealsItNow) {
   World world;
   ASSERT_FALSE(world.Open());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/engine_world.h"
+#include "tests/support/held_journal.h"
 
 namespace covey::testing {
 namespace {
@@ -129,6 +130,46 @@ TEST(PoolTableTest, ANewBoundOfAClosingPoolDoesNotOpenItAgain) {
   EXPECT_EQ(Pools(world), (Lines{"batch 5 closing", "default 4 configured"}));
   ASSERT_FALSE(world.Open());
   EXPECT_EQ(Pools(world), (Lines{"batch 5 closing", "default 4 configured"}));
+}
+
+// Holds what is written of pools until the test lets it go on.
+class SlowPools final : public HeldJournal {
+ public:
+  using HeldJournal::HeldJournal;
+  void PutPool(StoredPool pool, Done<Void> done) override {
+    puts.push_back(
+        [this, pool = std::move(pool), done = std::move(done)] { HeldJournal::PutPool(pool, done); });
+  }
+  void GoOn() { std::exchange(puts, {}).front()(); }
+
+  std::vector<std::function<void()>> puts;  // under way
+};
+
+// A bound and a closing of one pool at the same time: the last word that is kept is that it closes.
+TEST(PoolTableTest, ANewBoundIsKeptBeforeTheClosingThatComesAfterIt) {
+  World world;
+  const auto slow = std::make_shared<SlowPools>(world.journal);
+  world.between = slow;
+  ASSERT_FALSE(world.Open());
+  PoolTable& pools = world.engine().pools();
+  auto made = Ask<Result<PoolView>>([&](auto done) { pools.Create("batch", 2, done); });
+  slow->GoOn();
+  ASSERT_TRUE(Get(std::move(made)).ok());
+  world.Make(1, true, {.id = "g", .pool = "batch"});
+  auto updated = Ask<Result<PoolView>>([&](auto done) { pools.Update("batch", 5, done); });
+  EXPECT_FALSE(ClosePool(world, "batch"));
+  ASSERT_EQ(slow->puts.size(), 1u) << "one after the other";
+  slow->GoOn();
+  EXPECT_TRUE(Get(std::move(updated)).ok());
+  ASSERT_EQ(slow->puts.size(), 1u);
+  auto again = Ask<Result<PoolView>>([&](auto done) { pools.Update("batch", 7, done); });
+  slow->GoOn();
+  slow->GoOn();
+  EXPECT_TRUE(Get(std::move(again)).ok());
+  const auto kept = Get(Ask<Result<std::vector<StoredPool>>>([&](auto done) {
+                      world.journal->Pools(std::move(done));
+                    })).value();
+  EXPECT_EQ(kept, (std::vector<StoredPool>{{.name = "batch", .max = 7, .closing = true}}));
 }
 
 TEST(PoolTableTest, WhoStopsWaitingIsNotToldAndThePoolGoesOnClosing) {

@@ -53,6 +53,22 @@ TEST_F(FunctionExecutorTest, AnExceptionIsAPanic) {
   EXPECT_NE(status.message().find("boom"), std::string_view::npos);
 }
 
+// What a function has put on its context runs when it is stopped, and may block: on no thread of the engine.
+TEST_F(FunctionExecutorTest, AStopWaitsForNoCallbackOfTheFunction) {
+  std::promise<void> ready;
+  std::promise<void> go_on;
+  const auto execution = Start([&](const Context& context, FunctionCall&) {
+    const auto blocks = context.OnDone([&] { go_on.get_future().wait(); });
+    ready.set_value();
+    context.Wait();
+    return context.cause();
+  });
+  ready.get_future().wait();
+  execution->Stop({.kind = FailureKind::kCancelled, .message = "enough"});
+  go_on.set_value();
+  EXPECT_EQ(recorder_->Exit().message(), "enough");
+}
+
 TEST_F(FunctionExecutorTest, AStopIsDeliveredThenEndsTheContextWithItsCause) {
   const auto execution = Start([](const Context& context, FunctionCall&) {
     context.Wait();

@@ -67,6 +67,14 @@ class SqliteDamageTest : public ::testing::Test {
     EXPECT_EQ(result.error().reason, "JOURNAL_DAMAGED");
     EXPECT_NE(result.error().message.find("group g"), std::string::npos) << result.error().message;
   }
+  // What is whole is told, up to event `last`; what follows is not.
+  void ExpectDamagedBehind(uint64_t last) {
+    const auto whole = open_.client->Read("g");
+    ASSERT_TRUE(whole.ok());
+    ASSERT_EQ(whole.value().size(), last);
+    EXPECT_EQ(whole.value().back().number, last);
+    ExpectDamaged(open_.client->Read("g", last + 1));
+  }
   void ExpectSound(const std::string& group) {
     EXPECT_EQ(open_.client->Read(group).value().size(), 5u);
     EXPECT_EQ(open_.client->Find(group).value().last_number, 5u);
@@ -103,8 +111,7 @@ class SqliteDamageTest : public ::testing::Test {
 
 TEST_F(SqliteDamageTest, NoFlipInARecordPasses) {
   Flip("data FROM records WHERE gid = 1 AND first = 2",
-       "UPDATE records SET data = ?1 WHERE gid = 1 AND first = 2",
-       [this] { ExpectDamaged(open_.client->Read("g")); });
+       "UPDATE records SET data = ?1 WHERE gid = 1 AND first = 2", [this] { ExpectDamagedBehind(1); });
 }
 
 TEST_F(SqliteDamageTest, NoFlipInASpecPasses) {
@@ -147,9 +154,20 @@ TEST_F(SqliteDamageTest, RowsThatChangedPlacesAreFound) {
   };
   // Of two groups; seq 2 and 5 are events 2 to 4 of each.
   swap("records", "data, data_sum", "seq", "2", "5");
-  ExpectDamaged(open_.client->Read("g"));
-  EXPECT_EQ(open_.client->Read("h").error().code, ErrorCode::kDataLoss);
-  EXPECT_EQ(open_.client->Watch("").error().code, ErrorCode::kDataLoss);
+  ExpectDamagedBehind(1);
+  EXPECT_EQ(open_.client->Read("h", 2).error().code, ErrorCode::kDataLoss);
+  // A stream over all groups goes on, and says what it leaves out.
+  const WatchPage page = open_.client->Watch("").value();
+  std::vector<std::pair<std::string, uint64_t>> told;
+  for (const WatchedRecords& each : page.groups) {
+    for (const Record& record : each.records) told.emplace_back(each.group->id, record.number);
+  }
+  EXPECT_EQ(told, (std::vector<std::pair<std::string, uint64_t>>{{"g", 1}, {"g", 5}, {"h", 1}, {"h", 5}}));
+  ASSERT_EQ(page.damaged.size(), 2u);
+  EXPECT_EQ(page.damaged[0].group, "g");
+  EXPECT_EQ(page.damaged[0].error.code, ErrorCode::kDataLoss);
+  EXPECT_EQ(page.damaged[1].group, "h");
+  EXPECT_TRUE(open_.client->Watch(page.cursor).value().groups.empty());
   swap("records", "data, data_sum", "seq", "2", "5");
   // Of one group: events 1 and 5.
   swap("records", "data, data_sum", "seq", "1", "3");
@@ -159,7 +177,7 @@ TEST_F(SqliteDamageTest, RowsThatChangedPlacesAreFound) {
   vandal_.Execute("UPDATE records SET gid = 3 - gid WHERE seq IN (2, 5) AND 0; DROP INDEX records_group");
   vandal_.Execute("UPDATE records SET gid = 3 - gid WHERE seq IN (2, 5)");
   vandal_.Execute("CREATE UNIQUE INDEX records_group ON records(gid, last)");
-  ExpectDamaged(open_.client->Read("g"));
+  ExpectDamagedBehind(1);
   vandal_.Execute("DROP INDEX records_group; UPDATE records SET gid = 3 - gid WHERE seq IN (2, 5)");
   vandal_.Execute("CREATE UNIQUE INDEX records_group ON records(gid, last)");
   swap("groups", "spec, spec_sum", "gid", "1", "2");
@@ -177,7 +195,7 @@ TEST_F(SqliteDamageTest, RowsThatChangedPlacesAreFound) {
 
 TEST_F(SqliteDamageTest, ARowThatIsMissingIsFound) {
   vandal_.Execute("DELETE FROM records WHERE gid = 1 AND first = 2");
-  ExpectDamaged(open_.client->Read("g"));
+  ExpectDamagedBehind(1);
   ExpectDamaged(open_.client->Read("g", 3));
   EXPECT_NE(open_.client->Read("g", 3).error().message.find("events 3 to 4"), std::string::npos);
   EXPECT_EQ(open_.client->Read("g", 5).value().size(), 1u);
@@ -185,7 +203,7 @@ TEST_F(SqliteDamageTest, ARowThatIsMissingIsFound) {
 
 TEST_F(SqliteDamageTest, NumbersThatDoNotFitTheRecordsAreFound) {
   vandal_.Execute("UPDATE records SET last = 9 WHERE gid = 1 AND first = 5");
-  ExpectDamaged(open_.client->Read("g"));
+  ExpectDamagedBehind(4);
   vandal_.Execute("UPDATE records SET last = 5 WHERE gid = 1 AND first = 5");
   vandal_.Execute("UPDATE groups SET head = 3 WHERE gid = 1");
   ExpectDamaged(open_.client->Find("g"));

@@ -1,0 +1,73 @@
+#include "core/engine/load_group.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/engine/resident_groups.h"
+
+namespace covey {
+namespace {
+
+constexpr size_t kReadPage = 2000;
+
+using Done = std::function<void(Result<std::shared_ptr<DurableGroup>>)>;
+
+// One load: held by the read that is under way.
+struct GroupLoad {
+  std::shared_ptr<const GroupEnvironment> environment;
+  std::shared_ptr<DurableGroup> group;
+  uint64_t head;  // the newest event as listed
+  Done done;
+};
+
+void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from);
+
+// Events that were listed are not there: they are lost, or the group was deleted meanwhile.
+void OnMissing(const std::shared_ptr<GroupLoad>& load, uint64_t from) {
+  load->environment->journal->Head(load->group->id(), [load, from](Result<uint64_t> head) {
+    if (!head.ok()) return load->done(head.error());
+    if (head.value() == 0) return load->done(ResidentGroups::NotFound(load->group->id()));
+    load->group->SetDamage(EventsMissing(load->group->id(), from, load->head));
+    load->done(load->group);
+  });
+}
+
+void OnPage(const std::shared_ptr<GroupLoad>& load, uint64_t from, Result<std::vector<Record>> page) {
+  if (!page.ok()) {
+    if (page.error().code != ErrorCode::kDataLoss) return load->done(page.error());
+    load->group->SetDamage(page.error());
+    return load->done(load->group);
+  }
+  const size_t size = page.value().size();
+  if (size == 0 && from > load->head) return load->done(load->group);
+  if (size == 0) return OnMissing(load, from);
+  // What does not follow is damage, which the group keeps.
+  if (!load->group->Replay(std::make_shared<const Batch>(std::move(page.value())))) {
+    return load->done(load->group);
+  }
+  const uint64_t next = from + size;
+  // A short page ends the group, or stands before what is damaged.
+  if (size < kReadPage && next > load->head) return load->done(load->group);
+  ReadPage(load, next);
+}
+
+void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from) {
+  const GroupLoad& what = *load;
+  what.environment->journal->Read(
+      what.group->id(), from, kReadPage,
+      [load = std::move(load), from](auto page) { OnPage(load, from, std::move(page)); });
+}
+
+}  // namespace
+
+void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
+               std::shared_ptr<Pool> pool, uint64_t epoch, Done done) {
+  auto group = DurableGroup::New(environment, listed.spec, std::move(pool), epoch);
+  ReadPage(std::make_shared<GroupLoad>(GroupLoad{.environment = std::move(environment),
+                                                 .group = std::move(group),
+                                                 .head = listed.last_number,
+                                                 .done = std::move(done)}),
+           1);
+}
+
+}  // namespace covey
