@@ -267,6 +267,11 @@ Result<v1::DrainResponse> Client::Drain(const v1::DrainRequest& request, const C
   return Ask<v1::DrainResponse>(*connection_, Named("/covey.v1.AdminService/Drain"), request, call);
 }
 
+std::unique_ptr<BackupReader> Client::Backup(const CallOptions& call) {
+  return std::make_unique<BackupReader>(
+      connection_->Read(Named("/covey.v1.AdminService/Backup"), v1::BackupRequest(), call));
+}
+
 Result<Void> Client::Undrain(const CallOptions& call) {
   return Drop(Ask<v1::UndrainResponse>(*connection_, Named("/covey.v1.AdminService/Undrain"),
                                        v1::UndrainRequest(), call));

@@ -95,6 +95,7 @@ Command HealthCommand();
 Command DrainCommand();
 Command UndrainCommand();
 Command ReloadCommand();
+Command BackupCommand();
 Command CompletionCommand();
 Command HelpCommand();
 

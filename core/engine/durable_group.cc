@@ -20,6 +20,18 @@ std::shared_ptr<const Failure> TimedOut(const GroupSpec& spec) {
       {.kind = FailureKind::kTimeout, .message = "the group timed out after " + SecondsText(spec.timeout)});
 }
 
+// The reply of a cancel that has stopped what runs, whether it could be written or not.
+DurableGroup::Reply ToldToStop(DurableGroup::Reply done) {
+  return [done = std::move(done)](std::optional<Error> failed) {
+    if (failed && (failed->reason == "JOURNAL_FULL" || failed->reason == "JOURNAL_UNWRITABLE")) {
+      failed->message =
+          "what runs was told to stop; that it was cancelled is recorded once the journal can be written "
+          "again";
+    }
+    done(std::move(failed));
+  };
+}
+
 }  // namespace
 
 std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvironment> environment,
@@ -151,8 +163,14 @@ void DurableGroup::Seal(Reply done) {
 
 void DurableGroup::Cancel(Failure cause, Reply done) {
   Step step(this);
-  FactLocked({.command = {.kind = CommandKind::kCancel}, .failure = Share(std::move(cause))}, step.effects());
-  step.Finish(std::move(done));
+  Fact fact{.command = {.kind = CommandKind::kCancel}, .failure = Share(std::move(cause))};
+  if (done == nullptr || !DoubtfulLocked()) {
+    FactLocked(std::move(fact), step.effects());
+    return step.Finish(done == nullptr ? nullptr : ToldToStop(std::move(done)));
+  }
+  if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
+  DecideAloneLocked(fact, step.effects());
+  step.Finish(ThenStop(std::nullopt, fact.failure, std::move(done)));
 }
 
 void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done) {
@@ -165,20 +183,53 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
                                        .message = "group " + spec_->id + " has no task " + name});
   }
   auto shared = Share(std::move(cause));
-  FactLocked(
-      {.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = *task},
-       .failure = shared},
-      step.effects());
+  Fact fact{.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = *task},
+            .failure = shared};
+  if (DoubtfulLocked()) {
+    if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
+    DecideAloneLocked(fact, step.effects());
+    return step.Finish(ThenStop(task, std::move(shared), std::move(done)));
+  }
+  FactLocked(std::move(fact), step.effects());
   if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(shared), step.effects());
   } else if (ledger_.tasks()[*task].pending.phase == Phase::kEnded) {
     lane_->Withdraw(TicketLocked(*task));  // it waits for nothing any more
   }
-  step.Finish(std::move(done));
+  step.Finish(ToldToStop(std::move(done)));
+}
+
+void DurableGroup::DecideAloneLocked(const Fact& fact, Effects& effects) {
+  stops_held_ = true;
+  DecideLocked(fact, effects);
+  stops_held_ = false;
+}
+
+DurableGroup::Reply DurableGroup::ThenStop(std::optional<uint32_t> task, std::shared_ptr<const Failure> cause,
+                                           Reply done) {
+  return [self = shared_from_this(), task, cause = std::move(cause),
+          done = std::move(done)](std::optional<Error> failed) {
+    if (!failed) self->StopNow(task, cause);
+    done(std::move(failed));
+  };
+}
+
+void DurableGroup::StopNow(std::optional<uint32_t> task, std::shared_ptr<const Failure> cause) {
+  Step step(this);
+  if (!task) {
+    // A decision that came first has its own cause.
+    const auto& decided = ledger_.standing().failure();
+    if (!attempts_.empty()) attempts_.StopAll(decided != nullptr ? decided : cause, step.effects());
+  } else if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
+    attempt->cancel = FailureKind::kCancelled;
+    attempts_.Stop(*attempt, std::move(cause), step.effects());
+  }
+  step.Finish();
 }
 
 void DurableGroup::Arm() {
+  if (environment_->parked) return;
   Step step(this);
   ++arms_;
   ledger_.SetArmed(true);
@@ -223,7 +274,7 @@ void DurableGroup::OnDecidedLocked(Effects& effects) {
     deadline_timer_ = TimerQueue::TimerId{};
   }
   const auto& cause = ledger_.standing().failure();
-  if (!attempts_.empty()) attempts_.StopAll(cause != nullptr ? cause : Won(), effects);
+  if (!attempts_.empty() && !stops_held_) attempts_.StopAll(cause != nullptr ? cause : Won(), effects);
 }
 
 void DurableGroup::SetDeadlineLocked(Clock::time_point deadline) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -38,6 +39,9 @@ struct GroupEnvironment {
   std::function<void()> on_events;
   std::function<void(const std::string& group)> on_completed;
   std::function<void(const std::string& line)> warn;
+  bool parked = false;  // nothing may be written
+  // The last answer of the journal to any group was a failure, so that the next may be one as well.
+  mutable std::atomic<bool> journal_fails = false;
 };
 
 // kUnavailable: what is asked for is to be asked of the next daemon.
@@ -96,7 +100,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done)
       COVEY_EXCLUDES(mutex_);
   void Seal(Reply done) COVEY_EXCLUDES(mutex_);
-  // `cause` of kind kCancelled. Stops what runs at once; `done` when the request is durable.
+  // `cause` of kind kCancelled. Stops what runs at once; `done` when the request is durable. While the journal
+  // fails a request, which has a `done`, is durable first: one that is refused has changed nothing.
   void Cancel(Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
   // kNotFound for an unknown name.
   void CancelTask(const std::string& name, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
@@ -151,6 +156,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
+  // True when a submit with this request id was accepted.
+  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
@@ -165,6 +172,16 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Commands, and what happens, become decisions.
   state::Refusal DecideLocked(Fact fact, Effects& effects) COVEY_REQUIRES(mutex_);
   void FactLocked(Fact fact, Effects& effects) COVEY_REQUIRES(mutex_);
+  // What is decided now may not become durable.
+  bool DoubtfulLocked() const COVEY_REQUIRES(mutex_) {
+    return ledger_.log().stopped() || environment_->journal_fails;
+  }
+  // Decides, and leaves what runs alone.
+  void DecideAloneLocked(const Fact& fact, Effects& effects) COVEY_REQUIRES(mutex_);
+  // `done`, and before it, when all is well, StopNow.
+  Reply ThenStop(std::optional<uint32_t> task, std::shared_ptr<const Failure> cause, Reply done);
+  // Stops an attempt, or, without a task, all of them.
+  void StopNow(std::optional<uint32_t> task, std::shared_ptr<const Failure> cause) COVEY_EXCLUDES(mutex_);
   void AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<const RequestMark> request,
                       Effects& effects) COVEY_REQUIRES(mutex_);
   void OnDecidedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
@@ -221,7 +238,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
   std::optional<Error> damage_ COVEY_GUARDED_BY(mutex_);
-  Reservation queued_ COVEY_GUARDED_BY(mutex_);  // between steps: of what the ledger says is queued
+  bool stops_held_ COVEY_GUARDED_BY(mutex_) = false;  // within DecideAloneLocked
+  Reservation queued_ COVEY_GUARDED_BY(mutex_);       // between steps: of what the ledger says is queued
 };
 
 }  // namespace covey

@@ -56,6 +56,7 @@ Engine::Engine(Options options)
     gate->Pass([this, &id] { OnCompleted(id); });
   };
   environment_->warn = options_.warn;
+  environment_->parked = environment_->journal_fails = parked();
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
 }
@@ -161,8 +162,14 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
     }
     Find(found.value(), [fingerprint = create.request.fingerprint, id = create.request.id,
                          done = std::move(done)](Result<GroupPtr> group) {
-      if (group.ok() && group.value()->creation() != nullptr &&
-          group.value()->creation()->fingerprint != fingerprint) {
+      const std::shared_ptr<const RequestMark> creation = group.ok() ? group.value()->creation() : nullptr;
+      if (group.ok() && (creation == nullptr || creation->id != id)) {  // a later group of that id
+        done(Error{.code = ErrorCode::kNotFound,
+                   .reason = "GROUP_NOT_FOUND",
+                   .message = "the group that this request made was deleted: " + group.value()->id()});
+        return;
+      }
+      if (creation != nullptr && creation->fingerprint != fingerprint) {
         done(Error{.code = ErrorCode::kInvalidArgument,
                    .reason = "REQUEST_ID_REUSED",
                    .message = "request_id was used with other content",
@@ -176,7 +183,8 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
 
 void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
   const WallTime now = options_.wall_clock();
-  if (create.spec.id.empty()) create.spec.id = NewUuid();
+  const bool named = !create.spec.id.empty();
+  if (!named) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
     create.spec.deadline = now + std::chrono::ceil<std::chrono::microseconds>(create.spec.timeout);
   }
@@ -185,6 +193,9 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
     done(pool.error());
     return;
   }
+  // There is no such group: what may be there of its name is of one whose journal was lost, or whose deletion
+  // was cut short.
+  if (named) environment_->output->Purge(create.spec.id);
   auto group = DurableGroup::New(environment_, std::make_shared<const GroupSpec>(std::move(create.spec)),
                                  pool.value(), epoch_);
   {
@@ -288,7 +299,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
                  .message = "group " + id + " is not over: cancel it first"});
       return;
     }
-    journal_->Purge(id, [this, id, done](Result<Void> purged) {
+    journal_->Purge(id, /*keeps_id=*/false, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
         residents_.Purged(id);
         environment_->output->Purge(id);

@@ -11,6 +11,11 @@ using state::EventKind;
 using Phase = state::TaskState::Phase;
 
 void DurableGroup::OnAppended(const AppendResult& result) {
+  using Kind = AppendResult::Kind;
+  if (result.kind == Kind::kCommitted || result.kind == Kind::kFailed || result.kind == Kind::kUnknown) {
+    const bool fails = result.kind != Kind::kCommitted;
+    if (environment_->journal_fails != fails) environment_->journal_fails = fails;
+  }
   Step step(this);
   if (ledger_.log().OnAnswer(result)) {
     step.effects().calls.push_back([this, why = ledger_.log().why()] {

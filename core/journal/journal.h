@@ -172,8 +172,8 @@ class Journal {
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;
   // Id of the group that was created with this request id; "" when there is none.
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
-  // Forgets a completed group.
-  virtual void Purge(std::string group, Done<Void> done) = 0;
+  // Forgets a completed group. Its id is free at once or, with `keeps_id`, as long as its request id is remembered.
+  virtual void Purge(std::string group, bool keeps_id, Done<Void> done) = 0;
 
   // Keeps a snapshot in place of an older one; a newer one stays. Durable when answered; carried out in
   // order, also with the appends. kNotFound; kFailedPrecondition when another epoch owns the group;
@@ -189,6 +189,14 @@ class Journal {
   virtual void RemovePool(std::string name, Done<Void> done) = 0;
   // All pools, by name.
   virtual void Pools(Done<std::vector<StoredPool>> done) = 0;
+
+  // Whether it can be written. Where the last write failed, or another would, it is tried; else nothing is
+  // written.
+  virtual void Probe(Done<Void> done) = 0;
+
+  // Lets the files of the journal change at their ends alone for as long as the answer is held, so that they can
+  // be copied. kUnimplemented: there are none.
+  virtual void HoldFiles(Done<std::shared_ptr<void>> done) = 0;
 
   // Finishes what was appended and stops. Idempotent.
   virtual void Close() = 0;

@@ -1,6 +1,7 @@
 #include "core/output/file_output_store.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -258,8 +259,13 @@ void FileOutputStore::DeleteTrash() {
 
 // What is left when the store closes in between is trash for the next one.
 void FileOutputStore::DeleteDirectory(const std::string& path) {
-  DIR* directory = ::opendir(path.c_str());
-  if (directory == nullptr) return;
+  // Not through a link: what it leads to is not of the store.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR* directory = fd < 0 ? nullptr : ::fdopendir(fd);
+  if (directory == nullptr) {
+    if (fd >= 0) ::close(fd);
+    return;
+  }
   while (const dirent* entry = ::readdir(directory)) {
     if (closing_) break;
     (void)::unlinkat(::dirfd(directory), entry->d_name, 0);  // fails for "." and ".."

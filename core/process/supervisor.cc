@@ -19,6 +19,7 @@
 #include "core/process/errno_text.h"
 #include "core/process/event_loop.h"
 #include "core/process/proc_fs.h"
+#include "core/process/residents.h"
 #include "core/process/spawner.h"
 #include "core/process/start_queue.h"
 #include "core/process/start_rules.h"
@@ -27,26 +28,6 @@
 
 namespace covey {
 namespace {
-
-// The supervisors of this program: one that adopts orphans must be alone, for it cannot know the trees of
-// others.
-Mutex g_residents_mutex;
-int g_residents COVEY_GUARDED_BY(g_residents_mutex) = 0;
-bool g_adopter COVEY_GUARDED_BY(g_residents_mutex) = false;
-
-bool MoveIn(bool adopts) {
-  MutexLock lock(g_residents_mutex);
-  if (g_adopter || (adopts && g_residents > 0)) return false;
-  ++g_residents;
-  g_adopter = adopts;
-  return true;
-}
-
-void MoveOut() {
-  MutexLock lock(g_residents_mutex);
-  --g_residents;
-  g_adopter = false;
-}
 
 unsigned SpawnThreads(const ProcessSupervisor::Options& options) {
   return options.spawn_threads > 0 ? options.spawn_threads
@@ -89,7 +70,7 @@ class ProcessSupervisor::Impl {
     if (loop_thread_.joinable()) ShutDown();
     tracker_.reset();
     if (made_subreaper_) ::prctl(PR_SET_CHILD_SUBREAPER, 0);
-    MoveOut();
+    residents::MoveOut();
   }
 
   Result<Void> Open() {
@@ -394,7 +375,7 @@ class ProcessSupervisor::Impl {
 
 Result<std::unique_ptr<ProcessSupervisor>> ProcessSupervisor::Create(const Options& options) {
   const bool adopts = (options.become_subreaper || IsSubreaper() || ::getpid() == 1) && AdoptedOrphans().ok();
-  if (!MoveIn(adopts)) {
+  if (!residents::MoveIn(adopts)) {
     return NotHere("another process supervisor lives in this program, and one of the two adopts orphans");
   }
   auto impl = std::make_unique<Impl>(options, adopts);

@@ -23,6 +23,9 @@ using Violations = std::vector<FieldViolation>;
 
 // GroupService. `first`: the first message of the call.
 Violations Check(const v1::RunGroupRequest& request, bool first);
+// The same without the tasks, each of which is checked by itself; its fields are named from the task on.
+Violations CheckWithoutTasks(const v1::RunGroupRequest& request, bool first);
+Violations Check(const v1::TaskSpec& task);
 Violations Check(const v1::CreateGroupRequest& request);
 Violations Check(const v1::SubmitTasksRequest& request);
 // `number`: which message of the call this must be, 1 for the first.
@@ -57,6 +60,7 @@ Violations Check(const v1::GetServerInfoRequest& request);
 Violations Check(const v1::DrainRequest& request);
 Violations Check(const v1::UndrainRequest& request);
 Violations Check(const v1::ReloadRequest& request);
+Violations Check(const v1::BackupRequest& request);
 
 // The refusal of a request with `violations`, of which there is at least one.
 Error BadRequest(Violations violations);

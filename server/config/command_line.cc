@@ -25,6 +25,9 @@ constexpr Command kCommands[] = {
      "make a data directory that was copied or restored one's own, and go on with what is in it"},
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
+    {"--repair", "DIR",
+     "save what can be read of a damaged data directory, which stays as it is, into DIR, and leave"},
+    {"--restore", "FILE", "make the data directory, which must not be there yet, of a backup, and leave"},
     {"--version", "", "print the version"},
     {"--man", "", "print the manual page coveyd(8)"},
     {"--help", "", "print this"},
@@ -80,6 +83,7 @@ class Parser {
       name.resize(equals);
     }
     if (name == "--config") return TakeConfig(std::move(value));
+    if (name == "--restore" || name == "--repair") return TakeOperand(name, std::move(value));
     for (const Command& command : kCommands) {
       if (command.flag == name) return TakeAction(name, value);
     }
@@ -112,6 +116,20 @@ class Parser {
     std::error_code error;
     result_.config_file = std::filesystem::absolute(*value, error).lexically_normal().string();
     return error ? "--config " + Shown(*value) + ": " + error.message() : std::string();
+  }
+
+  std::string TakeOperand(const std::string& name, std::optional<std::string> value) {
+    const bool restores = name == "--restore";
+    const std::string what =
+        restores ? "the path of a backup" : "the path of a directory that is not there yet";
+    if (!value) {
+      if (next_ == arguments_.size()) return name + " needs a value: " + what;
+      value = arguments_[next_++];
+    }
+    if (value->empty()) return name + " must be " + what + ", got " + Shown(*value);
+    result_.action = restores ? Action::kRestore : Action::kRepair;
+    result_.operand = *std::move(value);
+    return {};
   }
 
   std::string TakeAction(const std::string& name, const std::optional<std::string>& value) {
@@ -176,8 +194,8 @@ constexpr std::string_view kSignals =
     "SIGTERM and SIGINT suspend what runs and exit; each further one cuts short what is waited for. SIGHUP\n"
     "reads the file again; SIGUSR1 and SIGUSR2 do nothing.\n";
 constexpr std::string_view kExits =
-    "0 when everything ended, 1 when something ignored its stop, 64 for bad flags, 78 for a bad file, 73 "
-    "when\n"
+    "0 when everything ended, 1 when something ignored its stop, 64 for bad flags, 65 for a backup or\n"
+    "journal that is damaged, 78 for a bad file, 73 when\n"
     "an address, the data directory or the journal cannot be had.\n";
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
+#include "server/daemon/offline.h"
 #include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
 #include "server/daemon/start_watch.h"
@@ -73,6 +74,10 @@ class Daemon {
         watch_(signals),
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
+  ~Daemon() { health_.OnChange(nullptr); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
   int Run() {
     if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
@@ -93,12 +98,10 @@ class Daemon {
  private:
   // The data directory and every address: what another program may hold.
   Status Claim() {
-    if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
     frontend_ = std::make_unique<Frontend>(config_, log_);
-    if (Status status = frontend_->Listen(); !status.ok()) return status;
     health_.OnChange([this](bool well) { frontend_->SetWell(well); });
-    if (stores_.copied()) TellSick(Health::Reason::kCopied, stores_.data()->Refusal()->message);
-    return Status::Ok();
+    if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
+    return frontend_->Listen();
   }
 
   Status Recover() {
@@ -107,10 +110,6 @@ class Daemon {
       return watch_.GoOn("starting: " + std::to_string(progress.resumed) + " of " +
                          std::to_string(progress.found) + " groups have been recovered");
     });
-  }
-
-  void TellSick(Health::Reason reason, const std::string& why) {
-    if (health_.Set(reason, why)) log_->error("{}", why);
   }
 
   // Calls first: a task may call the daemon as soon as it runs.
@@ -146,6 +145,7 @@ class Daemon {
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
     context.health = &health_;
+    context.backup = [this](const auto& done) { stores_.Backup(done); };
     context.reload = [this] { return live_.Reload(); };
     context.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
     return context;
@@ -195,7 +195,7 @@ class Daemon {
   StartWatch watch_;
   const std::shared_ptr<spdlog::logger> log_;
   Health health_;
-  Stores stores_;
+  Stores stores_{health_};
   std::unique_ptr<Work> work_;
   std::unique_ptr<Frontend> frontend_;
   std::unique_ptr<Heartbeat> heartbeat_;
@@ -238,6 +238,9 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
     std::fputs(PrintConfig(*configured.loaded).c_str(), stdout);
     return 0;
   }
+  const std::string& data_dir = configured.loaded->config.data_dir;
+  if (command_line.action == CommandLine::Action::kRestore) return Restore(command_line.operand, data_dir);
+  if (command_line.action == CommandLine::Action::kRepair) return Repair(data_dir, command_line.operand);
   RegisterBuiltinFunctions(&functions);
   return Daemon(command_line, configured.loaded->config, std::move(functions), signals).Run();
 }

@@ -92,6 +92,10 @@ std::vector<Heartbeat::Probe> Frontend::Probes() {
 void Frontend::Shutdown(std::chrono::milliseconds grace) {
   listeners_.Withdraw();
   if (server_ == nullptr) return;
+  {
+    MutexLock lock(serving_mutex_);
+    serving_ = false;  // whoever has news of its health tells nobody any more
+  }
   server_->Shutdown(grace);
   server_.reset();
   if (context_.readers != nullptr) context_.readers->Stop();  // for calls that were cancelled

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/engine/uuid.h"
+#include "server/journal/backup.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
 
@@ -55,13 +56,45 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
   auto journal = OpenSqliteJournal({.directory = config.data_dir,
                                     .data = data_,
                                     .durability = config.durable ? Durability::kFull : Durability::kNone,
-                                    .log = [log](const std::string& line) { log->info("{}", line); }});
-  if (!journal.ok()) return Status::Error(journal.error().message);
+                                    .log = [log](const std::string& line) { log->info("{}", line); },
+                                    .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); }});
+  if (!journal.ok()) {
+    std::string why = journal.error().message;
+    if (journal.error().code == ErrorCode::kDataLoss)
+      why += "; coveyd --repair NEW-DIRECTORY --data-dir " + data_->path() + " saves what can be read";
+    return Status::Error(why);
+  }
   journal_ = std::move(journal.value());
+  if (data_->copied()) {
+    const std::string why = data_->Refusal()->message;
+    log->error("{}", why);
+    health_.Set(Health::Reason::kCopied, why);
+  }
+  watch_ = std::make_unique<DataWatch>(data_, journal_, health_, log);
   return Status::Ok();
 }
 
+void Stores::OnTrouble(const Error* why, spdlog::logger& log) {
+  if (data_->copied()) return;                                   // it is told already
+  if (why != nullptr && why->reason == "DATA_DIR_GONE") return;  // the watch tells it
+  if (!health_.Set(Health::Reason::kJournal, why == nullptr ? std::string() : why->message)) return;
+  if (why == nullptr) {
+    log.info("the journal can be written again");
+  } else {
+    log.error("the journal cannot be written: {}", why->message);
+  }
+}
+
+void Stores::Backup(const std::function<void(Result<BackupReader>)>& done) const {
+  journal_->HoldFiles([path = data_ == nullptr ? std::string() : data_->path(), done](auto hold) {
+    if (!hold.ok()) return done(hold.error());
+    const auto stream = std::make_shared<BackupStream>(path, std::move(hold.value()));
+    done(BackupReader([stream] { return stream->Next(); }));
+  });
+}
+
 void Stores::Close() {
+  watch_.reset();
   if (journal_ != nullptr) journal_->Close();
 }
 

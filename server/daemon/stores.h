@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,7 +10,10 @@
 #include "core/output/file_output_store.h"
 #include "covey/status.h"
 #include "server/config/config.h"
+#include "server/daemon/data_watch.h"
 #include "server/journal/data_directory.h"
+#include "server/services/health.h"
+#include "server/services/service_context.h"
 
 namespace covey {
 
@@ -19,7 +23,8 @@ namespace covey {
 // Thread safety: none; what it hands out has its own.
 class Stores {
  public:
-  Stores() = default;
+  // `health` is told whether what is kept can be written, and outlives this.
+  explicit Stores(Health& health) : health_(health) {}
   ~Stores();
   Stores(const Stores&) = delete;
   Stores& operator=(const Stores&) = delete;
@@ -29,6 +34,9 @@ class Stores {
   Status Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
   // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
   void Close();
+
+  // Opens a backup of what is kept. From any thread, before Close.
+  void Backup(const std::function<void(Result<BackupReader>)>& done) const;
 
   const std::shared_ptr<Journal>& journal() const { return journal_; }
   const std::shared_ptr<FileOutputStore>& output() const { return output_; }
@@ -41,13 +49,17 @@ class Stores {
 
  private:
   Status OpenTemporary();
+  // On the thread that writes the journal.
+  void OnTrouble(const Error* why, spdlog::logger& log);
   Status OpenData(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
 
+  Health& health_;
   std::shared_ptr<DataDirectory> data_;
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileOutputStore> output_;
   std::string id_;
   std::string temporary_;  // removed at the end; empty: none
+  std::unique_ptr<DataWatch> watch_;
 };
 
 }  // namespace covey

@@ -52,12 +52,19 @@ class MemoryJournal final : public Journal {
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override;
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
-  void Purge(std::string group, Done<Void> done) override;
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override;
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
   void Pools(Done<std::vector<StoredPool>> done) override;
+  void Probe(Done<Void> done) override { done(Void{}); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override {
+    done(Error{.code = ErrorCode::kUnimplemented,
+               .reason = "NO_BACKUP",
+               .message = "the journal is in memory: there is nothing that a backup could be made of"});
+  }
+
   void Close() override;
 
   // For tests. The next `count` appends that are taken from the queue meet `fault`.

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "core/base/check.h"
@@ -23,10 +24,16 @@ Error ErrorOf(sqlite3* db) {
       error.code = ErrorCode::kResourceExhausted;
       error.reason = "JOURNAL_FULL";
       break;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
+      error.code = ErrorCode::kUnavailable;
+      if (const int system = sqlite3_system_errno(db); system == ENOSPC || system == EDQUOT) {
+        error.code = ErrorCode::kResourceExhausted;
+        error.reason = "JOURNAL_FULL";
+      }
+      break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
       error.code = ErrorCode::kUnavailable;
       break;
     case SQLITE_CORRUPT:

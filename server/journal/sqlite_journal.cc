@@ -82,12 +82,12 @@ class Readers {
 class SqliteJournal final : public Journal {
  public:
   SqliteJournal(bool durable, std::function<WallTime()> now, std::shared_ptr<DataDirectory> data,
-                std::unique_ptr<WriteConnection> write, SqliteWriter::Limits limits,
+                std::unique_ptr<WriteConnection> write, SqliteWriter::Options writing,
                 std::vector<std::unique_ptr<ReadConnection>> reads)
       : durable_(durable),
         now_(std::move(now)),
         data_(std::move(data)),
-        writer_(std::move(write), limits),
+        writer_(std::move(write), std::move(writing)),
         readers_(std::move(reads)) {}
   ~SqliteJournal() override { Close(); }
 
@@ -102,8 +102,8 @@ class SqliteJournal final : public Journal {
     writer_.AppendAsync(std::move(append), std::move(done));
   }
   void OnBatch(std::function<void()> flush) override { writer_.OnBatch(std::move(flush)); }
-  void Purge(std::string group, Done<Void> done) override {
-    writer_.Purge(std::move(group), std::move(done));
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
+    writer_.Purge(std::move(group), keeps_id, std::move(done));
   }
 
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
@@ -155,6 +155,9 @@ class SqliteJournal final : public Journal {
     });
   }
 
+  void Probe(Done<Void> done) override { writer_.Probe(std::move(done)); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override { writer_.HoldFiles(std::move(done)); }
+
   void Close() override {
     writer_.Stop();
     readers_.Stop();
@@ -205,11 +208,12 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
     reads.push_back(std::move(read.value()));
   }
   for (const char* suffix : {"", "-wal"}) data->Pin(file.path + suffix);
-  const SqliteWriter::Limits limits{.appends = std::max<size_t>(options.max_commit_appends, 1),
-                                    .bytes = std::max<size_t>(options.max_commit_bytes, 1)};
-  return std::unique_ptr<Journal>(
-      std::make_unique<SqliteJournal>(options.durability == Durability::kFull, std::move(options.now),
-                                      std::move(data), std::move(write.value()), limits, std::move(reads)));
+  SqliteWriter::Options writing{.appends = std::max<size_t>(options.max_commit_appends, 1),
+                                .bytes = std::max<size_t>(options.max_commit_bytes, 1),
+                                .on_trouble = std::move(options.on_trouble)};
+  return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(
+      options.durability == Durability::kFull, std::move(options.now), std::move(data),
+      std::move(write.value()), std::move(writing), std::move(reads)));
 }
 
 }  // namespace covey

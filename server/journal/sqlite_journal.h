@@ -32,6 +32,9 @@ struct SqliteJournalOptions {
   std::function<WallTime()> now;
   // Told what people should know of the opening, a line each: that the journal was migrated. May be empty.
   std::function<void(const std::string& line)> log;
+  // Told when a write fails, before it is answered, and why; nullptr when one succeeds again. From the thread
+  // that writes. May be empty.
+  std::function<void(const Error* why)> on_trouble;
   // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
   std::string vfs;
   int64_t max_pages = 0;

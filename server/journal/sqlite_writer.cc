@@ -6,8 +6,8 @@
 
 namespace covey {
 
-SqliteWriter::SqliteWriter(std::unique_ptr<WriteConnection> connection, Limits limits)
-    : limits_(limits), connection_(std::move(connection)), thread_([this] { Run(); }) {}
+SqliteWriter::SqliteWriter(std::unique_ptr<WriteConnection> connection, Options options)
+    : options_(std::move(options)), connection_(std::move(connection)), thread_([this] { Run(); }) {}
 
 SqliteWriter::~SqliteWriter() { Stop(); }
 
@@ -34,7 +34,15 @@ template <typename T, typename Work>
 void SqliteWriter::Post(Journal::Done<T> done, Work work) {
   const auto answer = std::make_shared<Journal::Done<T>>(std::move(done));
   Command command;
-  command.other = [answer, work = std::move(work)] { (*answer)(work()); };
+  command.other = [this, answer, work = std::move(work)] {
+    auto result = work();
+    if (result.ok()) {
+      Tell(nullptr);
+    } else if (WriteConnection::IsTrouble(result.error())) {
+      Tell(&result.error());
+    }
+    (*answer)(std::move(result));
+  };
   if (!Enqueue(command)) (*answer)(journal::Closed());
 }
 
@@ -42,9 +50,9 @@ void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64
   Post(std::move(done), [this, groups = std::move(groups)] { return connection_->Acquire(groups); });
 }
 
-void SqliteWriter::Purge(std::string group, Journal::Done<Void> done) {
-  Post(std::move(done), [this, group = std::move(group)] {
-    Result<Void> result = connection_->Purge(group);
+void SqliteWriter::Purge(std::string group, bool keeps_id, Journal::Done<Void> done) {
+  Post(std::move(done), [this, group = std::move(group), keeps_id] {
+    Result<Void> result = connection_->Purge(group, keeps_id);
     garbage_ = garbage_ || result.ok();
     return result;
   });
@@ -63,6 +71,26 @@ void SqliteWriter::PutPool(StoredPool pool, Journal::Done<Void> done) {
 
 void SqliteWriter::RemovePool(std::string name, Journal::Done<Void> done) {
   Post(std::move(done), [this, name = std::move(name)] { return connection_->RemovePool(name); });
+}
+
+void SqliteWriter::Probe(Journal::Done<Void> done) {
+  Post(std::move(done), [this] {
+    const bool ailing = trouble_.has_value();
+    Result<Void> result = connection_->Probe(ailing);
+    garbage_ = garbage_ || (ailing && result.ok());  // its collection has ended at the first failure
+    return result;
+  });
+}
+
+void SqliteWriter::HoldFiles(Journal::Done<std::shared_ptr<void>> done) {
+  Post(std::move(done), [this] { return Result<std::shared_ptr<void>>(connection_->Hold()); });
+}
+
+void SqliteWriter::Tell(const Error* why) {
+  const bool same = why == nullptr ? !trouble_ : trouble_ && trouble_->message == why->message;
+  if (same) return;
+  trouble_ = why == nullptr ? std::nullopt : std::optional(*why);
+  if (options_.on_trouble) options_.on_trouble(why);
 }
 
 void SqliteWriter::Stop() {
@@ -108,8 +136,8 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   size_t bytes = 0;
   size_t end = at;
   bool good = connection_->Begin();
-  while (end < commands.size() && !commands[end].other && end - at < limits_.appends &&
-         bytes < limits_.bytes) {
+  while (end < commands.size() && !commands[end].other && end - at < options_.appends &&
+         bytes < options_.bytes) {
     if (!good) break;
     std::optional<AppendResult> result = connection_->Write(commands[end++].append, &bytes);
     good = result.has_value();
@@ -117,7 +145,12 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   }
   good = good && connection_->Commit();
   if (end == at) ++end;  // no transaction could begin: one append is told so
-  if (!good) results_.assign(end - at, connection_->Abandon());
+  if (good) {
+    Tell(nullptr);
+  } else {
+    results_.assign(end - at, connection_->Abandon());
+    Tell(&results_.front().error);
+  }
   for (size_t i = at; i < end; ++i) commands[i].done(std::move(results_[i - at]));
   if (flush_) flush_();
   return end;

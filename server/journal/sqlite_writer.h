@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,22 +27,27 @@ namespace covey {
 // Thread safety: every public method from any thread. Stop waits for the thread: never from within an answer.
 class SqliteWriter {
  public:
-  struct Limits {
-    size_t appends = 0;
+  struct Options {
+    size_t appends = 0;  // bounds of one commit
     size_t bytes = 0;
+    std::function<void(const Error* why)> on_trouble;  // as SqliteJournalOptions
   };
   using Answer = std::function<void(AppendResult)>;
 
-  SqliteWriter(std::unique_ptr<WriteConnection> connection, Limits limits);
+  SqliteWriter(std::unique_ptr<WriteConnection> connection, Options options);
   ~SqliteWriter();
 
   void AppendAsync(Append append, Answer done) COVEY_EXCLUDES(mutex_);
   void Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) COVEY_EXCLUDES(mutex_);
-  void Purge(std::string group, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void Purge(std::string group, bool keeps_id, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Journal::Done<Void> done)
       COVEY_EXCLUDES(mutex_);
   void PutPool(StoredPool pool, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   void RemovePool(std::string name, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  // As Journal::Probe.
+  void Probe(Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  // As Journal::HoldFiles.
+  void HoldFiles(Journal::Done<std::shared_ptr<void>> done) COVEY_EXCLUDES(mutex_);
   // Set before the first append.
   void OnBatch(std::function<void()> flush) { flush_ = std::move(flush); }
   // Carries out what is queued and ends the thread. Later commands are refused. Idempotent.
@@ -65,13 +71,17 @@ class SqliteWriter {
   // Commits appends from `at` on and answers them; returns the index of the first command that is left.
   size_t CommitAppends(std::vector<Command>& commands, size_t at);
 
-  const Limits limits_;
+  // Tells what has changed. `why` null: a write succeeded.
+  void Tell(const Error* why);
+
+  const Options options_;
   std::function<void()> flush_;
 
   // Of the thread alone.
   const std::unique_ptr<WriteConnection> connection_;
   bool garbage_ = true;  // there may be some; at the start, that of an earlier run
   std::vector<AppendResult> results_;
+  std::optional<Error> trouble_;  // why the last write failed
 
   Mutex mutex_;  // a leaf
   CondVar work_;

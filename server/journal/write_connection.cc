@@ -1,5 +1,7 @@
 #include "server/journal/write_connection.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -7,16 +9,16 @@
 #include "server/journal/checksum.h"
 #include "server/journal/row_length.h"
 #include "server/journal/storage.h"
-#include "server/journal/verified.h"
 
 namespace covey {
 namespace {
 
 // Groups whose heads are remembered; all are forgotten when there are more.
 constexpr size_t kMaxHeads = 100'000;
-constexpr int64_t kGarbageStep = 1000;
 // Pages in the write-ahead log before they are moved into the database (4 MiB).
 constexpr int kCheckpointPages = 1024;
+// Below this a disk is as good as full.
+constexpr uint64_t kLittleRoom = uint64_t{64} << 10;
 
 int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -28,7 +30,9 @@ uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes)
 }  // namespace
 
 WriteConnection::WriteConnection(SqliteFile file, std::function<WallTime()> now)
-    : file_(std::move(file)), now_(std::move(now)) {}
+    : file_(std::move(file)),
+      now_(std::move(now)),
+      reserve_(file_.path.substr(0, file_.path.find_last_of('/') + 1) + "reserve") {}
 
 WriteConnection::~WriteConnection() { statements_.reset(); }
 
@@ -36,6 +40,7 @@ Result<std::unique_ptr<WriteConnection>> WriteConnection::Open(SqliteFile file,
                                                                std::function<WallTime()> now) {
   std::unique_ptr<WriteConnection> connection(new WriteConnection(std::move(file), std::move(now)));
   if (Result<Void> connected = connection->Connect(); !connected.ok()) return connected.error();
+  (void)connection->reserve_.Keep();
   return connection;
 }
 
@@ -104,13 +109,13 @@ bool WriteConnection::Begin() {
     }
   }
   if (statements_->begin.Run()) return true;
-  broken_ = db_.last_error();
+  broken_ = LastError();
   return false;
 }
 
 bool WriteConnection::Commit() {
   if (statements_->commit.Run()) return true;
-  broken_ = db_.last_error();
+  broken_ = LastError();
   in_commit_ = true;
   return false;
 }
@@ -124,9 +129,8 @@ AppendResult WriteConnection::Abandon() {
   heads_.clear();
   AppendResult result = journal::Failed(broken_);
   if (!db_.is_open() || refused_) return result;
-  const bool full = broken_.code == ErrorCode::kResourceExhausted;
   if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
-  if (full) {
+  if (IsFull()) {
     if (db_.in_transaction()) db_.Close();
     return result;  // no room for the frame that would make a transaction of the others
   }
@@ -194,7 +198,7 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
 
 std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t* bytes) {
   const auto fail = [this] {
-    broken_ = db_.last_error();
+    broken_ = LastError();
     return std::nullopt;
   };
   std::optional<Head> head = FindHead(append.group);
@@ -277,8 +281,31 @@ bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* b
   return true;
 }
 
+Error WriteConnection::LastError() const {
+  Error error = db_.last_error();
+  error.message = file_.path + ": " + error.message;
+  return error;
+}
+
+bool WriteConnection::IsTrouble(const Error& error) {
+  return error.reason.starts_with("JOURNAL_F") || error.reason.starts_with("DATA_DIR_") ||
+         error.reason == "JOURNAL_CORRUPT";
+}
+
+Result<Void> WriteConnection::Probe(bool ailing) {
+  if (Refused()) return broken_;
+  struct statvfs disk {};
+  const bool full = ::statvfs(file_.path.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kLittleRoom;
+  if (!ailing && !full) {
+    (void)reserve_.Keep();
+    return Void{};
+  }
+  if (!Begin() || !SetMeta("fence", ++fence_) || !Commit()) return Fail();
+  return Void{};
+}
+
 Error WriteConnection::Fail() {
-  if (db_.is_open() && !refused_) broken_ = db_.last_error();
+  if (db_.is_open() && !refused_) broken_ = LastError();
   Error error = broken_;
   (void)Abandon();
   return error;
@@ -305,52 +332,6 @@ Result<uint64_t> WriteConnection::Acquire(const std::vector<std::string>& groups
   }
   for (const std::string& group : groups) owners_[group] = epoch;
   return epoch;
-}
-
-bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* refused) {
-  sqlite::Use get(statements_->get_group);
-  if (get->Bind(gid).Next() != sqlite::Step::kRow) return false;
-  const int64_t created = get->Int(0);
-  const auto phase = static_cast<GroupPhase>(get->Int(1));
-  if (phase == GroupPhase::kRunning || phase == GroupPhase::kStopping) {
-    *refused = journal::NotCompleted(group);
-    return false;
-  }
-  const int64_t expires = created + std::chrono::microseconds(journal::kRemember).count();
-  const Place place{.part = Part::kSpec, .gid = gid, .group = group};
-  auto spec = verified::Spec(place, get->Bytes(3), static_cast<uint64_t>(get->Int(4)));
-  if (!spec.ok()) {
-    *refused = spec.error();
-    return false;
-  }
-  if (!get->IsNull(2) && !statements_->expire_request.Bind(expires).BindText(get->Bytes(2)).Run())
-    return false;
-  for (const auto& [key, value] : spec.value()->labels) {
-    if (!statements_->delete_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
-  }
-  const int64_t now = Micros(now_());
-  return statements_->delete_group.Bind(gid).Run() && statements_->delete_snapshot.Bind(gid).Run() &&
-         statements_->insert_garbage.Bind(gid).Run() &&
-         statements_->insert_purged.BindText(group).Bind(expires).Run() &&
-         statements_->forget_requests.Bind(now).Run() && statements_->forget_purged.Bind(now).Run() &&
-         SetMeta("next_gid", next_gid_) && SetMeta("next_seq", next_seq_);
-}
-
-Result<Void> WriteConnection::Purge(const std::string& group) {
-  if (!Begin()) return Fail();
-  const std::optional<Head> head = FindHead(group);
-  if (!head.has_value()) return Fail();
-  Error refused;
-  if (head->gid == 0) {
-    refused = journal::NotFound(group);
-  } else if (ForgetGroup(group, head->gid, &refused)) {
-    if (!Commit()) return Fail();
-    heads_.erase(group);
-    return Void{};
-  }
-  if (refused.message.empty()) return Fail();
-  if (!db_.Execute("ROLLBACK")) return Fail();
-  return refused;
 }
 
 Result<Void> WriteConnection::PutSnapshot(const std::string& group, uint64_t epoch,
@@ -389,32 +370,18 @@ Result<Void> WriteConnection::RemovePool(const std::string& name) {
   return Void{};
 }
 
-void WriteConnection::CheckpointIfDue() {
-  // A failure costs nothing yet: the log holds everything, and the next commit that fails says why.
-  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) (void)db_.Checkpoint();
+std::shared_ptr<void> WriteConnection::Hold() {
+  std::shared_ptr<void> hold = hold_.lock();
+  if (hold == nullptr) hold_ = hold = std::make_shared<int>();
+  return hold;
 }
 
-bool WriteConnection::CollectGarbage() {
-  if (!Begin()) return false;
-  int64_t gid = 0;
-  {
-    sqlite::Use next(statements_->next_garbage);
-    if (next->Next() == sqlite::Step::kRow && !next->IsNull(0)) gid = next->Int(0);
-  }
-  bool done = gid == 0;
-  if (!done) {
-    done = !statements_->collect_garbage.Bind(gid).Bind(kGarbageStep).Run() ||
-           (db_.changes() == 0 && !statements_->delete_garbage.Bind(gid).Run());
-  }
-  if (done && gid == 0) {
-    (void)db_.Execute("ROLLBACK");
-    return false;
-  }
-  if (done || !Commit()) {
-    (void)Fail();
-    return false;
-  }
-  return true;
+void WriteConnection::Checkpoint() {
+  if (hold_.expired()) (void)db_.Checkpoint();
+}
+
+void WriteConnection::CheckpointIfDue() {
+  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) Checkpoint();
 }
 
 }  // namespace covey

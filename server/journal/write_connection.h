@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/journal/journal.h"
+#include "server/journal/reserve.h"
 #include "server/journal/rules.h"
 #include "server/journal/sqlite.h"
 #include "server/journal/sqlite_open.h"
@@ -46,13 +47,20 @@ class WriteConnection {
 
   // Each is a transaction of its own.
   Result<uint64_t> Acquire(const std::vector<std::string>& groups);
-  Result<Void> Purge(const std::string& group);
+  Result<Void> Purge(const std::string& group, bool keeps_id);
   Result<Void> PutSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot);
   Result<Void> PutPool(const StoredPool& pool);
   Result<Void> RemovePool(const std::string& name);
   // Deletes some of the records of purged groups. False: none are left, or it failed.
   bool CollectGarbage();
 
+  // Writes something when the last write failed (`ailing`) or the disk looks full; keeps the reserve.
+  Result<Void> Probe(bool ailing);
+  // The journal itself could not be written, as told from a call that was refused.
+  static bool IsTrouble(const Error& error);
+
+  // While the answer is held nothing is moved from the log into the database.
+  std::shared_ptr<void> Hold();
   // Moves a log that has grown into the database; between transactions, once their answers are out.
   void CheckpointIfDue();
 
@@ -75,7 +83,7 @@ class WriteConnection {
   bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
   bool UpdateGroup(const Append& append, int64_t gid);
   bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
-  bool ForgetGroup(const std::string& group, int64_t gid, Error* refused);
+  bool ForgetGroup(const std::string& group, bool keeps_id, int64_t gid, Error* refused);
   bool SetMeta(std::string_view key, int64_t value);
   bool GetMeta(std::string_view key, int64_t* value);
   bool Fence();
@@ -83,12 +91,21 @@ class WriteConnection {
   bool Refused();
   // Of a transaction that is no append: rolls back.
   Error Fail();
+  Result<Void> TryPurge(const std::string& group, bool keeps_id);
+  bool IsFull() const { return broken_.code == ErrorCode::kResourceExhausted; }
+  // Moves the log into the database, unless the files are held. A failure costs nothing yet: the log holds
+  // everything, and the next commit that fails says why.
+  void Checkpoint();
+  // Why the last statement failed, with the path of the file.
+  Error LastError() const;
 
   // Constant after Open.
   const SqliteFile file_;
   const std::function<WallTime()> now_;
   uint64_t identity_ = 0;
 
+  Reserve reserve_;
+  std::weak_ptr<void> hold_;
   sqlite::Database db_;  // not open: the last reconnect failed
   std::unique_ptr<WriteStatements> statements_;
   Error broken_;            // why Write or Begin failed

@@ -16,6 +16,7 @@ namespace {
 using edge::Unary;
 using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
 using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
+using BackupCall = edge::ServerStream<v1::BackupRequest, v1::BackupResponse>;
 using UndrainCall = Unary<v1::UndrainRequest, v1::UndrainResponse>;
 using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
 
@@ -98,6 +99,26 @@ Handled Reload(CallContext& context, ReloadCall& call) {
   co_return Void{};
 }
 
+Handled Backup(CallContext& context, BackupCall& call) {
+  edge::Completion<BackupReader> opening;
+  context.service.backup(opening.completer());
+  Result<BackupReader> opened = co_await opening;
+  if (!opened.ok()) co_return opened.error();
+  const BackupReader next = std::move(opened.value());
+  for (;;) {
+    edge::Completion<std::string> reading;
+    context.service.readers->Run([next, completer = reading.completer()] { completer(next()); },
+                                 /*at_once=*/1);
+    Result<std::string> piece = co_await reading;
+    if (!piece.ok()) co_return piece.error();
+    if (piece.value().empty()) co_return Void{};
+    v1::BackupResponse message;
+    message.set_data(std::move(piece.value()));
+    const bool ok = co_await call.Write(message);
+    if (!ok) co_return call.EndError();
+  }
+}
+
 }  // namespace
 
 void AddAdminService(Dispatcher& dispatcher) {
@@ -106,6 +127,7 @@ void AddAdminService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.AdminService/Drain"), Drain);
   dispatcher.Add(Named("/covey.v1.AdminService/Undrain"), Undrain);
   dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
+  dispatcher.Add(Named("/covey.v1.AdminService/Backup"), Backup);
 }
 
 }  // namespace covey

@@ -1,25 +1,25 @@
 #include "server/services/health.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace covey {
 
+void Health::OnChange(std::function<void(bool well)> changed) {
+  MutexLock telling(telling_mutex_);
+  changed_ = std::move(changed);
+}
+
 bool Health::Set(Reason reason, std::string why) {
-  bool was_well = false;
-  bool is_well = false;
+  MutexLock telling(telling_mutex_);
   {
     MutexLock lock(mutex_);
-    const auto well = [this]() COVEY_NO_TSA {
-      return std::all_of(whys_.begin(), whys_.end(), [](const std::string& each) { return each.empty(); });
-    };
-    was_well = well();
     std::string& current = whys_[static_cast<size_t>(reason)];
     if (current == why) return false;
     current = std::move(why);
-    is_well = well();
   }
-  if (was_well != is_well && changed_) changed_(is_well);
+  const bool is_well = well();
+  if (is_well != told_ && changed_) changed_(is_well);
+  told_ = is_well;
   return true;
 }
 

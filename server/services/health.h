@@ -12,7 +12,8 @@ namespace covey {
 
 // Why a daemon takes no work at the moment, by kind of reason; with none it is well.
 //
-// Thread safety: all of it. `changed` is called with no lock held, from whatever thread has made the change.
+// Thread safety: all of it. `changed` is called from whatever thread has made the change, one at a time, and may
+// not set anything.
 class Health {
  public:
   enum class Reason : uint8_t {
@@ -22,15 +23,18 @@ class Health {
   };
   static constexpr size_t kReasons = 3;
 
-  // `changed` is told when the first reason comes, and when the last one goes. Before the first Set.
-  void OnChange(std::function<void(bool well)> changed) { changed_ = std::move(changed); }
+  // `changed` is told when the first reason comes, and when the last one goes; null: nobody is, and the one
+  // before is not under way any more.
+  void OnChange(std::function<void(bool well)> changed) COVEY_EXCLUDES(telling_mutex_);
   // `why`, a sentence for people; empty: it is over. False: nothing is new.
-  bool Set(Reason reason, std::string why) COVEY_EXCLUDES(mutex_);
+  bool Set(Reason reason, std::string why) COVEY_EXCLUDES(telling_mutex_, mutex_);
   bool well() const { return whys().empty(); }
   std::vector<std::string> whys() const COVEY_EXCLUDES(mutex_);
 
  private:
-  std::function<void(bool well)> changed_;
+  Mutex telling_mutex_;  // before mutex_; held while `changed` is called
+  std::function<void(bool well)> changed_ COVEY_GUARDED_BY(telling_mutex_);
+  bool told_ COVEY_GUARDED_BY(telling_mutex_) = true;
 
   mutable Mutex mutex_;  // a leaf
   std::array<std::string, kReasons> whys_ COVEY_GUARDED_BY(mutex_);

@@ -26,6 +26,9 @@ struct Reloaded {
   std::vector<Change> needs_restart;
 };
 
+// Gives the next piece of a backup; empty: the end. Blocks.
+using BackupReader = std::function<Result<std::string>()>;
+
 // What the services of one daemon share. Constant while the server runs; each part has its own
 // synchronisation.
 struct ServiceContext {
@@ -39,8 +42,10 @@ struct ServiceContext {
   std::vector<std::string> listen;
   std::chrono::system_clock::time_point start_time;
   std::chrono::steady_clock::time_point start_instant;
-  std::string config_file;                            // absolute; empty: none
-  std::function<void()> on_drain;                     // told when Drain was called, or taken back
+  std::string config_file;         // absolute; empty: none
+  std::function<void()> on_drain;  // told when Drain was called, or taken back
+  // Opens a backup: what gives its next piece, empty at its end, and blocks.
+  std::function<void(std::function<void(Result<BackupReader>)> done)> backup;
   const Health* health = nullptr;                     // null: always well
   std::function<Result<Reloaded>()> reload;           // blocks; from any thread
   std::function<void(const std::string& line)> warn;  // for the log; from any thread; may be empty

@@ -22,8 +22,8 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "support")]
 
 import harness_checks  # noqa: E402
 import seen  # noqa: E402
-from daemon import Daemon, wait_until  # noqa: E402
-from harness_faults import KNOWN, Faults  # noqa: E402
+from daemon import BIN, Daemon, wait_until  # noqa: E402
+from harness_faults import KNOWN, POWER_CUT_DAEMON, Faults  # noqa: E402
 from harness_load import Client  # noqa: E402
 from harness_record import YES, Record  # noqa: E402
 from small_disk import SmallDisk  # noqa: E402
@@ -37,7 +37,9 @@ class Run:
         self.seed, self.rounds, self.say, self._known = seed, rounds, say, known
         self.findings, self.known = [], []
         self._random = random.Random(seed)
-        self.daemon = Daemon(*FLAGS, prefix="covey-crash-")
+        program = POWER_CUT_DAEMON if os.path.exists(os.path.join(BIN, POWER_CUT_DAEMON)) else "coveyd"
+        self.daemon = Daemon(*FLAGS, program=program, prefix="covey-crash-")
+        os.environ["COVEY_FAIL_SYNC"] = os.path.join(self.daemon.folder, "syncs-fail")
         self.disk = SmallDisk(os.path.join(self.daemon.folder, "disk"), "96m")
         self.daemon.data = os.path.join(self.disk.path, "data")
         self.record = Record(os.path.join(self.daemon.folder, "marks"))

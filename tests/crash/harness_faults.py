@@ -21,18 +21,24 @@ KNOWN = {
 }
 
 
+POWER_CUT_DAEMON = "power_cut_daemon"  # coveyd over a file layer that notes what was not synced
+
+
 class Faults:
     def __init__(self, daemon, record, random, disk):
         self._daemon, self._record, self._random, self._disk = daemon, record, random, disk
         self._kinds = {"kill": self.kill, "kill-twice": self.kill_twice, "stop": self.stop, "taken-port": self.taken_port,
                        "bad-address": self.bad_address, "full-disk": self.full_disk, "cut-log": self.cut_log,
-                       "flipped-bits": self.flipped_bits}
+                       "flipped-bits": self.flipped_bits, "power-cut": self.power_cut,
+                       "failed-sync": self.failed_sync}
 
     def kinds(self):
         return list(self._kinds)
 
     def why_not(self, kind):
         """Why a kind cannot be had here, or None."""
+        if kind in ("power-cut", "failed-sync") and not self._daemon.command[0].endswith(POWER_CUT_DAEMON):
+            return f"{POWER_CUT_DAEMON} is not built"
         return self._disk.why_not if kind == "full-disk" else None
 
     def inflict(self, kind):
@@ -121,6 +127,23 @@ class Faults:
         for row in seen.rows(self._daemon, "ps", "--name", "room"):
             self._daemon.covey("cancel", row["id"])
             self._daemon.covey("delete", row["id"])
+
+    def power_cut(self):
+        """What was written and not synced is lost, or a part of it."""
+        self.down(self._daemon.kill)
+        damage.cut_power(self._daemon.data, self._random)
+        self.up()
+
+    def failed_sync(self):
+        """Syncs fail for a while; then the power is cut, so that whatever only seemed to last is gone."""
+        flag = os.environ["COVEY_FAIL_SYNC"]
+        open(flag, "w").close()
+        self.instant(0.5)
+        os.remove(flag)
+        if self._random.random() < 0.5:
+            wait_until(lambda: self._daemon.covey("health").code == 0, "it serves again")
+            self.instant(0.3)
+        self.power_cut()
 
     def cut_log(self):
         """The last bytes of the write-ahead log are missing in a copy: it opens, and every group is whole up to there."""

@@ -212,5 +212,70 @@ class PermissionTest(unittest.TestCase):
             self.assertEqual("precious", file.read())
 
 
+class GoneTest(unittest.TestCase):
+    """The directory goes while the daemon runs: nothing is acknowledged that is nowhere."""
+
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+        self.away = self.daemon.data + "-away"
+
+    def assertRefuses(self):
+        wait_until(lambda: self.daemon.covey("health").code == 1, "the daemon has noticed", limit=10)
+        self.assertIn("removed or replaced", self.daemon.covey("health").out)
+        for call in (("create",), ("run", "--detach", "--", "true"), ("run", "--", "true"),
+                     ("pools", "create", "more", "--max", "3")):
+            result = self.daemon.covey(*call)
+            self.assertEqual(69, result.code, f"{call}: {result}")
+            self.assertIn("removed or replaced", result.err)
+        told = [line for line in self.daemon.log().splitlines() if " error " in line and "was removed or replaced" in line]
+        self.assertEqual(1, len(told), told)
+
+    def test_removed(self):
+        self.assertEqual(0, self.daemon.covey("create", "--id", "before").code)
+        shutil.rmtree(self.daemon.data)
+        self.assertRefuses()
+        self.assertEqual(0, self.daemon.covey("show", "before").code, "reads go on")
+        self.assertFalse(os.path.exists(self.daemon.data))
+        self.assertEqual(0, self.daemon.stop())
+
+    def test_replaced(self):
+        os.rename(self.daemon.data, self.away)
+        shutil.copytree(self.away, self.daemon.data)
+        before = {name: os.stat(os.path.join(self.daemon.data, name)).st_size for name in os.listdir(self.daemon.data)}
+        self.assertRefuses()
+        self.assertEqual(before, {name: os.stat(os.path.join(self.daemon.data, name)).st_size
+                                  for name in os.listdir(self.daemon.data)})
+
+    def test_a_successor_in_its_place(self):
+        os.rename(self.daemon.data, self.away)
+        successor = Daemon()
+        self.addCleanup(successor.remove)
+        successor.data = self.daemon.data
+        successor.start()
+        self.assertRefuses()
+        self.assertEqual(0, successor.covey("create", "--id", "its-own").code)
+        self.assertEqual(["its-own"], [row["id"] for row in seen.rows(successor, "ps", "--all")])
+
+    def test_the_journal_alone(self):
+        for name in ("journal.db", "journal.db-wal", "lock"):
+            path = os.path.join(self.daemon.data, name)
+            os.rename(path, path + "-away")
+            self.assertNotEqual(0, self.daemon.covey("create").code, name)
+            os.rename(path + "-away", path)
+            self.assertEqual(0, self.daemon.covey("create").code, name)
+
+    def test_it_comes_back(self):
+        os.rename(self.daemon.data, self.away)
+        self.assertRefuses()
+        os.rename(self.away, self.daemon.data)
+        wait_until(lambda: self.daemon.covey("health").code == 0, "the daemon serves again", limit=10)
+        self.assertEqual(0, self.daemon.covey("create", "--id", "again").code)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(["again"], [row["id"] for row in seen.rows(self.daemon, "ps", "--all")])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -65,7 +65,6 @@ class FullDiskTest(unittest.TestCase):
         self.assertEqual(size, sum(piece if isinstance(piece, int) else len(piece) for _, piece in pieces))
         self.assertEqual(str(size), seen.task(self.daemon, group, "t")["stdoutBytes"])
 
-    @mended_by(8)
     def test_what_cancel_answers_is_so(self):
         """Either it is cancelled, now or later, or nothing was changed."""
         self.daemon.start()
@@ -94,7 +93,6 @@ class FullDiskTest(unittest.TestCase):
         self.assertNotIn("OK", codes.values(), codes)
         self.assertEqual(1, len(set(codes.values())), codes)
 
-    @mended_by(8)
     def test_health_says_so(self):
         self.daemon.start()
         self.fill()
@@ -102,7 +100,6 @@ class FullDiskTest(unittest.TestCase):
         self.disk.empty()
         wait_until(lambda: self.daemon.covey("health").code == 0, "the daemon serves again")
 
-    @mended_by(8)
     def test_delete_makes_room(self):
         self.daemon.start()
         group = self.detach(process_task("sh", "-c", "seq 200000", name="t"))
@@ -112,7 +109,6 @@ class FullDiskTest(unittest.TestCase):
         self.assertEqual(0, result.code, result)
         wait_until(lambda: self.daemon.covey("create").code == 0, "there is room")
 
-    @mended_by(8)
     def test_a_stop_tells_no_untruth(self):
         self.daemon.start()
         _, seconds = self.sleeping()
@@ -121,7 +117,6 @@ class FullDiskTest(unittest.TestCase):
         self.assertEqual([], sleepers(seconds))
         self.assertNotIn("ignored its cancel", self.daemon.log())
 
-    @mended_by(8)
     def test_a_start_names_the_path(self):
         self.daemon.start()
         self.fill()

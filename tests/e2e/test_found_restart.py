@@ -214,7 +214,6 @@ class LeavesTest(RestartCase):
         self.daemon.covey("cancel", f"{group}/running")
         self.assertEqual({"running": "CANCELLED", "queued": "SUCCEEDED"}, self.ends(group))
 
-    @mended_by(8)
     def test_the_data_directory_is_removed(self):
         """Nothing is acknowledged that is nowhere."""
         self.daemon.start()
@@ -222,7 +221,6 @@ class LeavesTest(RestartCase):
         wait_until(lambda: self.daemon.covey("health").code != 0, "the daemon has noticed", limit=10)
         self.assertNotEqual(0, self.daemon.covey("create").code)
 
-    @mended_by(8)
     def test_output_of_a_lost_journal_is_not_shown(self):
         """The journal is gone, the output is there; a group of the same id is another group."""
         def create(*argv):
@@ -241,7 +239,6 @@ class LeavesTest(RestartCase):
         create("true")
         self.assertEqual("", self.daemon.covey("logs", "nightly/t").out)
 
-    @mended_by(8)
     def test_the_id_of_a_deleted_group_is_free(self):
         """Promise 13: at once, and the log takes it for nobody else's."""
         self.daemon.start()

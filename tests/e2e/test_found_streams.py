@@ -7,7 +7,6 @@ import subprocess
 import unittest
 
 from daemon import COVEY, Daemon, DaemonTest, function_task, lines, odd_seconds, process_task, sleepers, wait_until
-from expected import mended_by
 from grpcurl import GRPCURL, Grpcurl
 from grpcurl import WHY_NOT as NO_GRPCURL
 import seen
@@ -50,7 +49,6 @@ class UnparsableTest(DaemonTest):
         code, words = wire.code_of(lambda: self.wire.unary("GroupService/CreateGroup", wire.field(4, second)))
         self.assertEqual("INVALID_ARGUMENT", code, words)
 
-    @mended_by(8)
     def test_where_an_invalid_task_stands(self):
         """Behind the first message the place in the message alone does not say which task is meant."""
         def words(*tasks):
@@ -65,7 +63,6 @@ class UnparsableTest(DaemonTest):
 
 @unittest.skipIf(GRPCURL is None, NO_GRPCURL)
 class WaitTest(DaemonTest):
-    @mended_by(8)
     def test_a_wait_whose_deadline_passed_has_changed_nothing(self):
         """seal_when_idle is gone with the call that asked for it."""
         go = os.path.join(self.daemon.folder, "go")

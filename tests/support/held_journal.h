@@ -29,11 +29,14 @@ class HeldJournal : public Journal {
       Pass(&reads_, [done, records = std::move(records)] { done(records); });
     });
   }
-  void Purge(std::string group, Done<Void> done) override {
-    Pass(&purges_,
-         [this, group = std::move(group), done = std::move(done)] { journal_->Purge(group, done); });
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
+    Pass(&purges_, [this, group = std::move(group), keeps_id, done = std::move(done)] {
+      journal_->Purge(group, keeps_id, done);
+    });
   }
 
+  void Probe(Done<Void> done) override { journal_->Probe(std::move(done)); }
+  void HoldFiles(Done<std::shared_ptr<void>> done) override { journal_->HoldFiles(std::move(done)); }
   JournalCapabilities capabilities() const override { return journal_->capabilities(); }
   void Acquire(std::vector<std::string> groups, Done<uint64_t> done) override {
     journal_->Acquire(std::move(groups), std::move(done));

@@ -83,6 +83,8 @@ inline constexpr Method kMethods[] = {
      View::kNone},
     {"/covey.v1.AdminService/Reload", Shape::kUnary, Role::kAdmin, internal::kNoKey, Repeat::kNever,
      View::kNone},
+    {"/covey.v1.AdminService/Backup", Shape::kServerStream, Role::kAdmin, internal::kNoKey, Repeat::kNever,
+     View::kNone},
 
     {"/covey.v1.EventService/StreamEvents", Shape::kServerStream, Role::kViewer,
      Key{Subject::kGroupIfNamed, "group_id"}, Repeat::kSafe, View::kFull},

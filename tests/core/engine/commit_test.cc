@@ -119,11 +119,35 @@ TEST_F(CommitTest, TheDelayBeginsAnewAfterASuccess) {
   EXPECT_TRUE(group->completed());
 }
 
-TEST_F(CommitTest, ACancelStopsAtOnceWhileNothingCanBeWritten) {
-  const auto group = world_.Make(2, false);
+// Of its group, and of any other since: a cancel is durable before it stops anything.
+TEST_F(CommitTest, ACancelThatIsRefusedHasChangedNothing) {
+  const auto group = world_.Make(1, false);
+  const auto other = world_.Make(0, false, {.id = "other"});
+  ASSERT_TRUE(Get(world_.Submit(other, {World::Task("b")})).ok());
   journal_.Inject(Fault::kFail, 1);
   EXPECT_FALSE(Get(world_.Submit(group, World::Tasks(1))).ok());
   EXPECT_EQ(Get(world_.Cancel(group))->code, ErrorCode::kUnavailable);
+  journal_.Inject(Fault::kFail, 1);
+  EXPECT_EQ(Get(world_.Cancel(other))->code, ErrorCode::kUnavailable);
+  for (int i = 0; i < 60; ++i) world_.Advance(seconds(1));
+  EXPECT_EQ(executor_.running(), (Lines{"0.1", "b.1"}));
+  EXPECT_FALSE(executor_.stopped("0.1"));
+  EXPECT_FALSE(executor_.stopped("b.1"));
+  EXPECT_FALSE(group->View().state.decided);
+  EXPECT_FALSE(other->View().state.decided);
+  EXPECT_FALSE(Get(world_.Cancel(group)));
+  EXPECT_TRUE(group->View().state.decided);
+  EXPECT_TRUE(executor_.stopped("0.1"));
+  EXPECT_EQ(world_.CheckLog(group), "");
+  EXPECT_EQ(world_.CheckLog(other), "");
+}
+
+// What nobody can be refused: its owner is gone.
+TEST_F(CommitTest, ALostOwnerStopsAtOnceWhileNothingCanBeWritten) {
+  const auto group = world_.Make(2, false);
+  journal_.Inject(Fault::kFail, 1);
+  EXPECT_FALSE(Get(world_.Submit(group, World::Tasks(1))).ok());
+  group->Cancel({.kind = FailureKind::kCancelled, .message = "owner_lost"}, nullptr);
   EXPECT_TRUE(executor_.stopped("0.1"));
   EXPECT_TRUE(executor_.stopped("1.1"));
   executor_.Exit("0.1", ExitFailure(1));
@@ -276,11 +300,26 @@ TEST_F(CommitTest, ATaskThatIsNotDurableCannotBeCancelled) {
   EXPECT_FALSE(executor_.stopped("0.1"));
 }
 
-TEST_F(CommitTest, ATaskCancelledWhileNothingCanBeWrittenKeepsItsCause) {
+TEST_F(CommitTest, ATaskWhoseCancelIsRefusedGoesOn) {
+  const auto group = world_.Make(1, false);
+  const auto other = world_.Make(0, false, {.id = "other"});
+  journal_.Inject(Fault::kFail, 1);
+  EXPECT_TRUE(Get(world_.Seal(other)));
+  for (const bool stopped_log : {false, true}) {
+    if (!stopped_log) journal_.Inject(Fault::kFail, 1);
+    EXPECT_EQ(Get(world_.CancelTask(group, "0"))->reason, "JOURNAL_UNWRITABLE");
+    EXPECT_FALSE(executor_.stopped("0.1"));
+  }
+  world_.Advance(milliseconds(100));
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  EXPECT_TRUE(executor_.stopped("0.1"));
+}
+
+// The first that finds out has told it to stop, and says so.
+TEST_F(CommitTest, ATaskCancelledWhileItsAppendFailsKeepsItsCause) {
   const auto group = world_.Make(1, false);
   journal_.Inject(Fault::kFail, 1);
-  EXPECT_TRUE(Get(world_.Seal(group)));
-  EXPECT_TRUE(Get(world_.CancelTask(group, "0")));
+  EXPECT_NE(Get(world_.CancelTask(group, "0"))->message.find("told to stop"), std::string::npos);
   ASSERT_TRUE(executor_.stopped("0.1"));
   executor_.Exit("0.1", Failure{.kind = FailureKind::kSignal, .code = 15, .message = "ended by SIGTERM"});
   world_.Advance(milliseconds(100));

@@ -115,10 +115,20 @@ TEST_F(EventTest, DeleteForgetsWhatIsOver) {
   };
   EXPECT_EQ(remove().error().code, ErrorCode::kFailedPrecondition);
   world_.executor->Exit("0.1");
+  const int before = world_.output->purged;
   EXPECT_TRUE(remove().ok());
-  EXPECT_EQ(world_.output->purged, 1);
+  EXPECT_EQ(world_.output->purged, before + 1);
   EXPECT_EQ(world_.Find("g").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(remove().error().code, ErrorCode::kNotFound);
+}
+
+// What its journal has lost, or a deletion cut short has left, is not the output of a new group of that id.
+TEST_F(EventTest, ANewGroupHasNoOutputYet) {
+  ASSERT_FALSE(world_.Open());
+  world_.Make(1, true, {.id = "nightly"});
+  EXPECT_EQ(world_.output->purged, 1);
+  EXPECT_EQ(world_.Create({.spec = {.id = "nightly"}}).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(world_.output->purged, 1) << "it has some by now";
 }
 
 TEST_F(EventTest, AGroupThatIsDeletedWhileItIsReadDoesNotComeBack) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <latch>
 #include <thread>
 
@@ -197,6 +198,22 @@ TEST_F(FileOutputStoreTest, TrashOfAnEarlierRunIsDeleted) {
   while (std::filesystem::exists(trash) && std::chrono::steady_clock::now() < deadline)
     std::this_thread::yield();
   EXPECT_FALSE(std::filesystem::exists(trash));
+}
+
+TEST_F(FileOutputStoreTest, TrashThatIsALinkLeadsNowhere) {
+  const std::string others = dir_.path() + "/others";
+  std::filesystem::create_directory(others);
+  std::ofstream(others + "/precious") << "precious";
+  std::filesystem::create_directory_symlink(others, dir_.path() + "/output/.purge-7");
+  const std::string trash = dir_.path() + "/output/.purge-6";
+  std::filesystem::create_directory(trash);
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::filesystem::exists(trash) && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  store_ = nullptr;  // whatever is under way has ended
+  EXPECT_TRUE(std::filesystem::exists(others + "/precious"));
 }
 
 TEST_F(FileOutputStoreTest, DescriptorsAreFewWhateverRuns) {

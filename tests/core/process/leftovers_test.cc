@@ -140,11 +140,11 @@ class LeftoversTest : public ::testing::Test {
     for (const pid_t child : children_) ::waitpid(child, nullptr, 0);
   }
 
-  // Runs `script` in a session of its own, with that token, until it has said so. The child's pid.
-  pid_t Leave(const std::string& token, std::string script) {
+  // Runs `script` in a session of its own, with that token, until `naps` of its naps have begun. The child's pid.
+  pid_t Leave(const std::string& token, std::string script, size_t naps = 1) {
     for (size_t at; (at = script.find("NAP")) != std::string::npos;) script.replace(at, 3, "sleep " + nap_);
     const std::string variable = "COVEY_TEST_TOKEN=" + token;
-    const size_t before = Running(nap_).size();
+    const size_t before = Sleeping();
     const pid_t child = ::fork();
     if (child == 0) {
       ::setsid();
@@ -155,7 +155,7 @@ class LeftoversTest : public ::testing::Test {
       ::_exit(127);
     }
     children_.push_back(child);
-    EXPECT_TRUE(Eventually([&] { return Sleeping() > 0 && Running(nap_).size() > before; }));
+    EXPECT_TRUE(Eventually([&] { return Sleeping() >= before + naps; }));
     return child;
   }
   // A command line that begins so.
@@ -178,7 +178,7 @@ class LeftoversTest : public ::testing::Test {
 TEST_F(LeftoversTest, KillsWhatADeadOwnerLeft) {
   const std::string token = instance_ + DeadOwner().Text() + ":group/0.1";
   Leave(token, "exec NAP");
-  Leave(token, "env -i NAP & exec NAP");
+  Leave(token, "env -i NAP & exec NAP", 2);
   EXPECT_EQ(Search(), 3u);
   EXPECT_EQ(Running(nap_), std::vector<pid_t>());
   EXPECT_EQ(log_, std::vector<std::string>());

@@ -227,6 +227,53 @@ TEST_F(SqliteFaultTest, AFullJournalRefusesUntilThereIsRoom) {
   EXPECT_EQ(open.client->Send(group.Tasks(1, std::string(10'000, 'x'))).kind, Kind::kCommitted);
 }
 
+// A write of any kind that fails says so, once, and so does the first that succeeds again.
+TEST_F(SqliteFaultTest, TroubleIsToldWhenItBeginsAndWhenItEnds) {
+  SqliteJournalOptions options = Options();
+  std::vector<std::string> told;
+  options.on_trouble = [&told](const Error* why) { told.push_back(why == nullptr ? "over" : why->reason); };
+  OpenJournal open(options);
+  const auto put = [&] { return open.client->PutPool({.name = "batch", .max = 3}); };
+  const auto probe = [&] { return Await<Result<Void>>([&](auto done) { open.journal->Probe(done); }); };
+  EXPECT_TRUE(probe().ok());
+  vfs_.full_writes = 1'000'000;
+  for (int i = 0; i < 2; ++i) {
+    const Result<Void> refused = put();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().reason, "JOURNAL_FULL") << refused.error().message;
+    EXPECT_NE(refused.error().message.find(dir_.path()), std::string::npos) << refused.error().message;
+    EXPECT_FALSE(probe().ok());
+  }
+  Writer group("g", open.epoch);
+  EXPECT_EQ(open.client->Send(group.Create()).error.reason, "JOURNAL_FULL");
+  EXPECT_EQ(told, std::vector<std::string>{"JOURNAL_FULL"});
+  vfs_.full_writes = 0;
+  EXPECT_TRUE(probe().ok()) << "without anybody's write";
+  EXPECT_EQ(told, (std::vector<std::string>{"JOURNAL_FULL", "over"}));
+  EXPECT_TRUE(put().ok());
+}
+
+TEST_F(SqliteFaultTest, AFullDiskIsFreedWithWhatWasReserved) {
+  OpenJournal open(Options());
+  const std::string reserve = dir_.path() + "/reserve";
+  EXPECT_EQ(std::filesystem::file_size(reserve), 512u << 10);
+  for (const std::string id : {"first", "second"}) {
+    Writer group(id, open.epoch);
+    ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+    ASSERT_EQ(open.client->Send(group.Complete()).kind, Kind::kCommitted);
+  }
+  vfs_.full_writes = 1;
+  EXPECT_TRUE(open.client->Purge("first").ok());
+  EXPECT_EQ(std::filesystem::file_size(reserve), 0u);
+  vfs_.full_writes = 1;
+  EXPECT_EQ(open.client->Purge("second").error().reason, "JOURNAL_FULL") << "nothing is left to give up";
+  // Once there is room it is kept again.
+  const auto probe = [&] { return Await<Result<Void>>([&](auto done) { open.journal->Probe(done); }); };
+  EXPECT_TRUE(probe().ok());
+  EXPECT_TRUE(probe().ok());
+  EXPECT_EQ(std::filesystem::file_size(reserve), 512u << 10);
+}
+
 TEST_F(SqliteFaultTest, WithoutAWriteAheadLogItRefusesToPromise) {
   vfs_.no_shared_memory = true;
   const auto refused = OpenSqliteJournal(Options());

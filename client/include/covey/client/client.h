@@ -26,6 +26,7 @@ namespace covey::client {
 using TaskUpload = Upload<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamResponse>;
 using EventStream = Stream<v1::StreamEventsResponse>;
 using OutputReader = Stream<v1::ReadOutputResponse>;
+using BackupReader = Stream<v1::BackupResponse>;
 
 // Nothing of it runs any more. States that this version does not know are not over.
 inline bool IsOver(const v1::Group& group) { return group.has_end_time(); }
@@ -117,6 +118,8 @@ class Client {
   Result<Void> Undrain(const CallOptions& call = {});
   // Makes the daemon read its configuration file again.
   Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
+  // A backup of what the daemon keeps, piece by piece: whole when the stream ends well.
+  std::unique_ptr<BackupReader> Backup(const CallOptions& call = {});
   // Why a group, or one of its tasks, is where it is.
   Result<v1::ExplainResponse> Explain(std::string_view group, std::string_view task = {},
                                       const CallOptions& call = {});

@@ -1,0 +1,150 @@
+#include "server/journal/repair.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "core/base/make_directory.h"
+#include "tests/server/journal/sqlite_support.h"
+
+namespace covey {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = AppendResult::Kind;
+
+constexpr int kGroups = 20;
+
+std::string Bytes(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Every file below a directory, with its content.
+std::map<std::string, std::string> Tree(const std::string& path) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) files[entry.path().string()] = Bytes(entry.path().string());
+  }
+  return files;
+}
+
+class RepairTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    OpenJournal open({.directory = Path("data")});
+    for (int i = 0; i < kGroups; ++i) {
+      const std::string id = "group-" + std::to_string(i);
+      Writer group(id, open.epoch);
+      ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+      for (int batch = 0; batch < 5; ++batch)
+        ASSERT_EQ(open.client->Send(group.Tasks(20)).kind, Kind::kCommitted);
+      events_[id] = open.client->Read(id, 1, 1000).value().size();
+    }
+    MakeDirectories(Path("data/output/group-0"), 0700);
+    std::ofstream(Path("data/output/group-0/0.1.out")) << "hello";
+  }
+  std::string Path(const std::string& name) const { return dir_.path() + "/" + name; }
+
+  void Damage(const std::function<void(std::string&)>& change) {
+    std::string bytes = Bytes(Path("data/journal.db"));
+    change(bytes);
+    std::ofstream(Path("data/journal.db"), std::ios::binary) << bytes;
+  }
+
+  TempDir dir_;
+  std::map<std::string, size_t> events_;
+};
+
+TEST_F(RepairTest, WhatIsSoundIsTakenWhole) {
+  const auto before = Tree(Path("data"));
+  const auto repaired = RepairData(Path("data"), Path("new"));
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kGroups));
+  EXPECT_EQ(repaired.value().lost, std::vector<std::string>());
+  EXPECT_EQ(Tree(Path("data")), before);
+  EXPECT_EQ(Bytes(Path("new/output/group-0/0.1.out")), "hello");
+  EXPECT_TRUE(DataDirectory::Open(Path("new"), DataDirectory::OfCopy::kPark).value()->copied());
+  OpenJournal open({.directory = Path("new")});
+  for (const auto& [id, events] : events_)
+    EXPECT_EQ(open.client->Read(id, 1, 1000).value().size(), events) << id;
+  Writer group("another", open.epoch);
+  EXPECT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+}
+
+TEST_F(RepairTest, ADamagedRecordIsToldWithItsGroup) {
+  Damage([](std::string& bytes) {
+    const size_t at = bytes.find("group-7");
+    ASSERT_NE(at, std::string::npos);
+    for (size_t i = 0; i < bytes.size() - 7; ++i) {
+      if (bytes.compare(i, 7, "group-7") == 0) bytes[i + 6] = 'x';
+    }
+  });
+  const auto repaired = RepairData(Path("data"), Path("new"));
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kGroups - 1));
+  EXPECT_FALSE(repaired.value().lost.empty());
+}
+
+TEST_F(RepairTest, PagesThatAreGoneCostWhatWasOnThem) {
+  const size_t pages = fs::file_size(Path("data/journal.db")) / 4096;
+  ASSERT_GT(pages, 20u);
+  size_t kept = 0;
+  for (size_t page = 1; page < pages; page += 3) {
+    const std::string whole = Bytes(Path("data/journal.db"));
+    Damage([page](std::string& bytes) {
+      std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(page * 4096), 4096, '\x5a');
+    });
+    const auto before = Tree(Path("data"));
+    const auto repaired = RepairData(Path("data"), Path("new"));
+    EXPECT_EQ(Tree(Path("data")), before) << page;
+    if (repaired.ok()) {
+      kept += repaired.value().groups;
+      OpenJournal open({.directory = Path("new")});
+      Writer group("another", open.epoch);
+      EXPECT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted) << page;
+    } else {
+      EXPECT_EQ(repaired.error().code, ErrorCode::kDataLoss) << repaired.error().message;
+      EXPECT_FALSE(fs::exists(Path("new")));
+    }
+    fs::remove_all(Path("new"));
+    std::ofstream(Path("data/journal.db"), std::ios::binary) << whole;
+  }
+  EXPECT_GT(kept, static_cast<size_t>(kGroups)) << "most pages cost few groups";
+}
+
+TEST_F(RepairTest, AFlippedBitIsNoCrashAndNoWrongValue) {
+  const std::string whole = Bytes(Path("data/journal.db"));
+  std::mt19937 random(7);
+  for (int i = 0; i < 200; ++i) {
+    const size_t at = random() % whole.size();
+    Damage([&](std::string& bytes) { bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8)); });
+    const auto repaired = RepairData(Path("data"), Path("new"));
+    if (repaired.ok()) {
+      OpenJournal open({.directory = Path("new")});
+      size_t sound = 0;
+      for (const auto& [id, events] : events_) {
+        const auto records = open.client->Read(id, 1, 1000);
+        if (records.ok() && records.value().size() == events) ++sound;
+      }
+      EXPECT_GE(sound, repaired.value().groups) << "byte " << at;
+    } else {
+      EXPECT_EQ(repaired.error().code, ErrorCode::kDataLoss) << repaired.error().message;
+    }
+    fs::remove_all(Path("new"));
+    std::ofstream(Path("data/journal.db"), std::ios::binary) << whole;
+  }
+}
+
+TEST_F(RepairTest, OneThatIsInUseIsLeftAlone) {
+  const auto data = DataDirectory::Open(Path("data"), DataDirectory::OfCopy::kPark);
+  ASSERT_TRUE(data.ok());
+  EXPECT_EQ(RepairData(Path("data"), Path("new")).error().reason, "DATA_DIR_IN_USE");
+  EXPECT_FALSE(fs::exists(Path("new")));
+}
+
+}  // namespace
+}  // namespace covey
