@@ -17,7 +17,7 @@ project_files -name '*' | tar --create --files-from=- | tar --extract --director
 programs="base_test process_test executor_test output_test sqlite_journal_test unix_socket_test"
 find build/dev/bin -maxdepth 1 -type f -perm -u+x ! -name '*_test' -exec cp -t "$tree/build/dev/bin" {} +
 for name in $programs; do cp "build/dev/bin/$name" "$tree/build/dev/bin"; done
-grpcurl=$(find build/tools -maxdepth 1 -name 'grpcurl-*' -type f 2>/dev/null | sort | tail -n 1)
+grpcurl=$(find build/ -maxdepth 2 -path 'build/tools/grpcurl-*' -type f | sort | tail -n 1)
 [[ -z $grpcurl ]] || cp "$grpcurl" "$tree/grpcurl"
 chown -R "$user" "$folder"
 chmod 755 "$folder"

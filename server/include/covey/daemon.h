@@ -16,7 +16,8 @@ namespace covey {
 //   }
 //
 // The built-in functions covey.* are added. Call it first thing in main, while the program has one thread: it
-// blocks the signals that it waits for. Returns the exit code when the daemon has ended.
+// blocks the signals that it waits for, and ignores those that would end it and ask for nothing (SIGUSR1, …).
+// Returns the exit code when the daemon has ended.
 int RunDaemon(int argc, char** argv, FunctionRegistry functions = {});
 
 }  // namespace covey
