@@ -104,7 +104,7 @@ void DurableGroup::OnProgress(uint32_t task, uint32_t attempt, CommandKind kind,
 }
 
 void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
-                          std::shared_ptr<const Payload> result) {
+                          std::shared_ptr<const Payload> result, const OutputSizes& sizes) {
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   const Attempts::Attempt ended = attempts_.End(task, step.effects());
@@ -112,7 +112,8 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
                         .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
                         .task = task,
                         .attempt = attempt},
-            .result = std::move(result)};
+            .result = std::move(result),
+            .output = std::make_shared<const OutputSizes>(sizes)};
   if (!status.ok()) {
     Failure failure = status.failure();
     failure.task = ledger_.tasks().Name(task);
@@ -131,11 +132,11 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   step.Finish();
 }
 
-void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
+void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure, const OutputSizes& sizes) {
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   attempts_.End(task, step.effects());
-  LoseLocked(task, attempt, std::move(failure), step.effects());
+  LoseLocked(task, attempt, std::move(failure), std::make_shared<const OutputSizes>(sizes), step.effects());
   const state::GroupState& group = ledger_.standing().pending();
   if (!ledger_.log().stopped() && !group.decided && ledger_.tasks()[task].pending.phase == Phase::kQueued) {
     step.effects().push.push_back(TicketLocked(task));
@@ -144,7 +145,8 @@ void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
 }
 
 // How the attempt ended is not known: the task runs again if it may.
-void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) {
+void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure,
+                              std::shared_ptr<const OutputSizes> sizes, Effects& effects) {
   // One that was being cancelled ends with that kind, as its event says.
   const FailureKind cancel = ledger_.tasks()[task].pending.cancel;
   const bool cancelled = cancel != FailureKind::kNone && !ledger_.standing().pending().decided;
@@ -157,7 +159,8 @@ void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, 
                           .failure = FailureKind::kLost,
                           .task = task,
                           .attempt = attempt},
-              .failure = Share(std::move(failure))},
+              .failure = Share(std::move(failure)),
+              .output = std::move(sizes)},
              effects);
 }
 

@@ -30,6 +30,7 @@ struct TaskView {
   bool stopped = false;  // in the queue, when its group was decided
   std::shared_ptr<const Failure> failure;
   std::shared_ptr<const Payload> result;
+  std::shared_ptr<const OutputSizes> output;  // of its last attempt, when that has ended and it is known
   WallTime submitted{};
   WallTime started{};  // epoch: never
   WallTime ended{};    // epoch: not yet

@@ -15,9 +15,18 @@ namespace {
 // A supervisor's listener that tells an attempt's.
 class Adapter final : public ProcessListener {
  public:
-  explicit Adapter(std::shared_ptr<AttemptListener> listener) : listener_(std::move(listener)) {}
+  Adapter(std::weak_ptr<ProcessSupervisor> supervisor, std::shared_ptr<AttemptListener> listener)
+      : supervisor_(std::move(supervisor)), listener_(std::move(listener)) {}
 
   void OnStarted(pid_t) override { listener_->OnStarted(); }
+  size_t OutputRoom(ProcessId id, OutputStream stream) override {
+    if (!has_room_) {
+      has_room_ = [weak = supervisor_, id] {
+        if (const auto supervisor = weak.lock()) supervisor->Resume(id);
+      };
+    }
+    return listener_->OutputRoom(stream, has_room_);
+  }
   void OnOutput(OutputStream stream, std::string_view bytes) override { listener_->OnOutput(stream, bytes); }
   void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
   void OnKilled() override { listener_->OnKilled(); }
@@ -56,7 +65,9 @@ class Adapter final : public ProcessListener {
     return failure;
   }
 
+  const std::weak_ptr<ProcessSupervisor> supervisor_;
   const std::shared_ptr<AttemptListener> listener_;
+  std::function<void()> has_room_;
 };
 
 using Environment = std::map<std::string, std::string>;
@@ -111,8 +122,8 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
 
   std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
                       std::to_string(launch.attempt);
-  const ProcessId id =
-      supervisor_->Start(std::move(spec), std::move(token), std::make_shared<Adapter>(std::move(listener)));
+  const ProcessId id = supervisor_->Start(std::move(spec), std::move(token),
+                                          std::make_shared<Adapter>(supervisor_, std::move(listener)));
   return std::make_shared<ProcessExecution>(supervisor_, id);
 }
 

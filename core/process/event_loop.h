@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/base/unique_fd.h"
+#include "core/process/pipe_reader.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
 
@@ -20,8 +21,9 @@ namespace covey {
 // The one loop for all processes: reads their output, writes their stdin, carries out stops, notices their
 // ends and kills what is left of their trees.
 //
-// Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> swept until the tree
-// is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch.
+// Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> lingering until both
+// pipes are at their end -> swept until the tree is gone, root reaped -> pipes drained, OnGone -> forgotten
+// at the end of the batch. Only a root that ended by itself leaves what lingers.
 //
 // Thread safety: Watch and Post may be called from any thread; the rest happens on the thread that is in Run.
 //
@@ -30,11 +32,13 @@ namespace covey {
 //    its group.
 // 2. A descriptor leaves the epoll set before it is closed, so no event can name a process that is forgotten.
 // 3. A read takes at most one buffer at a time: a process that writes without end delays others by no more.
+// 4. A process whose listener has no room for its output holds up nothing but itself, and no stop.
 class EventLoop {
  public:
   enum class Order : uint8_t {
     kStop,
     kKill,
+    kResume,       // its listener has room again
     kCancelled,    // it was never started
     kUnwatchable,  // it was started, and Watch failed
   };
@@ -81,15 +85,17 @@ class EventLoop {
   void Bury();
 
   void FeedStdin(Supervised& process);
-  void ReadOutput(Supervised& process, Source source);
-  void Deliver(Supervised& process, Source source, size_t size);
-  void DrainOutput(Supervised& process, Source source);
-  UniqueFd& Pipe(Supervised& process, Source source);
+  void ReadOutput(Supervised& process, OutputStream stream);
+  void Listen(const Supervised& process, OutputStream stream, bool on);
 
   void Stop(Supervised& process);
   void Kill(Supervised& process);
+  // What it writes from now on waits for no reader, and what lingers is over.
+  void Release(Supervised& process);
+  void Linger(Supervised& process);
   void Sweep(Supervised& process);
   void Finish(Supervised& process);
+  void Drain(Supervised& process);
   bool Reap(Supervised& process);
 
   void SetAlarm(Supervised& process, Clock::time_point at);
@@ -100,9 +106,9 @@ class EventLoop {
   const std::function<void(const Batch&)> forget_;
   UniqueFd epoll_;
   UniqueFd wake_;
-  std::unique_ptr<char[]> buffer_;
 
   // The loop's alone.
+  PipeReader pipes_;
   std::set<std::pair<Clock::time_point, Supervised*>> alarms_;
   Clock::time_point tidy_at_;
   Batch buried_;

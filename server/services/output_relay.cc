@@ -61,47 +61,66 @@ Handled OutputRelay::SendNew() {
   co_return Void{};
 }
 
-Handled OutputRelay::SendEnd(uint32_t task, uint32_t attempt) {
+Handled OutputRelay::SendEnd(uint32_t task, uint32_t attempt, const OutputSizes& sizes) {
   for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
-    Handled sending = SendStreamEnd({task, attempt, stream});
+    Handled sending = SendStreamEnd({task, attempt, stream}, SizeOf(sizes, stream));
     const Result<Void> sent = co_await sending;
     if (!sent.ok()) co_return sent.error();
   }
   co_return Void{};
 }
 
-Handled OutputRelay::SendStream(StreamKey stream) {
-  const OutputKey key = KeyOf(stream);
+Handled OutputRelay::Send(StreamKey stream, OutputPiece piece) {
   Sent& sent = sent_[stream];
-  while (context_.engine->output().Size(key) > sent.offset) {
-    edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, sent.offset);
-    Result<OutputPiece> read = co_await reading;
-    if (!read.ok()) co_return read.error();
-    OutputPiece& piece = read.value();
-    if (piece.bytes.empty() && piece.dropped == 0) break;
-    sent.offset = piece.offset + piece.bytes.size();
-    sent.end = piece.end;
-    v1::RunGroupResponse message;
-    *message.mutable_output() = ToProto(key, group_->ViewTask(stream.task).name, std::move(piece));
-    const bool ok = co_await call_.Write(message);
-    if (!ok) co_return call_.EndError();
-  }
+  const OutputKey key = KeyOf(stream);
+  sent.offset = piece.offset + piece.bytes.size();
+  sent.end = piece.end;
+  const uint64_t taken = sent.offset;
+  v1::RunGroupResponse message;
+  *message.mutable_output() = ToProto(key, group_->ViewTask(stream.task).name, std::move(piece));
+  const bool ok = co_await call_.Write(message);
+  if (!ok) co_return call_.EndError();
+  context_.engine->output().Taken(key, taken);
   co_return Void{};
 }
 
-Handled OutputRelay::SendStreamEnd(StreamKey stream) {
-  Handled sending = SendStream(stream);
-  const Result<Void> all = co_await sending;
+Handled OutputRelay::SendStream(StreamKey stream) {
+  const OutputKey key = KeyOf(stream);
+  for (;;) {
+    edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, sent_[stream].offset);
+    Result<OutputPiece> read = co_await reading;
+    if (!read.ok()) co_return read.error();
+    OutputPiece& piece = read.value();
+    piece.end = false;  // the exit says so
+    if (piece.bytes.empty() && piece.dropped == 0) co_return Void{};
+    Handled sending = Send(stream, std::move(piece));
+    const Result<Void> sent = co_await sending;
+    if (!sent.ok()) co_return sent.error();
+  }
+}
+
+Handled OutputRelay::SendStreamEnd(StreamKey stream, uint64_t size) {
   // An attempt marks nothing after its exit. A mark that is left would send the stream from its beginning.
   dirty_->Forget(stream);
-  const Sent sent = sent_[stream];
+  if (size == 0) {
+    sent_.erase(stream);
+    co_return Void{};
+  }
+  const OutputKey key = KeyOf(stream);
+  while (!sent_[stream].end) {
+    OutputPiece piece{.offset = sent_[stream].offset, .end = true};
+    if (piece.offset < size) {
+      edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, piece.offset);
+      Result<OutputPiece> read = co_await reading;
+      if (!read.ok()) co_return read.error();
+      piece = std::move(read.value());
+      TellLostEnd(size, &piece);
+    }
+    Handled sending = Send(stream, std::move(piece));
+    const Result<Void> sent = co_await sending;
+    if (!sent.ok()) co_return sent.error();
+  }
   sent_.erase(stream);
-  if (!all.ok() || sent.end || sent.offset == 0) co_return all;
-  OutputPiece nothing{.offset = sent.offset, .end = true};
-  v1::RunGroupResponse message;
-  *message.mutable_output() = ToProto(KeyOf(stream), group_->ViewTask(stream.task).name, std::move(nothing));
-  const bool ok = co_await call_.Write(message);
-  if (!ok) co_return call_.EndError();
   co_return Void{};
 }
 

@@ -4,12 +4,14 @@
 #include <map>
 #include <memory>
 
+#include "core/spec/output_sizes.h"
 #include "core/spec/output_stream.h"
 #include "server/services/run_group.h"
 
 namespace covey {
 
-// Sends the output of a group's tasks to its RunGroup call: each stream from its beginning, in order, once.
+// Sends the output of a group's tasks to its RunGroup call: each stream from its beginning, in order, once. Says
+// what the call has taken, which is what its tasks are paced by.
 // Belongs to the queue's thread. Every Send ends early, with the call's error, when the call is over.
 class OutputRelay {
  public:
@@ -18,8 +20,8 @@ class OutputRelay {
 
   // What was written since the last time.
   Handled SendNew();
-  // What an attempt that has exited is still owed, with the word that nothing follows.
-  Handled SendEnd(uint32_t task, uint32_t attempt);
+  // What is still owed of an attempt that has exited and wrote so much, with the word that nothing follows.
+  Handled SendEnd(uint32_t task, uint32_t attempt, const OutputSizes& sizes);
 
  private:
   struct StreamKey {
@@ -37,7 +39,8 @@ class OutputRelay {
 
   OutputKey KeyOf(const StreamKey& stream) const;
   Handled SendStream(StreamKey stream);
-  Handled SendStreamEnd(StreamKey stream);
+  Handled SendStreamEnd(StreamKey stream, uint64_t size);
+  Handled Send(StreamKey stream, OutputPiece piece);
 
   const ServiceContext& context_;
   RunCall& call_;

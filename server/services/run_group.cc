@@ -113,7 +113,8 @@ edge::Task<Result<bool>> SendNews(Run& run) {
         const Result<Void> told = co_await telling;
         if (!told.ok()) co_return told.error();
         bytes = 0;
-        Handled sending = run.output->SendEnd(record.event.task, record.event.attempt);
+        const OutputSizes sizes = record.output == nullptr ? OutputSizes() : *record.output;
+        Handled sending = run.output->SendEnd(record.event.task, record.event.attempt, sizes);
         const Result<Void> sent = co_await sending;
         if (!sent.ok()) co_return sent.error();
       }
@@ -196,6 +197,7 @@ Handled RunGroup(CallContext& context, RunCall& call) {
   Engine::Create create{.spec = ToCore(options.spec(), options.group_id()),
                         .tasks = std::move(tasks.value())};
   create.spec.attached = true;
+  create.spec.paced_output = options.output();
   Bound(create.spec.timeout, call);
 
   Ownership owner;

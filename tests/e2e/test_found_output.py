@@ -22,7 +22,6 @@ class OutputTest(DaemonTest):
         self.covey("cancel", "--all")
         super().tearDown()
 
-    @mended_by(8)
     def test_what_outlives_the_leader_for_a_moment_is_kept(self):
         result = self.covey("run", "--raw", "--", "sh", "-c", "(sleep 0.2; echo late) & echo early")
         self.assertEqual((0, "early\nlate\n"), (result.code, result.out), result)

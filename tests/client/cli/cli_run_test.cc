@@ -116,11 +116,13 @@ TEST_F(CliRunTest, OutputStandsBehindNamesAndTheLastLineSumsUp) {
 
 TEST_F(CliRunTest, OptionsMakeTheSpec) {
   Script({}, ResultOf(v1::GROUP_STATE_SUCCEEDED, 1));
-  Program covey(
-      daemon_.address(),
-      {"run",     "--policy", "all", "--max-failures=2", "--limit", "4",       "--timeout", "1.5s",  "--pool",
-       "p",       "--name",   "n",   "--label",          "a=1",     "--label", "b=2",       "--env", "X=y",
-       "--grace", "3s",       "--",  "/bin/echo",        "--name",  "-f"});
+  Program covey(daemon_.address(), {"run",      "--policy", "all",       "--max-failures=2",
+                                    "--limit",  "4",        "--timeout", "1.5s",
+                                    "--pool",   "p",        "--name",    "n",
+                                    "--label",  "a=1",      "--label",   "b=2",
+                                    "--env",    "X=y",      "--grace",   "3s",
+                                    "--linger", "5s",       "--",        "/bin/echo",
+                                    "--name",   "-f"});
   EXPECT_EQ(covey.Wait(), 0) << covey.err();
   const v1::GroupSpec& spec = first_.options().spec();
   EXPECT_EQ(spec.policy(), v1::POLICY_ALL);
@@ -139,6 +141,7 @@ TEST_F(CliRunTest, OptionsMakeTheSpec) {
   EXPECT_EQ(process.env().at("X"), "y");
   EXPECT_EQ(process.env().size(), 1U);
   EXPECT_EQ(process.grace().seconds(), 3);
+  EXPECT_EQ(process.linger().seconds(), 5);
   std::array<char, 4096> here{};
   EXPECT_EQ(process.working_dir(), getcwd(here.data(), here.size()));
 }

@@ -198,6 +198,12 @@ TEST_F(SpecTest, Graces) {
   grace.set_nanos(0);
   grace.set_seconds(INT64_MIN);
   EXPECT_WRONG_FIELD("tasks[0].process.grace", request_);
+  process_->clear_grace();
+  google::protobuf::Duration& linger = *process_->mutable_linger();
+  linger.set_seconds(3600);
+  EXPECT_FINE(request_);
+  linger.set_nanos(1);
+  EXPECT_WRONG("tasks[0].process.linger", "linger must be 0 s .. 3600 s, got 3600.000000001 s", request_);
 }
 
 TEST_F(SpecTest, TimeoutsOfTasks) {

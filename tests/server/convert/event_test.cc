@@ -77,12 +77,16 @@ TEST(Event, TellsWhatAWatcherOfAllGroupsNeeds) {
   v1::Event submitted;
   ToProto("g", record, &submitted);
   EXPECT_EQ(submitted.labels().at("a"), "b");
-  record = {.event = {.kind = EventKind::kTaskExited, .task = 0},
-            .output = {.standard_output = 7, .standard_error = 8}};
+  record = {
+      .event = {.kind = EventKind::kTaskExited, .task = 0},
+      .output = std::make_shared<const OutputSizes>(OutputSizes{
+          .standard_output = 7, .standard_error = 8, .standard_output_lost = 5, .standard_error_lost = 6})};
   v1::Event exited;
   ToProto("g", record, &exited);
   EXPECT_EQ(exited.stdout_bytes(), 7u);
   EXPECT_EQ(exited.stderr_bytes(), 8u);
+  EXPECT_EQ(exited.stdout_lost_bytes(), 5u);
+  EXPECT_EQ(exited.stderr_lost_bytes(), 6u);
 }
 
 TEST(Event, AnExitTellsHow) {
