@@ -89,9 +89,6 @@ int DoCancel(Session& session, const Arguments& arguments) {
       return session.Fail(UsageError("--" + std::string(option) + " needs --all"));
   }
   Wish wish{.reason = arguments.Get("reason").value_or(""), .wait = false};
-  if (!IsUtf8(wish.reason)) {
-    return session.Fail(UsageError("--reason must be UTF-8, got " + Printable(wish.reason)));
-  }
   const Result<v1::ListGroupsRequest> filter = ReadFilter(arguments, false);
   if (!filter.ok()) return session.Fail(filter.error());
   const Result<std::vector<Target>> named = Named(arguments.words());

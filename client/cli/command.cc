@@ -48,7 +48,10 @@ Result<const Command*> TakeCommand(std::vector<std::string>* typed) {
 
 std::span<const Option> GlobalOptions() {
   static const std::array<Option, 3> options = {{
-      {.name = "address", .value = "A", .help = "the daemon: unix:PATH or HOST:PORT (port 7425 if left out)"},
+      {.name = "address",
+       .value = "A",
+       .help = "the daemon: unix:PATH or HOST:PORT (port 7425 if left out)",
+       .local = true},
       {.name = "output",
        .value = "FORMAT",
        .choices = "text json",

@@ -43,6 +43,7 @@ struct Command {
   std::string_view exits;     // exit codes, one a line
   Words words;
   bool takes_program = false;  // words after "--" are a program with its arguments
+  bool only_prints = false;    // does nothing that matters to others: ends when nobody reads what it prints
   std::vector<Option> options;
   int (*run)(Session& session, const Arguments& arguments) = nullptr;
 };

@@ -114,6 +114,8 @@ Result<Arguments> ParseArguments(std::string_view program, std::span<const Optio
   }
   for (const Option& option : options) {
     for (const std::string& value : arguments.All(option.name)) {
+      if (!option.local && !IsUtf8(value))
+        return UsageError("--" + std::string(option.name) + " must be UTF-8, got " + Printable(value));
       if (!option.choices.empty() && !IsChoice(option.choices, value)) {
         return UsageError("--" + std::string(option.name) + " must be " + ChoicesText(option.choices) +
                           ", got " + (value.empty() ? "nothing" : Printable(value)));
@@ -123,6 +125,11 @@ Result<Arguments> ParseArguments(std::string_view program, std::span<const Optio
   arguments.words_before_dashes_ = arguments.words_.size();
   for (; i < typed.size(); ++i) arguments.words_.push_back(typed[i]);
   if (!arguments.has_dashes_) arguments.words_before_dashes_ = arguments.words_.size();
+  for (size_t word = 0; word < arguments.words_.size() && !stop_at_word; ++word) {
+    if (IsUtf8(arguments.words_[word])) continue;
+    return UsageError("word " + std::to_string(word + 1) + " behind " + std::string(program) +
+                      " must be UTF-8, got " + Printable(arguments.words_[word]));
+  }
   return arguments;
 }
 
@@ -144,8 +151,6 @@ Result<std::map<std::string, std::string>> ParsePairs(std::string_view option,
     if (equals == std::string::npos || equals == 0) {
       return UsageError("--" + std::string(option) + " must be KEY=VALUE, got " + Printable(pair));
     }
-    if (!IsUtf8(pair))
-      return UsageError("--" + std::string(option) + " must be UTF-8, got " + Printable(pair));
     if (!map.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
       return UsageError("--" + std::string(option) + " gives " + Printable(pair.substr(0, equals)) +
                         " twice");

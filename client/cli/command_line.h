@@ -20,6 +20,7 @@ struct Option {
   std::string_view choices;  // the values that it takes, one blank between; empty: not a list
   std::string_view help;     // one or more lines
   bool repeated = false;
+  bool local = false;  // a path of this machine: any bytes; else values are UTF-8
 };
 
 // What was typed for one command.
@@ -48,7 +49,8 @@ class Arguments {
 // Sorts what was typed after `program` ("covey" or "covey run", for messages) into options and words. Options
 // may stand anywhere before "--"; with `stop_at_word` the first word ends them, and it and all that follows
 // are words. Values follow as the next argument or behind '='. Letters are not bundled. kInvalidArgument,
-// reason USAGE, names the bad argument, and the nearest option for an unknown one.
+// reason USAGE, names the bad argument, one that is not UTF-8 among them, and the nearest option for an
+// unknown one.
 Result<Arguments> ParseArguments(std::string_view program, std::span<const Option> options,
                                  std::span<const std::string> typed, bool stop_at_word);
 

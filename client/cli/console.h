@@ -35,6 +35,7 @@ class Console {
   // errno of the failed write to standard output; 0 while there was none.
   int out_error() const;
 
+  int out_fd() const { return out_fd_; }
   bool out_is_terminal() const { return out_is_terminal_; }
   bool err_is_terminal() const { return err_is_terminal_; }
   // Colours are for terminals other than "dumb" ones and for people who did not set NO_COLOR.

@@ -22,9 +22,10 @@ constexpr std::string_view kEventsExamples =
     "covey --output json events --follow G | jq -r .kind";
 
 constexpr std::string_view kEventsExits =
-    "0   printed, with --follow to the end of the group\n"
-    "1   the group is not known\n"
-    "69  the daemon is out of reach or was lost";
+    "0    printed, with --follow to the end of the group\n"
+    "1    the group is not known\n"
+    "69   the daemon is out of reach or was lost\n"
+    "141  nobody reads standard output any more";
 
 std::string DetailsText(const v1::Event& event) {
   std::string text;
@@ -111,6 +112,7 @@ Command EventsCommand() {
       .examples = kEventsExamples,
       .exits = kEventsExits,
       .words = {.names = Names::kAnyGroup, .most = 1, .what = "one group"},
+      .only_prints = true,
       .options = {{.name = "after", .value = "N", .help = "number of the last event already seen"},
                   {.name = "follow", .help = "go on with what happens from now on"},
                   {.name = "kind",

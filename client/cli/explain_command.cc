@@ -69,6 +69,7 @@ Command ExplainCommand() {
                 .least = 1,
                 .most = 1,
                 .what = "one group, or one task as GROUP/TASK"},
+      .only_prints = true,
       .run = DoExplain,
   };
 }

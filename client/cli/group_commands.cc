@@ -21,9 +21,7 @@ int Create(Session& session, const Arguments& arguments) {
   request.set_request_id(client::NewRequestId());
   if (const auto read = ReadGroupOptions(arguments, request.mutable_spec()); !read.ok())
     return session.Fail(read.error());
-  const std::string id = arguments.Get("id").value_or("");
-  if (!IsUtf8(id)) return session.Fail(UsageError("--id must be UTF-8, got " + Printable(id)));
-  request.set_group_id(id);
+  request.set_group_id(arguments.Get("id").value_or(""));
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   const Result<v1::Group> group = client.value().CreateGroup(request);

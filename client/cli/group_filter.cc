@@ -63,9 +63,7 @@ Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all) {
   const auto labels = ParsePairs("label", arguments.All("label"));
   if (!labels.ok()) return labels.error();
   request.mutable_labels()->insert(labels.value().begin(), labels.value().end());
-  const std::string name = arguments.Get("name").value_or("");
-  if (!IsUtf8(name)) return UsageError("--name must be UTF-8, got " + Printable(name));
-  request.set_name_prefix(name);
+  request.set_name_prefix(arguments.Get("name").value_or(""));
   for (const std::string& state : arguments.All("state")) {
     for (int number = v1::GroupState_MIN; number <= v1::GroupState_MAX; ++number) {
       if (StateText(static_cast<v1::GroupState>(number)) == state)

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "client/cli/text.h"
 #include "client/task.h"
 #include "core/base/duration.h"
 
@@ -45,11 +44,6 @@ Result<Void> ReadGroupOptions(const Arguments& arguments, v1::GroupSpec* spec) {
     if (!parsed.ok()) return UsageError("--timeout: " + parsed.error().message);
     if (parsed.value().count() == 0) return UsageError("--timeout must be longer than 0s");
     *spec->mutable_timeout() = client::ToProto(parsed.value());
-  }
-  for (const std::string_view option : {"name", "pool"}) {
-    const std::string text = arguments.Get(option).value_or("");
-    if (!IsUtf8(text))
-      return UsageError("--" + std::string(option) + " must be UTF-8, got " + Printable(text));
   }
   spec->set_name(arguments.Get("name").value_or(""));
   spec->set_pool(arguments.Get("pool").value_or(""));

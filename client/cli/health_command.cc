@@ -68,6 +68,7 @@ Command HealthCommand() {
           "1   it drains: it takes no new groups\n"
           "64  bad usage\n"
           "69  it is out of reach, or does not answer",
+      .only_prints = true,
       .options = {{.name = "wait", .value = "D", .help = "try again until it serves, for that long"}},
       .run = DoHealth,
   };

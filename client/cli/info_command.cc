@@ -64,6 +64,7 @@ Command InfoCommand() {
           "ends process trees: cgroup, or subreaper where cgroups cannot be used.",
       .examples = "covey info\ncovey --address host:7425 info",
       .exits = "0   printed\n69  the daemon is out of reach",
+      .only_prints = true,
       .run = DoInfo,
   };
 }

@@ -15,7 +15,6 @@
 namespace covey::cli {
 
 Interrupts::Interrupts() {
-  signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
   for (const int number : {SIGINT, SIGTERM}) {
     struct sigaction action {};

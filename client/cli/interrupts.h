@@ -12,8 +12,7 @@ namespace covey::cli {
 //
 // Made before any other thread of the program: the signals are blocked for this thread and those that it
 // starts. Signals that were ignored when the program started (as for a job in the background of a script)
-// stay ignored. SIGPIPE is ignored as well, so that a closed output is an error of write and no death in the
-// middle.
+// stay ignored.
 class Interrupts {
  public:
   Interrupts();

@@ -22,7 +22,6 @@ constexpr char kCtrlC = 3;
 }  // namespace
 
 LiveScreen::LiveScreen(Console& console) : console_(console) {
-  ::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&signals_, number);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);

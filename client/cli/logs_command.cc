@@ -128,6 +128,7 @@ Command LogsCommand() {
                 .least = 1,
                 .most = 1,
                 .what = "one group, or one task as GROUP/TASK"},
+      .only_prints = true,
       .options = {{.name = "stderr", .help = "standard error instead of standard output"},
                   {.name = "follow", .help = "wait for what is still to be written"},
                   {.name = "from", .value = "OFFSET", .help = "first byte to print; default: 0"},

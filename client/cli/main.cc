@@ -1,5 +1,6 @@
 // The command line of covey: finds the command, reads its options, runs it.
 
+#include <signal.h>
 #include <unistd.h>
 
 #if __has_include(<google/protobuf/stubs/logging.h>)  // before Protobuf 22
@@ -8,6 +9,7 @@
 
 #include <clocale>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +17,21 @@
 #include "client/cli/command.h"
 #include "client/cli/console.h"
 #include "client/cli/help.h"
+#include "client/cli/reader_watch.h"
 #include "client/cli/session.h"
+#include "client/cli/standard_descriptors.h"
 #include "covey/version.h"
 
 namespace covey::cli {
 namespace {
+
+// The standard descriptor that the program was started without, if any.
+constinit std::string_view closed_descriptor;
+
+void ReserveDescriptors() { closed_descriptor = ReserveStandardDescriptors(); }
+
+// Earlier than the libraries initialise themselves: gRPC's opens a descriptor.
+[[gnu::section(".preinit_array"), gnu::used]] void (*const kBeforeLibraries)() = ReserveDescriptors;
 
 // Before the arguments are known to be good: whether an error about them is to be JSON.
 bool WantsJson(const std::vector<std::string>& typed) {
@@ -43,6 +55,8 @@ Result<std::string> Global(const Arguments& before, const Arguments& behind, std
 
 int Main(Console& console, const std::vector<std::string>& typed) {
   Session early(console, WantsJson(typed), "");
+  if (!closed_descriptor.empty())
+    return early.Fail(UsageError(std::string(closed_descriptor) + " is closed"));
   std::vector<Option> options(GlobalOptions().begin(), GlobalOptions().end());
   options.push_back({.name = "version", .help = ""});
   const Result<Arguments> before = ParseArguments("covey", options, typed, true);
@@ -73,6 +87,8 @@ int Main(Console& console, const std::vector<std::string>& typed) {
   const Result<std::string> output = Global(before.value(), behind.value(), "output");
   if (!output.ok()) return early.Fail(output.error());
   Session session(console, output.value() == "json", address.value());
+  std::optional<ReaderWatch> reader;
+  if (command.only_prints) reader.emplace(STDOUT_FILENO, EndWithoutReader);
   return command.run(session, behind.value());
 }
 
@@ -80,6 +96,7 @@ int Main(Console& console, const std::vector<std::string>& typed) {
 }  // namespace covey::cli
 
 int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a closed output is an error of write, and an exit code, for every command
   setlocale(LC_CTYPE, "C.UTF-8");  // for the width of characters
   setenv("GRPC_VERBOSITY", "NONE",
          0);  // what goes wrong is said in our words, unless somebody asks for gRPC's

@@ -121,6 +121,7 @@ Command PoolsCommand() {
           "covey pools create batch --max 4\n"
           "covey --output json pools | jq -r '\"\\(.name) \\(.waiting)\"'",
       .exits = kPoolExits,
+      .only_prints = true,
       .run = ListPools,
   };
 }

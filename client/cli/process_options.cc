@@ -146,11 +146,6 @@ Result<Void> ReadProcessOptions(const Arguments& arguments, v1::ProcessSpec* pro
   v1::ResourceLimits limits;
   if (const auto read = ReadLimits(arguments, &limits); !read.ok()) return read.error();
   if (limits.ByteSizeLong() > 0) *process->mutable_limits() = limits;
-  for (const std::string_view option : {"user", "group", "umask", "stdout-file", "stderr-file"}) {
-    const std::string text = arguments.Get(option).value_or("");
-    if (!IsUtf8(text))
-      return UsageError("--" + std::string(option) + " must be UTF-8, got " + Printable(text));
-  }
   process->set_user(arguments.Get("user").value_or(""));
   process->set_group(arguments.Get("group").value_or(""));
   process->set_umask(arguments.Get("umask").value_or(""));

@@ -95,6 +95,7 @@ Command PsCommand() {
       .details = kPsDetails,
       .examples = kPsExamples,
       .exits = kPsExits,
+      .only_prints = true,
       .options = PsOptions(),
       .run = DoPs,
   };

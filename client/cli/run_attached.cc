@@ -11,6 +11,7 @@
 #include "client/cli/format.h"
 #include "client/cli/output_printer.h"
 #include "client/cli/progress.h"
+#include "client/cli/reader_watch.h"
 #include "client/cli/text.h"
 #include "core/base/mutex.h"
 
@@ -34,6 +35,7 @@ class AttachedRun {
 
   int Run(const v1::GroupSpec& spec);
   void Interrupt(int signal);
+  void OnReaderGone();
 
  private:
   void Start(const v1::GroupSpec& spec, TaskBatch* first);
@@ -58,6 +60,7 @@ class AttachedRun {
   bool id_known_ COVEY_GUARDED_BY(mutex_) = false;
   std::string cancel_reason_ COVEY_GUARDED_BY(mutex_);  // empty: not cancelled
   int signal_ COVEY_GUARDED_BY(mutex_) = 0;
+  bool reader_gone_ COVEY_GUARDED_BY(mutex_) = false;
   std::optional<Error> feed_error_ COVEY_GUARDED_BY(mutex_);
   std::thread canceller_ COVEY_GUARDED_BY(mutex_);
 };
@@ -155,6 +158,14 @@ void AttachedRun::Interrupt(int signal) {
   if (!session_.json()) session_.console().UrgentNote("cancelling; press Ctrl-C again to leave at once");
 }
 
+void AttachedRun::OnReaderGone() {
+  {
+    const MutexLock lock(mutex_);
+    reader_gone_ = true;
+  }
+  Cancel("nobody reads the output");
+}
+
 void AttachedRun::Cancel(std::string reason) {
   source_.Stop();
   const MutexLock lock(mutex_);
@@ -178,8 +189,10 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
   std::optional<Error> feed_error;
   int signal = 0;
   bool created = false;
+  bool reader_gone = false;
   {
     const MutexLock lock(mutex_);
+    reader_gone = reader_gone_;
     feed_error = feed_error_;
     signal = signal_;
     created = !group_->id().empty();
@@ -188,6 +201,8 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
   int code = 0;
   if (result.ok()) {
     code = ExitCode(result.value());
+    // Not when the group ended before the cancel.
+    if (reader_gone && result.value().group().state() == v1::GROUP_STATE_CANCELLED) code = kExitPipe;
     if (!session_.json()) PrintResult(result.value());
   } else {
     Error error = result.error();
@@ -228,6 +243,7 @@ int RunAttached(Session& session, client::Client client, const v1::GroupSpec& sp
                 Interrupts& interrupts, bool raw) {
   AttachedRun run(session, std::move(client), source, raw);
   interrupts.Start([&run](int signal) { run.Interrupt(signal); });
+  const ReaderWatch reader(session.console().out_fd(), [&run] { run.OnReaderGone(); });
   const int code = run.Run(spec);
   interrupts.Stop();
   return code;

@@ -123,6 +123,7 @@ Command ShowCommand() {
                 .least = 1,
                 .most = 1,
                 .what = "one group, or one task as GROUP/TASK"},
+      .only_prints = true,
       .options = {{.name = "all", .help = "list all tasks"}},
       .run = DoShow,
   };

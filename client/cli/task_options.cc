@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <climits>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -39,7 +41,7 @@ Result<Void> ReadDefaults(const Arguments& arguments, ProcessDefaults* defaults)
       !read.ok())
     return read;
   if (const auto directory = arguments.Get("cwd")) {
-    if (!directory->starts_with('/') || !IsUtf8(*directory)) {
+    if (!directory->starts_with('/')) {
       return UsageError("--cwd must be an absolute path, got " + Printable(*directory));
     }
     defaults->working_dir = *directory;
@@ -47,10 +49,18 @@ Result<Void> ReadDefaults(const Arguments& arguments, ProcessDefaults* defaults)
   return ReadProcessOptions(arguments, &defaults->settings);
 }
 
-std::string CurrentDirectory() {
+// Where a task runs that was typed here. Without it the task would run elsewhere.
+Result<std::string> CurrentDirectory() {
+  constexpr std::string_view kInstead = "; --cwd DIR chooses another one";
   std::array<char, PATH_MAX> path{};
-  if (getcwd(path.data(), path.size()) == nullptr || path[0] != '/' || !IsUtf8(path.data())) return {};
-  return path.data();
+  if (getcwd(path.data(), path.size()) == nullptr)
+    return UsageError(std::string("the current directory cannot be used: ") + std::strerror(errno) +
+                      std::string(kInstead));
+  if (path[0] != '/' || !IsUtf8(path.data())) {
+    return UsageError("the current directory must be an absolute path in UTF-8, got " +
+                      Printable(path.data()) + std::string(kInstead));
+  }
+  return std::string(path.data());
 }
 
 // The file name of a program, when a task may have it as its name.
@@ -69,7 +79,11 @@ std::string TaskName(std::string_view program) {
 
 std::vector<Option> TaskOptions() {
   std::vector<Option> options = {
-      {.name = "file", .letter = 'f', .value = "FILE", .help = "the tasks, one a line; - for standard input"},
+      {.name = "file",
+       .letter = 'f',
+       .value = "FILE",
+       .help = "the tasks, one a line; - for standard input",
+       .local = true},
       {.name = "env",
        .value = "K=V",
        .help = "variable for the processes; may be repeated",
@@ -99,11 +113,12 @@ Result<std::unique_ptr<TaskSource>> OpenTasks(const Session& session, std::strin
       arguments.words().end());
   if (program.empty())
     return UsageError(command + " needs a program (-- CMD ARG...) or a file of tasks (-f FILE)");
-  for (const std::string& word : program) {
-    if (!IsUtf8(word)) return UsageError("arguments of a task must be UTF-8, got " + Printable(word));
-  }
   v1::TaskSpec task = client::Named(TaskName(program[0]), client::Process(program));
-  if (defaults.working_dir.empty() && session.IsLocal()) defaults.working_dir = CurrentDirectory();
+  if (defaults.working_dir.empty() && session.IsLocal()) {
+    const Result<std::string> here = CurrentDirectory();
+    if (!here.ok()) return here.error();
+    defaults.working_dir = here.value();
+  }
   defaults.Apply(&task);
   return MakeSingleTask(std::move(task));
 }

@@ -63,6 +63,7 @@ Command TasksCommand() {
       .examples = kTasksExamples,
       .exits = kTasksExits,
       .words = {.names = Names::kAnyGroup, .least = 1, .most = 1, .what = "the id of a group"},
+      .only_prints = true,
       .options = {{.name = "state",
                    .value = "STATE",
                    .choices = "queued running succeeded failed stopped",

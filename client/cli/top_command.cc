@@ -130,6 +130,7 @@ Command TopCommand() {
       .details = kTopDetails,
       .examples = kTopExamples,
       .exits = kTopExits,
+      .only_prints = true,
       .options = {{.name = "once", .help = "print it once"},
                   {.name = "interval",
                    .value = "D",

@@ -28,6 +28,7 @@ constexpr std::string_view kWaitExamples =
 constexpr std::string_view kWaitExits =
     "0      all of them succeeded\n"
     "124    --timeout passed, or the first failure was a timeout\n"
+    "141    nobody reads standard output any more\n"
     "other  as `covey run` for the first of them, as they are named, that did not succeed";
 
 // What became of one wait.
@@ -129,6 +130,7 @@ Command WaitCommand() {
       .examples = kWaitExamples,
       .exits = kWaitExits,
       .words = {.names = Names::kRunningTarget, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
+      .only_prints = true,
       .options = {TimeoutOption()},
       .run = DoWait,
   };

@@ -4,6 +4,7 @@
 
 #include "core/base/duration.h"
 #include "core/engine/group_step.h"
+#include "core/engine/queued_bytes.h"
 
 namespace covey {
 
@@ -49,6 +50,7 @@ DurableGroup::~DurableGroup() {
 void DurableGroup::Create(std::vector<TaskSpec> tasks, bool seal, RequestMark request, Reply done) {
   Step step(this);
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, std::move(error));
+  if (auto error = ReserveLocked(tasks)) return step.FinishWith(done, std::move(error));
   ledger_.Create(request.id.empty() ? nullptr : std::make_shared<const RequestMark>(std::move(request)),
                  environment_->wall_clock());
   if (spec_->timeout > nanoseconds(0)) SetDeadlineLocked(environment_->timers->Now() + spec_->timeout);
@@ -78,6 +80,7 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
   }
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));
+  if (auto error = ReserveLocked(tasks)) return step.FinishWith(done, *std::move(error));
   const SubmitReply reply{.first_index = ledger_.tasks().size(),
                           .count = static_cast<uint32_t>(tasks.size())};
   std::shared_ptr<const RequestMark> mark;
@@ -89,6 +92,27 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
   AddTasksLocked(std::move(tasks), std::move(mark), step.effects());
   if (seal) DecideLocked({.command = {.kind = CommandKind::kSeal}}, step.effects());
   step.Finish(answer(reply));
+}
+
+// Room for all of them, whether they find a slot or not; what starts at once gives its part back in this step.
+std::optional<Error> DurableGroup::ReserveLocked(std::span<const TaskSpec> tasks) {
+  if (tasks.empty()) return std::nullopt;
+  Result<Reservation> room = environment_->queue->Reserve(QueuedAmount(tasks));
+  if (!room.ok()) return room.error();
+  queued_.Add(std::move(room.value()));
+  return std::nullopt;
+}
+
+// Holds of the queue's budget what is queued now. What is there already is never refused: what comes back from
+// an attempt, or from the journal.
+void DurableGroup::HoldQueuedLocked() {
+  const Budget::Amount queued = ledger_.queued();
+  const Budget::Amount held = queued_.amount();
+  const auto above = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
+  const Budget::Amount more{above(queued.tasks, held.tasks), above(queued.bytes, held.bytes)};
+  const Budget::Amount less{above(held.tasks, queued.tasks), above(held.bytes, queued.bytes)};
+  if (more != Budget::Amount{}) queued_.Add(environment_->queue->ReserveAnyway(more));
+  if (less != Budget::Amount{}) queued_.Release(less);
 }
 
 void DurableGroup::AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<const RequestMark> request,

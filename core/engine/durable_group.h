@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
+#include "core/run/budget.h"
 #include "core/run/lane.h"
 #include "core/run/pool.h"
 #include "core/time/timer_queue.h"
@@ -27,6 +29,7 @@ namespace covey {
 struct GroupEnvironment {
   std::shared_ptr<Journal> journal;
   std::shared_ptr<AnswerQueue> answers;
+  std::shared_ptr<Budget> queue;  // of the tasks that wait for a slot
   std::shared_ptr<OutputStore> output;
   ExecutorTable executors;
   std::shared_ptr<TimerQueue> timers;
@@ -54,7 +57,7 @@ struct GroupEnvironment {
 // way.
 //    Tickets of other attempts may wait there too; their grants are given back.
 //
-// Lock order: DurableGroup::mutex_, then Pool and TimerQueue. Nothing is called out of a DurableGroup with
+// Lock order: DurableGroup::mutex_, then Pool, TimerQueue and Budget. Nothing is called out of a DurableGroup with
 // mutex_ held but timers, clocks, Lane::TryAcquire, Adopt and Clear, none of which call back: what a step
 // causes is collected in Effects and carried out afterwards.
 //
@@ -132,8 +135,6 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
-  // True when a submit with this request id has been accepted.
-  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 
@@ -153,6 +154,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnDecidedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
   void SetDeadlineLocked(Clock::time_point deadline) COVEY_REQUIRES(mutex_);
   void PushQueuedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  std::optional<Error> ReserveLocked(std::span<const TaskSpec> tasks) COVEY_REQUIRES(mutex_);
+  void HoldQueuedLocked() COVEY_REQUIRES(mutex_);
   uint64_t TicketLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
 
   // Attempts.
@@ -201,6 +204,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
+  Reservation queued_ COVEY_GUARDED_BY(mutex_);  // between steps: of what the ledger says is queued
 };
 
 }  // namespace covey

@@ -39,12 +39,14 @@ Engine::Options Engine::Completed(Options options) {
 Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
-      capabilities_(journal_->capabilities()),
-      max_queued_(options_.max_queued) {
+      capabilities_(journal_->capabilities()) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
   environment_->answers = std::make_shared<AnswerQueue>(options_.answers);
+  environment_->queue =
+      Budget::New({.place = "the queue", .tasks_key = "max_queued", .bytes_key = "max_queued_bytes"},
+                  options_.max_queued);
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
@@ -204,23 +206,7 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
   });
 }
 
-std::optional<Error> Engine::RefuseQueueing(size_t more) const {
-  const size_t max = max_queued_;
-  if (queued() + more <= max) return std::nullopt;
-  const std::string bound = "at most " + std::to_string(max) + " tasks may wait for a slot";
-  if (more > max) {  // waiting would not help
-    return Error{.code = ErrorCode::kResourceExhausted,
-                 .reason = "QUEUE_TOO_SMALL",
-                 .message = bound + ", got " + std::to_string(more) + " at once"};
-  }
-  return Error{.code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL", .message = bound};
-}
-
 void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
-  if (std::optional<Error> full = RefuseQueueing(create.tasks.size())) {
-    done(*std::move(full));
-    return;
-  }
   const WallTime now = options_.wall_clock();
   if (create.spec.id.empty()) create.spec.id = NewUuid();
   if (create.spec.timeout > std::chrono::nanoseconds(0)) {
@@ -334,15 +320,6 @@ void Engine::LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done) {
                      LoadPage(std::move(group), from + kReadPage, std::move(done));
                    }
                  });
-}
-
-void Engine::Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
-                    DurableGroup::SubmitDone done) {
-  if (std::optional<Error> full = RefuseQueueing(tasks.size()); full && !group->Knows(request.id)) {
-    done(*std::move(full));
-    return;
-  }
-  group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
 }
 
 void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
@@ -511,18 +488,14 @@ std::vector<Engine::GroupPtr> Engine::Busy() const {
   return groups;
 }
 
-size_t Engine::queued() const { return pools_->waiting(); }
-
 Engine::Counts Engine::counts() const {
   Counts counts;
   {
     MutexLock lock(mutex_);
     counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
   }
-  for (const PoolView& pool : pools_->List()) {
-    counts.queued_tasks += pool.waiting;
-    counts.running_tasks += pool.running;
-  }
+  counts.queued_tasks = queue_usage().used.tasks;
+  for (const PoolView& pool : pools_->List()) counts.running_tasks += pool.running;
   return counts;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <list>
 #include <map>
@@ -41,9 +40,10 @@ class Engine {
     std::shared_ptr<TimerQueue> timers;    // default: that of the process
     std::function<WallTime()> wall_clock;  // default: the system's
     std::vector<PoolConfig> pools;         // of the configuration
-    size_t max_queued = 1'000'000;         // tasks that wait for a slot, in all groups
-    size_t resident_groups = 1'000;        // groups that are over and stay in memory
-    size_t resident_tasks = 100'000;       // tasks of those
+    Budget::Amount max_queued{.tasks = 1'000'000,
+                              .bytes = 256u << 20};  // that wait for a slot, in all groups
+    size_t resident_groups = 1'000;                  // groups that are over and stay in memory
+    size_t resident_tasks = 100'000;                 // tasks of those
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
@@ -76,9 +76,11 @@ class Engine {
   void CreateGroup(Create create, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // kNotFound.
   void Find(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
-  // kResourceExhausted when too many tasks wait; else as DurableGroup::Submit.
+  // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
-              DurableGroup::SubmitDone done);
+              DurableGroup::SubmitDone done) {
+    group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
+  }
   // Newest first.
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done);
   // kNotFound, kFailedPrecondition when it is not over.
@@ -103,8 +105,9 @@ class Engine {
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
 
-  // Tasks that may wait for a slot, from now on; those that wait already stay.
-  void SetMaxQueued(size_t max) { max_queued_ = max; }
+  // Tasks, and bytes of tasks, that may wait for a slot, from now on; those that wait already stay.
+  void SetMaxQueued(Budget::Amount max) { environment_->queue->SetLimit(max); }
+  Budget::Usage queue_usage() const { return environment_->queue->usage(); }
 
   PoolTable& pools() { return *pools_; }
   OutputStore& output() { return *environment_->output; }
@@ -121,9 +124,6 @@ class Engine {
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
   std::vector<GroupPtr> EvictLocked() COVEY_REQUIRES(mutex_);
-  size_t queued() const;
-  // The refusal of `more` tasks, when too many would wait.
-  std::optional<Error> RefuseQueueing(size_t more) const;
 
   // Constant after construction.
   const Options options_;
@@ -133,7 +133,6 @@ class Engine {
   uint64_t epoch_ = 0;  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
-  std::atomic<size_t> max_queued_;
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
   std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);

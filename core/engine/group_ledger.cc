@@ -20,6 +20,12 @@ std::shared_ptr<const Failure> Won() {
 GroupLedger::GroupLedger(std::shared_ptr<const GroupSpec> spec, uint64_t epoch)
     : spec_(std::move(spec)), standing_(*spec_), log_(spec_->id, epoch) {}
 
+Budget::Amount GroupLedger::queued() const {
+  // A decision stops what waits; one that is another owner's now waits there.
+  if (standing_.pending().decided || log_.fenced()) return {};
+  return tasks_.queued();
+}
+
 std::optional<Error> GroupLedger::CheckSubmit(std::span<const TaskSpec> tasks) const {
   if (tasks.empty()) return std::nullopt;
   const state::GroupState& pending = standing_.pending();

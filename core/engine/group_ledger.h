@@ -30,6 +30,8 @@ class GroupLedger {
   GroupLog& log() { return log_; }
   const GroupLog& log() const { return log_; }
 
+  // What of its tasks waits for a slot, as far as it is decided.
+  Budget::Amount queued() const;
   // Why these tasks cannot be added.
   std::optional<Error> CheckSubmit(std::span<const TaskSpec> tasks) const;
 

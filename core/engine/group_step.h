@@ -19,6 +19,7 @@ class COVEY_SCOPED_CAPABILITY DurableGroup::Step {
   // Makes one append of what was decided, lets go of the lock and carries out the effects. `reply` is given
   // when what was decided is durable, or lost.
   void Finish(Reply reply = nullptr) COVEY_RELEASE() COVEY_NO_TSA {
+    group_->HoldQueuedLocked();
     if (auto call = group_->ledger_.Close(std::move(reply))) effects_.calls.push_back(*std::move(call));
     finished_ = true;
     group_->mutex_.Unlock();

@@ -74,13 +74,6 @@ PoolTable::Entries::iterator PoolTable::FindLocked(const std::string& name) {
   return found != entries_.end() && found->second.making ? entries_.end() : found;
 }
 
-size_t PoolTable::waiting() const {
-  size_t waiting = 0;
-  MutexLock lock(mutex_);
-  for (const auto& [name, entry] : entries_) waiting += entry.pool->waiting();
-  return waiting;
-}
-
 std::string PoolTable::NamesLocked() const {
   std::string names;
   for (const auto& [each, entry] : entries_) {

@@ -77,8 +77,6 @@ class PoolTable {
   Result<PoolView> Get(const std::string& name) const COVEY_EXCLUDES(mutex_);
   // By name.
   std::vector<PoolView> List() const COVEY_EXCLUDES(mutex_);
-  // Tasks that wait for a slot, in all pools.
-  size_t waiting() const COVEY_EXCLUDES(mutex_);
   // kNotFound. Of a configured pool it holds until the configuration is read again.
   void Update(const std::string& name, uint32_t max, Done<PoolView> done) COVEY_EXCLUDES(mutex_);
   // Answers when the pool is gone. kNotFound; kFailedPrecondition for "default" and configured ones. The id

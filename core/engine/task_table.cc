@@ -4,6 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/engine/queued_bytes.h"
+
 namespace covey {
 namespace {
 
@@ -53,11 +55,39 @@ std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const
 void TaskTable::Add(std::shared_ptr<const TaskSpec> spec) {
   if (!spec->name.empty()) names_.emplace(spec->name, size());
   entries_.push_back({.spec = std::move(spec)});
+  Enter(entries_.back());
+}
+
+void TaskTable::Enter(const Entry& entry) {
+  if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
+  ++queued_.tasks;
+  queued_.bytes += QueuedBytes(*entry.spec);
+}
+
+void TaskTable::Leave(const Entry& entry) {
+  if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
+  --queued_.tasks;
+  queued_.bytes -= QueuedBytes(*entry.spec);
+}
+
+void TaskTable::Decided(const state::Event& event) {
+  Entry& entry = entries_[event.task];
+  Leave(entry);
+  Apply(entry.pending, event);
+  Enter(entry);
+}
+
+void TaskTable::RollBack(uint32_t task) {
+  Entry& entry = entries_[task];
+  Leave(entry);
+  entry.pending = entry.committed;
+  Enter(entry);
 }
 
 void TaskTable::Truncate(uint32_t size) {
   while (entries_.size() > size) {
     if (const std::string& name = entries_.back().spec->name; !name.empty()) names_.erase(name);
+    Leave(entries_.back());
     entries_.pop_back();
   }
   std::erase_if(requests_,

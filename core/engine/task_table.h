@@ -13,6 +13,7 @@
 
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
+#include "core/run/budget.h"
 #include "core/state/group_state.h"
 
 namespace covey {
@@ -40,6 +41,9 @@ class TaskTable {
     uint32_t first = 0;  // of the tasks that it added
   };
 
+  // What of them waits for a slot, as far as it is decided.
+  Budget::Amount queued() const { return queued_; }
+
   uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
   const Entry& operator[](uint32_t task) const { return entries_[task]; }
   const Entry& at(uint32_t task) const { return entries_.at(task); }
@@ -58,17 +62,22 @@ class TaskTable {
   const Request* FindRequest(const std::string& id) const;
   void Remember(RequestMark mark, uint32_t first);
 
-  void Decided(const state::Event& event) { Apply(entries_[event.task].pending, event); }
+  void Decided(const state::Event& event);
   void Commit(const Record& record);
   // What was decided of this task is not so.
-  void RollBack(uint32_t task) { entries_[task].pending = entries_[task].committed; }
+  void RollBack(uint32_t task);
 
   // The first that failed, as many as GroupEnd tells.
   const std::vector<std::shared_ptr<const Failure>>& failures() const { return failures_; }
   TaskView View(uint32_t task, const GroupView& group) const;
 
  private:
+  // Around every change of a pending state.
+  void Enter(const Entry& entry);
+  void Leave(const Entry& entry);
+
   std::deque<Entry> entries_;
+  Budget::Amount queued_;                            // the sum over those whose pending phase is kQueued
   std::unordered_map<std::string, uint32_t> names_;  // of those that have one
   std::map<std::string, Request, std::less<>> requests_;
   std::vector<std::shared_ptr<const Failure>> failures_;

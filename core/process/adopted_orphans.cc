@@ -25,30 +25,31 @@ AdoptedOrphans::AdoptedOrphans() : session_(::getsid(0)) {
   if (!children_.LeaveStdio()) children_.Reset();
 }
 
-std::vector<procfs::Stat> AdoptedOrphans::Scan() {
+std::vector<procfs::Stat> AdoptedOrphans::Scan(procfs::Missed* missed) {
   // A child that ends between the two looks at it hands its own children to us, behind the end of the list
   // that was read: only a pass that reaps nobody has seen everybody.
   std::vector<procfs::Stat> living;
   for (int pass = 0; pass < kMostPasses; ++pass) {
     living.clear();
-    if (!Pass(&living)) break;
+    if (!Pass(&living, missed)) break;
   }
   return living;
 }
 
-bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living) {
+bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living, procfs::Missed* missed) {
   std::string text;
   char buffer[4096];
-  for (ssize_t n;
-       (n = ::pread(children_.get(), buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0;) {
+  ssize_t n = 0;
+  while ((n = ::pread(children_.get(), buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0) {
     text.append(buffer, static_cast<size_t>(n));
   }
+  if (n < 0) missed->any = true;
   bool reaped = false;
   char* end = nullptr;
   for (const char* at = text.c_str();; at = end) {
     const pid_t pid = static_cast<pid_t>(std::strtol(at, &end, 10));
     if (end == at) return reaped;
-    const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
+    const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, missed);
     if (!stat || stat->session == session_) continue;
     if (stat->dead()) {
       reaped = ::waitpid(pid, nullptr, WNOHANG | __WALL) > 0 || reaped;
@@ -60,7 +61,8 @@ bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living) {
 
 void AdoptedOrphans::ReapRest() {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (!Scan().empty() && std::chrono::steady_clock::now() < deadline) {
+  procfs::Missed missed;
+  while (!Scan(&missed).empty() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

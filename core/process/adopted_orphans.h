@@ -23,13 +23,13 @@ class AdoptedOrphans {
   bool ok() const { return static_cast<bool>(children_); }
 
   // Reaps the dead and returns the living.
-  std::vector<procfs::Stat> Scan();
+  std::vector<procfs::Stat> Scan(procfs::Missed* missed);
   // Waits up to a second for orphans that are ending. No program is cut short by this.
   void ReapRest();
 
  private:
   // Appends the living; true when a dead one was reaped.
-  bool Pass(std::vector<procfs::Stat>* living);
+  bool Pass(std::vector<procfs::Stat>* living, procfs::Missed* missed);
 
   const pid_t session_;
   UniqueFd children_;  // of the main thread; read once for each root that ends, so kept open

@@ -16,8 +16,8 @@ bool MayBeThere(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 }  // namespace
 
-AdoptingTracker::AdoptingTracker(std::string token_variable, Log log)
-    : token_variable_(std::move(token_variable)), log_(std::move(log)) {}
+AdoptingTracker::AdoptingTracker(std::string token_variable, Unowned unowned, Log log)
+    : token_variable_(std::move(token_variable)), unowned_(unowned), log_(std::move(log)) {}
 
 bool AdoptingTracker::Prepare(Tree& tree) {
   MutexLock lock(mutex_);
@@ -33,20 +33,53 @@ void AdoptingTracker::Started(Tree& tree) {
 
 void AdoptingTracker::Abandon(Tree& tree) { Forget(tree); }
 
-void AdoptingTracker::Remember(Tree& tree) { RememberBelow(tree, tree.root); }
-
-void AdoptingTracker::Kill(Tree& tree) {
-  RememberBelow(tree, tree.root);
-  KillRootGroup(tree);
-  KillMembers(tree);
+bool AdoptingTracker::Remember(Tree& tree) {
+  procfs::Missed missed;
+  RememberBelow(tree, tree.root, &missed);
+  LookAtOrphans(&missed);
+  for (const procfs::Stat& orphan : orphans_) {
+    if (known_.at(orphan.pid).owner != tree.id) continue;
+    tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
+    RememberBelow(tree, orphan.pid, &missed);
+  }
+  return !missed.any;
 }
 
-TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree) {
-  LookAtOrphans();
+bool AdoptingTracker::SignalKnown(const Tree& tree, SignalMembers* signal) {
+  std::vector<pid_t> members;
+  for (const auto& [pid, start_ticks] : tree.members) members.push_back(pid);
+  return signal->Send(std::move(members), [&tree](std::vector<pid_t> pids) {
+    std::erase_if(pids, [&tree](pid_t pid) {
+      const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, nullptr);
+      return !stat || stat->start_ticks != tree.members.at(pid);
+    });
+    return pids;
+  });
+}
+
+bool AdoptingTracker::Stop(Tree& tree, int signal) {
+  Remember(tree);
+  if (!StopRootGroup(tree, signal)) return false;
+  SignalMembers others({signal, SIGCONT});
+  others.Skip(tree.root);
+  SignalKnown(tree, &others);
+  return true;
+}
+
+bool AdoptingTracker::Kill(Tree& tree) {
+  procfs::Missed missed{.any = !Remember(tree)};
+  KillRootGroup(tree);
+  KillMembers(tree, &missed);
+  return !missed.any;
+}
+
+TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftovers) {
+  procfs::Missed missed;
+  LookAtOrphans(&missed);
   Sweep sweep{.gone = true};
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_.at(orphan.pid);
-    if (known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
+    if (unowned_ == Unowned::kSuspect && known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
       known.owner = tree.id;
       Report(orphan);
     }
@@ -57,9 +90,10 @@ TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree) {
     if (known.owner != tree.id) continue;
     sweep.gone = false;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
-    RememberBelow(tree, orphan.pid);
+    RememberBelow(tree, orphan.pid, &missed);
   }
-  if (!sweep.gone) sweep.killed = KillMembers(tree);
+  if (!sweep.gone && leftovers == Leftovers::kKill) sweep.killed = KillMembers(tree, &missed);
+  sweep.gone = sweep.gone && !missed.any;
   return sweep;
 }
 
@@ -72,7 +106,10 @@ void AdoptingTracker::Release(Tree& tree) {
 }
 
 void AdoptingTracker::Tidy() {
-  LookAtOrphans();
+  procfs::Missed missed;
+  LookAtOrphans(&missed);
+  // Nobody is forgotten by a look that has not seen everybody.
+  if (missed.any) return;
   std::set<pid_t> orphans;
   for (const procfs::Stat& orphan : orphans_) orphans.insert(orphan.pid);
   // One with an owner that is no orphan is a member of a tree that is being stopped, or has ended.
@@ -99,17 +136,17 @@ void AdoptingTracker::Forget(Tree& tree) {
 void AdoptingTracker::Report(const procfs::Stat& orphan) const {
   if (!log_) return;
   log_("process " + std::to_string(orphan.pid) + " (" + orphan.name +
-       ") left its session and dropped its token; killed, as every task that could own it has ended");
+       ") left its session and dropped its token; it is killed, as every task that could own it has ended");
 }
 
-void AdoptingTracker::RememberBelow(Tree& tree, pid_t from) {
+void AdoptingTracker::RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed) {
   std::set<pid_t> seen = {from};
   std::vector<pid_t> parents = {from};
   while (!parents.empty()) {
     const pid_t parent = parents.back();
     parents.pop_back();
-    for (const pid_t child : procfs::ChildrenOf(parent)) {
-      const std::optional<procfs::Stat> stat = procfs::ReadStat(child);
+    for (const pid_t child : procfs::ChildrenOf(parent, missed)) {
+      const std::optional<procfs::Stat> stat = procfs::ReadStat(child, missed);
       // The pid may have gone to a process that is no child of this parent.
       if (!stat || stat->parent != parent || !seen.insert(child).second) continue;
       tree.members.insert_or_assign(child, stat->start_ticks);
@@ -119,23 +156,23 @@ void AdoptingTracker::RememberBelow(Tree& tree, pid_t from) {
   }
 }
 
-uint32_t AdoptingTracker::KillMembers(Tree& tree) {
+uint32_t AdoptingTracker::KillMembers(Tree& tree, procfs::Missed* missed) {
   uint32_t killed = 0;
   for (const auto& [pid, start_ticks] : tree.members) {
-    if (procfs::KillExactly(pid, start_ticks) && tree.doomed.insert(pid).second) ++killed;
+    if (procfs::KillExactly(pid, start_ticks, missed) && tree.doomed.insert(pid).second) ++killed;
   }
   return killed;
 }
 
-void AdoptingTracker::LookAtOrphans() {
-  orphans_ = adopted_.Scan();
+void AdoptingTracker::LookAtOrphans(procfs::Missed* missed) {
+  orphans_ = adopted_.Scan(missed);
   if (orphans_.empty()) return;
   MutexLock lock(mutex_);
   std::map<pid_t, ProcessId> sessions;
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_[orphan.pid];
     if (known.start_ticks != orphan.start_ticks) known = Known{.start_ticks = orphan.start_ticks};
-    if (known.owner == 0) FindOwner(orphan, &known);
+    if (known.owner == 0) FindOwner(orphan, &known, missed);
     if (known.owner != 0) sessions[orphan.session] = known.owner;
   }
   std::erase_if(orphans_, [&](const procfs::Stat& orphan) COVEY_REQUIRES(mutex_) {
@@ -147,7 +184,7 @@ void AdoptingTracker::LookAtOrphans() {
     }
     if (known.owner != 0 && trees_.contains(known.owner)) return false;
     known.owner = 0;
-    const bool first_sight = known.suspects.empty();
+    const bool first_sight = known.suspects.empty() && !known.doomed;
     if (first_sight) {
       for (const auto& [id, start_ticks] : trees_) {
         if (start_ticks <= orphan.start_ticks) known.suspects.insert(id);
@@ -158,19 +195,24 @@ void AdoptingTracker::LookAtOrphans() {
     }
     if (!known.suspects.empty()) return false;
     // Older than all our trees: not ours. Otherwise its last suspect ended without having seen it.
-    if (!first_sight && procfs::KillExactly(orphan.pid, orphan.start_ticks)) Report(orphan);
+    if (!first_sight && unowned_ == Unowned::kSuspect) {
+      procfs::Missed now;
+      if (procfs::KillExactly(orphan.pid, orphan.start_ticks, &now)) Report(orphan);
+      known.doomed = now.any;  // at the next look
+      if (now.any) return true;
+    }
     known_.erase(orphan.pid);
     return true;
   });
 }
 
-void AdoptingTracker::FindOwner(const procfs::Stat& orphan, Known* known) const {
+void AdoptingTracker::FindOwner(const procfs::Stat& orphan, Known* known, procfs::Missed* missed) const {
   const auto by_root = by_root_.find(orphan.session);
   if (by_root != by_root_.end()) {
     known->owner = by_root->second;
     return;
   }
-  const std::optional<std::string> environment = procfs::ReadEnvironment(orphan);
+  const std::optional<std::string> environment = procfs::ReadEnvironment(orphan, missed);
   known->unclear = !environment;
   if (!environment) return;
   const std::optional<std::string_view> token = procfs::FindVariable(*environment, token_variable_);
@@ -179,7 +221,8 @@ void AdoptingTracker::FindOwner(const procfs::Stat& orphan, Known* known) const 
 }
 
 std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log) {
-  return std::make_unique<AdoptingTracker>(std::move(token_variable), std::move(log));
+  return std::make_unique<AdoptingTracker>(std::move(token_variable), AdoptingTracker::Unowned::kSuspect,
+                                           std::move(log));
 }
 
 }  // namespace covey

@@ -13,6 +13,7 @@
 #include "core/base/mutex.h"
 #include "core/process/adopted_orphans.h"
 #include "core/process/proc_fs.h"
+#include "core/process/signal_members.h"
 #include "core/process/tree_tracker.h"
 
 namespace covey {
@@ -27,19 +28,30 @@ namespace covey {
 // 3. What is known of a process is forgotten once it has ended, at the latest by the second Tidy after that.
 class AdoptingTracker final : public TreeTracker {
  public:
-  AdoptingTracker(std::string token_variable, Log log);
+  // What becomes of an orphan without an owner. kLeave: it is nobody's; for beside cgroups, which hold what
+  // has shed everything.
+  enum class Unowned : uint8_t { kSuspect, kLeave };
+
+  AdoptingTracker(std::string token_variable, Unowned unowned, Log log);
 
   bool Prepare(Tree& tree) override;
   void Started(Tree& tree) override;
   void Abandon(Tree& tree) override;
-  void Remember(Tree& tree) override;
-  void Kill(Tree& tree) override;
-  Sweep SweepLeftovers(Tree& tree) override;
+  bool Stop(Tree& tree, int signal) override;
+  bool Kill(Tree& tree) override;
+  Sweep SweepLeftovers(Tree& tree, Leftovers leftovers) override;
   void Release(Tree& tree) override;
   bool NeedsTidying() const override { return true; }
   void Tidy() override;
   void Finish() override;
   std::string Describe() const override { return "subreaper + /proc walk"; }
+
+  // Brings the members of the tree up to date, by descent from its root and by what its orphans show. To be
+  // called before they are signalled: they are about to lose the parents by which they are attributed.
+  // False: some may have been missed.
+  bool Remember(Tree& tree);
+  // The same signals to the members.
+  static bool SignalKnown(const Tree& tree, SignalMembers* signal);
 
   // Processes of which something is known. The loop's thread.
   size_t known() const { return known_.size(); }
@@ -50,21 +62,24 @@ class AdoptingTracker final : public TreeTracker {
     ProcessId owner = 0;           // 0: none yet
     bool unclear = false;          // the environment could not be read just now
     std::set<ProcessId> suspects;  // when there is no owner
+    bool doomed = false;           // its last suspect has ended
   };
 
   void Forget(Tree& tree) COVEY_EXCLUDES(mutex_);
   void Report(const procfs::Stat& orphan) const;
   // Everything below `from` belongs to `tree`, also once its parent has died.
-  void RememberBelow(Tree& tree, pid_t from);
+  void RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed);
   // How many were killed for the first time.
-  uint32_t KillMembers(Tree& tree);
+  uint32_t KillMembers(Tree& tree, procfs::Missed* missed);
   // Brings orphans_ up to date, and known_ for each of them.
-  void LookAtOrphans() COVEY_EXCLUDES(mutex_);
+  void LookAtOrphans(procfs::Missed* missed) COVEY_EXCLUDES(mutex_);
   // By session, then by token.
-  void FindOwner(const procfs::Stat& orphan, Known* known) const COVEY_REQUIRES(mutex_);
+  void FindOwner(const procfs::Stat& orphan, Known* known, procfs::Missed* missed) const
+      COVEY_REQUIRES(mutex_);
 
   // Constant after construction.
   const std::string token_variable_;
+  const Unowned unowned_;
   const Log log_;
 
   // The loop's thread alone.

@@ -12,9 +12,9 @@ bool Cgroup::Empty() const { return !cgroup_directory::HasFlag(events_.get(), "p
 
 std::vector<int> Cgroup::Members() const { return cgroup_directory::Members(directory_.get()); }
 
-void Cgroup::Kill() const {
+bool Cgroup::Kill() const {
   killed_ = true;
-  cgroup_directory::Kill(directory_.get());
+  return cgroup_directory::Kill(directory_.get());
 }
 
 std::optional<std::string> Cgroup::Limit(const ResourceLimits& limits) const {

@@ -23,7 +23,7 @@ class Cgroup {
   // Processes in it and below it, without zombies.
   std::vector<int> Members() const;
   // SIGKILL to every process in it and below it. To be repeated until Empty(): see cgroup_directory::Kill.
-  void Kill() const;
+  bool Kill() const;
   // Puts the limits of a tree on it, before the tree is in. What went wrong, if anything did.
   std::optional<std::string> Limit(const ResourceLimits& limits) const;
   // The kernel has killed something of it for want of memory.

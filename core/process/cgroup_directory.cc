@@ -4,17 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <sstream>
-#include <utility>
+
+#include "core/process/signal_members.h"
 
 namespace covey::cgroup_directory {
 namespace {
-
-constexpr size_t kKilledAtOnce = 64;  // each needs a descriptor
 
 void AppendMembers(int directory, std::vector<int>* out) {
   const UniqueFd procs(::openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC));
@@ -76,25 +73,12 @@ std::vector<int> Members(int directory) {
   return members;
 }
 
-void Kill(int directory) {
+bool Kill(int directory) {
   const UniqueFd kill(::openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC));
-  if (kill && ::write(kill.get(), "1", 1) == 1) return;
-  const std::vector<int> members = Members(directory);
-  for (size_t begin = 0; begin < members.size(); begin += kKilledAtOnce) {
-    std::vector<std::pair<int, UniqueFd>> pinned;
-    for (size_t i = begin; i < std::min(members.size(), begin + kKilledAtOnce); ++i) {
-      UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, members[i], 0)));
-      if (pidfd) pinned.emplace_back(members[i], std::move(pidfd));
-    }
-    // A pidfd pins whoever had the pid when it was opened. Only if the pid is still listed here is that a
-    // member, or dead.
-    std::vector<int> still = Members(directory);
-    std::sort(still.begin(), still.end());
-    for (const auto& [pid, pidfd] : pinned) {
-      if (!std::binary_search(still.begin(), still.end(), pid)) continue;
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    }
-  }
+  if (kill && ::write(kill.get(), "1", 1) == 1) return true;
+  if (!kill && errno != ENOENT) return false;
+  return SignalMembers({SIGKILL}).Send(Members(directory),
+                                       [directory](const std::vector<pid_t>&) { return Members(directory); });
 }
 
 bool Remove(int at, const char* name) {

@@ -25,9 +25,9 @@ bool Populated(int directory);
 std::vector<int> Members(int directory);
 
 // SIGKILL to every process in it and below it, by cgroup.kill. Where that file is missing (Linux before 5.14)
-// it goes to each member by pidfd, so that nobody else is hit who got the pid of a member meanwhile; what is
-// forked just then is missed, so that it must be repeated until nothing is populated.
-void Kill(int directory);
+// it goes to each member by pidfd; what is forked just then is missed, so that it must be repeated until
+// nothing is populated. False: it was not sent, or not to all, for want of descriptors.
+bool Kill(int directory);
 
 // Removes it and what is below it. False while processes are in it.
 bool Remove(int at, const char* name);

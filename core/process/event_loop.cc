@@ -170,6 +170,7 @@ void EventLoop::Dispatch(uint64_t data) {
     case kPidfd:
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, process->child.pidfd.get(), nullptr);
       process->root_ended = true;
+      process->retry = std::chrono::milliseconds(1);
       return Linger(*process);
   }
 }
@@ -218,6 +219,8 @@ void EventLoop::RingAlarms() {
       SetAlarm(process, now + Bounded(process.spec->linger));
     } else if (process.root_ended) {
       Sweep(process);
+    } else if (process.result.forced) {
+      KillTree(process);
     } else {
       Kill(process);
     }
@@ -265,37 +268,46 @@ void EventLoop::Listen(const Supervised& process, OutputStream stream, bool on) 
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, pipe.get(), &event);
 }
 
-void EventLoop::Release(Supervised& process) {
-  pipes_.Release(process);
-  if (process.lingering) SetAlarm(process, Clock::now());
-}
-
 void EventLoop::Stop(Supervised& process) {
-  Release(process);
-  if (process.stopping || process.root_ended) return;
+  pipes_.Release(process);
+  if (process.stopping || (process.root_ended && !process.lingering)) return;
   const ProcessSpec& spec = *process.spec;
   if (spec.grace.count() <= 0 || spec.stop_signal == SIGKILL) return Kill(process);
   process.stopping = true;
-  tracker_->Remember(process.tree);
-  // To the group of the root: what a shell runs in the foreground or the background gets it too. The root
-  // is not reaped yet, so the number is its own. Only a bad signal number can fail.
-  if (::kill(-process.tree.root, spec.stop_signal) != 0) return Kill(process);
-  // A suspended process must run to receive it.
-  ::kill(-process.tree.root, SIGCONT);
+  // Only a bad signal number can fail.
+  if (!tracker_->Stop(process.tree, spec.stop_signal)) return Kill(process);
   process.result.stopped = true;
-  SetAlarm(process, Clock::now() + Bounded(spec.grace));
+  process.grace_end = Clock::now() + Bounded(spec.grace);
+  SetAlarm(process, *process.grace_end);
   process.listener->OnStopDelivered(spec.stop_signal);
+  if (std::exchange(process.lingering, false)) Sweep(process);
 }
 
 void EventLoop::Kill(Supervised& process) {
-  Release(process);
-  if (process.killed || process.root_ended) return;
-  ClearAlarm(process);
+  pipes_.Release(process);
+  if (process.swept) return;
   process.stopping = true;
-  process.killed = true;
+  // What its root has left behind had time: the rest of the grace, or to linger.
+  const bool grace_was_left = std::exchange(process.grace_end, std::nullopt).has_value();
+  if (process.root_ended) {
+    if (grace_was_left || process.lingering) Sweep(process);
+    return;
+  }
+  if (process.result.forced) return;
   process.result.forced = true;
-  tracker_->Kill(process.tree);
-  process.listener->OnKilled();
+  KillTree(process);
+}
+
+// Again and again until the root has ended: what is forked just then may be missed, and without descriptors
+// most of a tree cannot be reached.
+void EventLoop::KillTree(Supervised& process) {
+  if (tracker_->Kill(process.tree) && !std::exchange(process.killed, true)) process.listener->OnKilled();
+  TryAgain(process, Clock::time_point::max());
+}
+
+void EventLoop::TryAgain(Supervised& process, Clock::time_point latest) {
+  SetAlarm(process, std::min(Clock::now() + process.retry, latest));
+  process.retry = std::min(2 * process.retry, kLongestRetry);
 }
 
 // What descendants write after the root's end is kept, while they have a pipe to write to.
@@ -309,21 +321,24 @@ void EventLoop::Linger(Supervised& process) {
 
 void EventLoop::Sweep(Supervised& process) {
   process.lingering = false;
+  const bool grace_is_left = process.grace_end && Clock::now() < *process.grace_end;
+  const auto leftovers = grace_is_left ? TreeTracker::Leftovers::kMayEnd : TreeTracker::Leftovers::kKill;
   bool gone = false;
   bool killed = false;
   // What is killed now may have left children since it was found: no pause until nothing new is found.
   for (int pass = 0; pass < kPassesAtOnce; ++pass) {
-    const TreeTracker::Sweep sweep = tracker_->SweepLeftovers(process.tree);
+    const TreeTracker::Sweep sweep = tracker_->SweepLeftovers(process.tree, leftovers);
     // Those that a kill of the whole tree has left dying are no leftovers.
     if (!process.result.forced) process.result.leftovers_killed += sweep.killed;
     killed = killed || sweep.killed > 0;
     gone = sweep.gone;
     if (gone || sweep.killed == 0) break;
   }
+  // One that was to be killed and is gone has been, though not all of it could be reached at once.
+  killed = killed || (gone && process.result.forced);
   if (killed && !std::exchange(process.killed, true)) process.listener->OnKilled();
   if (gone && Reap(process)) return Finish(process);
-  SetAlarm(process, Clock::now() + process.retry);
-  process.retry = std::min(2 * process.retry, kLongestRetry);
+  TryAgain(process, grace_is_left ? *process.grace_end : Clock::time_point::max());
 }
 
 // False: it cannot be reaped yet, as when a debugger still holds it.

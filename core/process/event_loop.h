@@ -23,7 +23,8 @@ namespace covey {
 //
 // Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> lingering until both
 // pipes are at their end -> swept until the tree is gone, root reaped -> pipes drained, OnGone -> forgotten
-// at the end of the batch. Only a root that ended by itself leaves what lingers.
+// at the end of the batch. Only a root that ended by itself leaves what lingers. The grace is the tree's: when
+// the root of a stopped tree ends, what is left of it has the rest of the grace before it is killed.
 //
 // Thread safety: Watch and Post may be called from any thread; the rest happens on the thread that is in Run.
 //
@@ -90,9 +91,9 @@ class EventLoop {
 
   void Stop(Supervised& process);
   void Kill(Supervised& process);
-  // What it writes from now on waits for no reader, and what lingers is over.
-  void Release(Supervised& process);
   void Linger(Supervised& process);
+  void KillTree(Supervised& process);
+  void TryAgain(Supervised& process, Clock::time_point latest);
   void Sweep(Supervised& process);
   void Finish(Supervised& process);
   void Drain(Supervised& process);

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "core/base/unique_fd.h"
+#include "core/process/shortage.h"
 
 namespace covey::procfs {
 namespace {
@@ -30,6 +31,11 @@ struct Entry {
   char name[1];
 };
 
+// After a call that failed.
+void NoteFailure(Missed* missed) {
+  if (missed != nullptr && IsShortage(errno)) missed->any = true;
+}
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -37,9 +43,9 @@ using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 // Calls `each` with every entry of `path` that is a number.
 template <typename Each>
-void ForEachNumber(const char* path, Each each) {
+void ForEachNumber(const char* path, Missed* missed, Each each) {
   Directory directory(::opendir(path));
-  if (directory == nullptr) return;
+  if (directory == nullptr) return NoteFailure(missed);
   while (const dirent* entry = ::readdir(directory.get())) {
     char* end = nullptr;
     const long number = std::strtol(entry->d_name, &end, 10);
@@ -58,24 +64,25 @@ void AppendNumbers(const std::string& text, std::vector<pid_t>* out) {
   }
 }
 
-std::string ReadRest(const UniqueFd& fd) {
+std::string ReadRest(const UniqueFd& fd, Missed* missed) {
   std::string text;
   char buffer[4096];
-  for (ssize_t n; (n = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<size_t>(n));
+  ssize_t n = 0;
+  while ((n = ::read(fd.get(), buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(n));
+  if (n < 0) NoteFailure(missed);
   return text;
 }
 
 // An environment that is empty, and not about to be filled in by execve: what the kernel puts behind it on
 // the stack, the path of the program (AT_EXECFN of getauxval(3)), begins where the environment does.
-bool WasGivenNone(const Stat& process) {
+bool WasGivenNone(const Stat& process, Missed* missed) {
   struct AuxEntry {
     uint64_t type;
     uint64_t value;
   };
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/auxv", static_cast<int>(process.pid));
-  const std::string text = ReadFile(path);
+  const std::string text = ReadFile(path, missed);
   for (size_t at = 0; at + sizeof(AuxEntry) <= text.size(); at += sizeof(AuxEntry)) {
     AuxEntry entry{};
     std::memcpy(&entry, text.data() + at, sizeof entry);
@@ -87,15 +94,17 @@ bool WasGivenNone(const Stat& process) {
 
 }  // namespace
 
-std::string ReadFile(const char* path) {
-  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  return fd ? ReadRest(fd) : std::string();
+std::string ReadFile(const char* path, Missed* missed) {
+  const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (fd) return ReadRest(fd, missed);
+  NoteFailure(missed);
+  return {};
 }
 
-std::optional<Stat> ReadStat(pid_t pid) {
+std::optional<Stat> ReadStat(pid_t pid, Missed* missed) {
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
-  const std::string text = ReadFile(path);
+  const std::string text = ReadFile(path, missed);
   // The name is in parentheses and may itself hold parentheses and spaces: its end is the last one.
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
@@ -124,9 +133,9 @@ std::optional<Stat> ReadStat(pid_t pid) {
   return stat;
 }
 
-void ForEachPid(const std::function<void(pid_t)>& each) {
-  UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!proc) return;
+void ForEachPid(const std::function<void(pid_t)>& each, Missed* missed) {
+  const UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return NoteFailure(missed);
   // Not readdir(3), which reads many entries ahead. This holds one or two.
   alignas(Entry) char buffer[64];
   for (;;) {
@@ -142,28 +151,29 @@ void ForEachPid(const std::function<void(pid_t)>& each) {
   }
 }
 
-std::vector<pid_t> ChildrenOf(pid_t pid) {
+std::vector<pid_t> ChildrenOf(pid_t pid, Missed* missed) {
   std::vector<pid_t> children;
   // Kernels built without CONFIG_PROC_CHILDREN lack the file; there the parents have to be asked for.
   static const bool has_children_file = ::access("/proc/thread-self/children", R_OK) == 0;
   if (!has_children_file) {
-    ForEachPid([&](pid_t other) {
-      const std::optional<Stat> stat = ReadStat(other);
+    const auto add = [&](pid_t other) {
+      const std::optional<Stat> stat = ReadStat(other, missed);
       if (stat && stat->parent == pid) children.push_back(other);
-    });
+    };
+    ForEachPid(add, missed);
     return children;
   }
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/task", static_cast<int>(pid));
-  ForEachNumber(path, [&](pid_t thread) {
+  ForEachNumber(path, missed, [&](pid_t thread) {
     std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", static_cast<int>(pid),
                   static_cast<int>(thread));
-    AppendNumbers(ReadFile(path), &children);
+    AppendNumbers(ReadFile(path, missed), &children);
   });
   return children;
 }
 
-std::optional<std::string> ReadEnvironment(const Stat& process) {
+std::optional<std::string> ReadEnvironment(const Stat& process, Missed* missed) {
   char path[40];
   std::snprintf(path, sizeof path, "/proc/%d/environ", static_cast<int>(process.pid));
   // The file is that of the program at the moment of open. When the process executes another one before all
@@ -172,13 +182,18 @@ std::optional<std::string> ReadEnvironment(const Stat& process) {
   constexpr int kMostTries = 20;
   for (int tries = 0; tries < kMostTries; ++tries) {
     const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-    if (!fd) return "";
-    std::string environment = ReadRest(fd);
+    if (!fd && !IsShortage(errno)) return "";
+    Missed now{.any = !fd};
+    std::string environment = fd ? ReadRest(fd, &now) : "";
     if (!environment.empty() && environment.size() == stat->environment_size) return environment;
-    stat = ReadStat(process.pid);
+    if (!now.any) stat = ReadStat(process.pid, &now);
+    if (now.any) {
+      if (missed != nullptr) missed->any = true;
+      return std::nullopt;
+    }
     if (!stat || stat->dead()) return environment;
     if (!stat->has_memory) return std::nullopt;
-    if (stat->environment_size == 0 && environment.empty() && WasGivenNone(*stat)) return environment;
+    if (stat->environment_size == 0 && environment.empty() && WasGivenNone(*stat, &now)) return environment;
   }
   return std::nullopt;
 }
@@ -202,11 +217,14 @@ uint64_t NowTicks() {
          static_cast<uint64_t>(now.tv_nsec) * ticks_per_second / 1'000'000'000;
 }
 
-bool KillExactly(pid_t pid, uint64_t start_ticks) {
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return false;
+bool KillExactly(pid_t pid, uint64_t start_ticks, Missed* missed) {
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    NoteFailure(missed);
+    return false;
+  }
   // The pidfd pins whoever has the pid now; only then is it worth asking who that is.
-  const std::optional<Stat> now = ReadStat(pid);
+  const std::optional<Stat> now = ReadStat(pid, missed);
   if (!now || now->dead() || now->start_ticks != start_ticks) return false;
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
 }

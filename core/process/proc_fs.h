@@ -28,21 +28,28 @@ struct Stat {
   bool dead() const { return (state == 'Z' || state == 'X') && threads <= 1; }
 };
 
-// Nothing when there is no such process, and for threads of the kernel.
-std::optional<Stat> ReadStat(pid_t pid);
+// What a look at /proc has missed: "cannot be read" is not "is gone". Set by the functions below that take it
+// when something was there and could not be read for want of descriptors or memory, never cleared by them;
+// null for who does not care.
+struct Missed {
+  bool any = false;
+};
+
+// Nothing when there is no such process, for threads of the kernel, and when it was missed.
+std::optional<Stat> ReadStat(pid_t pid, Missed* missed);
 
 // Every process of this pid namespace, by rising pids. Each pid is handed out before the next one is looked
 // for, so that whoever was forked by a process that ended before it could be looked at comes later and is not
 // missed (unless the pids wrap round just then).
-void ForEachPid(const std::function<void(pid_t)>& each);
+void ForEachPid(const std::function<void(pid_t)>& each, Missed* missed);
 
 // The children of all threads of `pid`, zombies included.
-std::vector<pid_t> ChildrenOf(pid_t pid);
+std::vector<pid_t> ChildrenOf(pid_t pid, Missed* missed);
 
 // The environment that a process was started with, entries ended by NUL; empty for zombies, and when it may
-// not be read. Nothing while the process executes a program or ends: it has none then, and soon will have one
-// or be dead.
-std::optional<std::string> ReadEnvironment(const Stat& process);
+// not be read. Nothing while the process executes a program or ends, for it has none then, and soon will have
+// one or be dead; and when it was missed.
+std::optional<std::string> ReadEnvironment(const Stat& process, Missed* missed);
 
 // The value of `name` in such an environment.
 std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name);
@@ -52,9 +59,9 @@ uint64_t NowTicks();
 
 // Sends SIGKILL to the process that has `pid` and started at `start_ticks`, and to no other that may have
 // got the pid since. True when it was sent to a living process.
-bool KillExactly(pid_t pid, uint64_t start_ticks);
+bool KillExactly(pid_t pid, uint64_t start_ticks, Missed* missed);
 
 // The whole of a small file, read in one go from its start; empty on errors.
-std::string ReadFile(const char* path);
+std::string ReadFile(const char* path, Missed* missed = nullptr);
 
 }  // namespace covey::procfs

@@ -29,7 +29,7 @@ struct ProcessResult {
   int code = 0;
   std::string message;
   std::string stderr_tail;        // the last 4 KiB, as they were written
-  uint32_t leftovers_killed = 0;  // members of the tree that outlived a root which ended by itself
+  uint32_t leftovers_killed = 0;  // members that outlived a root which was not killed, and the grace if any
   bool stopped = false;           // the stop signal was sent
   bool forced = false;            // the root was sent SIGKILL by the supervisor
   // Of the root and the children that it waited for.

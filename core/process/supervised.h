@@ -45,8 +45,10 @@ struct Supervised {
   bool swept = false;       // nothing of the tree is left; its pipes are still to be drained
   bool released = false;    // it is read whether its listener has room or not
   bool gone = false;        // OnGone has been called
+  // From the stop signal until SIGKILL.
+  std::optional<std::chrono::steady_clock::time_point> grace_end;
   std::chrono::milliseconds retry{1};
-  // End of the grace or of the linger, or the next sweep.
+  // End of the grace or of the linger, the next SIGKILL or sweep.
   std::optional<std::chrono::steady_clock::time_point> alarm;
   std::array<PipeState, 2> pipes;
 };

@@ -196,7 +196,7 @@ class ProcessSupervisor::Impl {
     pool->Release(std::move(cgroup));
     if (!probed.ok()) return probed;
     controllers_ = pool->controllers();
-    tracker_ = MakeCgroupTracker(std::move(pool), adopts_);
+    tracker_ = MakeCgroupTracker(std::move(pool), adopts_, options_.token_variable, options_.log);
     mechanism_ = tracker_->Describe();
     return Void{};
   }
@@ -404,11 +404,12 @@ size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_v
   int rounds = 0;
   for (bool found = true; found && std::chrono::steady_clock::now() < deadline; ++rounds) {
     found = false;
-    procfs::ForEachPid([&](pid_t pid) {
+    procfs::Missed missed;
+    const auto look = [&](pid_t pid) {
       if (pid == ::getpid()) return;
-      const std::optional<procfs::Stat> stat = procfs::ReadStat(pid);
+      const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, &missed);
       if (!stat || stat->dead()) return;
-      const std::optional<std::string> environment = procfs::ReadEnvironment(*stat);
+      const std::optional<std::string> environment = procfs::ReadEnvironment(*stat, &missed);
       if (!environment) {
         if (rounds < kMostDoubts) found = true;
         return;
@@ -416,9 +417,11 @@ size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_v
       const auto token = procfs::FindVariable(*environment, token_variable);
       if (!token || !token->starts_with(token_prefix)) return;
       found = true;
-      if (procfs::KillExactly(pid, stat->start_ticks) && seen.emplace(pid, stat->start_ticks).second)
+      if (procfs::KillExactly(pid, stat->start_ticks, &missed) && seen.emplace(pid, stat->start_ticks).second)
         ++killed;
-    });
+    };
+    procfs::ForEachPid(look, &missed);
+    found = found || missed.any;
     if (found) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return killed;

@@ -23,8 +23,8 @@ namespace covey {
 // are adopted, and a process is attributed by descent, by the session of the root, or by the token in its
 // environment; README.md has the limits of that.
 //
-// A stop signal goes to the process group of the root, followed by SIGCONT; members that made a group or a
-// session of their own do not get it. SIGKILL goes to the whole tree.
+// A stop signal goes to the whole tree, followed by SIGCONT. The grace lasts until the tree is empty; SIGKILL goes
+// to what is left of it then, the root or not.
 //
 // Lifetime: the destructor cancels what is queued, kills what runs, waits until it is gone and joins the
 // threads. It must not run on a listener's call.

@@ -12,4 +12,10 @@ void KillRootGroup(const Tree& tree) {
   ::kill(-tree.root, SIGKILL);
 }
 
+bool StopRootGroup(const Tree& tree, int signal) {
+  if (::kill(-tree.root, signal) != 0) return false;
+  ::kill(-tree.root, SIGCONT);
+  return true;
+}
+
 }  // namespace covey

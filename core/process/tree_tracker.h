@@ -32,8 +32,11 @@ struct Tree {
 // doubt keeps a tree from being gone, but for a few seconds only: the file system of the program may hang.
 constexpr int kMostDoubts = 100;
 
-// SIGKILL to the root and its process group.
+// SIGKILL to the root and its process group. Needs no descriptor.
 void KillRootGroup(const Tree& tree);
+// The signal, then SIGCONT, to the process group of the root: what a shell runs in the foreground or the
+// background gets it too. False: the kernel knows no such signal.
+bool StopRootGroup(const Tree& tree, int signal);
 
 // Attributes processes to trees, and kills them.
 //
@@ -51,17 +54,20 @@ class TreeTracker {
   // Nothing was started.
   virtual void Abandon(Tree& tree) = 0;
 
-  // The tree gets its stop signal: its members are about to lose the parents by which they are attributed.
-  virtual void Remember(Tree&) {}
-  // SIGKILL to every member that can be found, root included.
-  virtual void Kill(Tree& tree) = 0;
+  // The stop signal to every member that can be found, whatever its session and process group, root included.
+  // SIGCONT follows, since a suspended process must run to receive it. False: the kernel knows no such signal.
+  virtual bool Stop(Tree& tree, int signal) = 0;
+  // SIGKILL to every member that can be found, root included. False: some could not be reached; call again.
+  virtual bool Kill(Tree& tree) = 0;
 
   struct Sweep {
     bool gone = false;    // no member is left
     uint32_t killed = 0;  // members that got their SIGKILL for the first time
   };
-  // After the root has ended and before it is reaped: kills what is left. Repeated until `gone`.
-  virtual Sweep SweepLeftovers(Tree& tree) = 0;
+  enum class Leftovers : uint8_t { kMayEnd, kKill };
+  // After the root has ended and before it is reaped: looks for what is left, and kills it if it must not end
+  // by itself. Repeated until `gone`.
+  virtual Sweep SweepLeftovers(Tree& tree, Leftovers leftovers) = 0;
   // The tree is gone.
   virtual void Release(Tree& tree) = 0;
 
@@ -75,8 +81,10 @@ class TreeTracker {
   virtual std::string Describe() const = 0;
 };
 
-// Every tree has a cgroup of its own. `adopts`: this program also reaps orphans.
-std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts);
+// Every tree has a cgroup of its own. `adopts`: this program also gets the orphans, reaps them, and finds among
+// them by descent, session and token what has moved itself to another cgroup.
+std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts,
+                                               std::string token_variable, TreeTracker::Log log);
 
 // Without cgroups, for a program that gets the orphans (a subreaper, or pid 1): what is left of a tree is
 // found below us. A process is attributed by descent, by session, or by `token_variable` in its environment;

@@ -8,22 +8,42 @@
 namespace covey {
 namespace {
 
-// "" when `more` fits.
-std::string Excess(std::string_view what, uint64_t used, uint64_t more, uint64_t limit) {
-  const uint64_t left = used < limit ? limit - used : 0;
-  if (limit == 0 || more <= left) return {};
-  return std::to_string(more) + " " + std::string(what) + " were asked for, " + std::to_string(left) +
-         " of " + std::to_string(limit) + " are free: " + std::to_string(more - left) + " too many";
+// One of the two parts of a budget, and what is asked of it.
+struct Part {
+  std::string_view what;   // as in "12 tasks"
+  std::string_view waits;  // as in "at most 12 tasks may wait for a slot"
+  std::string_view key;    // of the setting; empty: none
+  uint64_t used;
+  uint64_t more;
+  uint64_t limit;
+};
+
+std::optional<Error> Excess(const std::string& place, const Part& part) {
+  const uint64_t left = part.used < part.limit ? part.limit - part.used : 0;
+  if (part.limit == 0 || part.more <= left) return std::nullopt;
+  const std::string key = part.key.empty() ? std::string() : " (" + std::string(part.key) + ")";
+  Error error{.code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL"};
+  if (part.more > part.limit) {
+    error.reason = "QUEUE_TOO_SMALL";
+    error.message = place + " is too small: at most " + std::to_string(part.limit) + " " +
+                    std::string(part.waits) + " may wait for a slot, got " + std::to_string(part.more) +
+                    " at once" + key;
+  } else {
+    error.message = place + " is full: " + std::to_string(part.more) + " " + std::string(part.what) +
+                    " were asked for, " + std::to_string(left) + " of " + std::to_string(part.limit) +
+                    " are free: " + std::to_string(part.more - left) + " too many" + key;
+  }
+  return error;
 }
 
 }  // namespace
 
-std::shared_ptr<Budget> Budget::New(std::string name, Amount limit, std::shared_ptr<Budget> parent) {
-  return std::shared_ptr<Budget>(new Budget(std::move(name), limit, std::move(parent)));
+std::shared_ptr<Budget> Budget::New(Names names, Amount limit, std::shared_ptr<Budget> parent) {
+  return std::shared_ptr<Budget>(new Budget(std::move(names), limit, std::move(parent)));
 }
 
-Budget::Budget(std::string name, Amount limit, std::shared_ptr<Budget> parent)
-    : name_(std::move(name)), parent_(std::move(parent)), limit_(limit) {}
+Budget::Budget(Names names, Amount limit, std::shared_ptr<Budget> parent)
+    : names_(std::move(names)), parent_(std::move(parent)), limit_(limit) {}
 
 Result<Reservation> Budget::Reserve(Amount amount) {
   const Result<Void> taken = Take(amount);
@@ -46,16 +66,19 @@ Budget::Usage Budget::usage() const {
   return {.used = used_, .limit = limit_};
 }
 
+std::optional<Error> Budget::RefusalLocked(Amount more) const {
+  const Part tasks{"tasks", "tasks", names_.tasks_key, used_.tasks, more.tasks, limit_.tasks};
+  const Part bytes{"bytes", "bytes of tasks", names_.bytes_key, used_.bytes, more.bytes, limit_.bytes};
+  std::optional<Error> first = Excess(names_.place, tasks);
+  std::optional<Error> second = Excess(names_.place, bytes);
+  // What will never fit is the one to tell.
+  if (first && second && second->reason == "QUEUE_TOO_SMALL") return second;
+  return first ? std::move(first) : std::move(second);
+}
+
 Result<Void> Budget::Take(Amount amount) {
   MutexLock lock(mutex_);
-  std::string excess = Excess("tasks", used_.tasks, amount.tasks, limit_.tasks);
-  if (excess.empty()) excess = Excess("bytes", used_.bytes, amount.bytes, limit_.bytes);
-  if (!excess.empty()) {
-    return Error{.code = ErrorCode::kResourceExhausted,
-                 .reason = "QUEUE_FULL",
-                 .message = name_ + " is full: " + excess,
-                 .fields = {}};
-  }
+  if (std::optional<Error> refusal = RefusalLocked(amount)) return *std::move(refusal);
   if (parent_ != nullptr) {
     if (Result<Void> above = parent_->Take(amount); !above.ok()) return above;
   }

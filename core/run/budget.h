@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/mutex.h"
@@ -37,16 +39,25 @@ class Budget : public std::enable_shared_from_this<Budget> {
     Amount used;
     Amount limit;  // 0: no bound
   };
+  // For messages: what it is, as in "the queue of namespace build", and the settings that bound it, if any.
+  struct Names {
+    std::string place;
+    std::string tasks_key{};
+    std::string bytes_key{};
+  };
 
-  // `name` is for messages, as in "the queue of namespace build". A limit of 0 is no bound. `parent` may be
-  // null.
-  static std::shared_ptr<Budget> New(std::string name, Amount limit,
-                                     std::shared_ptr<Budget> parent = nullptr);
+  // A limit of 0 is no bound. `parent` may be null.
+  static std::shared_ptr<Budget> New(Names names, Amount limit, std::shared_ptr<Budget> parent = nullptr);
+  static std::shared_ptr<Budget> New(std::string place, Amount limit,
+                                     std::shared_ptr<Budget> parent = nullptr) {
+    return New(Names{.place = std::move(place)}, limit, std::move(parent));
+  }
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
-  // All of it, or kResourceExhausted, which names the budget and the bound, and by how much it is exceeded.
-  // Budgets are asked from this one upward; the first that has no room answers.
+  // All of it, or kResourceExhausted, which names the budget and the bound, and by how much it is exceeded:
+  // QUEUE_TOO_SMALL when it would be in an empty one as well, so that waiting is of no use. Budgets are asked
+  // from this one upward; the first that has no room answers.
   Result<Reservation> Reserve(Amount amount);
   // For what is there already, after a restart: never refused.
   Reservation ReserveAnyway(Amount amount);
@@ -54,18 +65,20 @@ class Budget : public std::enable_shared_from_this<Budget> {
   // Takes effect at once; with a lower one nothing is refused that is in use.
   void SetLimit(Amount limit) COVEY_EXCLUDES(mutex_);
   Usage usage() const COVEY_EXCLUDES(mutex_);
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return names_.place; }
 
  private:
   friend class Reservation;
 
-  Budget(std::string name, Amount limit, std::shared_ptr<Budget> parent);
+  Budget(Names names, Amount limit, std::shared_ptr<Budget> parent);
 
   Result<Void> Take(Amount amount) COVEY_EXCLUDES(mutex_);
   void TakeAnyway(Amount amount) COVEY_EXCLUDES(mutex_);
   void GiveBack(Amount amount) COVEY_EXCLUDES(mutex_);
+  // Why `more` does not fit, in one of its two parts.
+  std::optional<Error> RefusalLocked(Amount more) const COVEY_REQUIRES(mutex_);
 
-  const std::string name_;
+  const Names names_;
   const std::shared_ptr<Budget> parent_;
 
   mutable Mutex mutex_;

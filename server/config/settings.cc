@@ -178,6 +178,13 @@ std::vector<Setting> MakeSettings() {
          return SetNumber<size_t>(text, 1, 100'000'000, &config->max_queued);
        },
        [](const Config& config) { return std::to_string(config.max_queued); }},
+      {"max_queued_bytes", Kind::kNumber, true, "BYTES",
+       "bytes of tasks (arguments, environment, input, payload) that may wait for a slot, "
+       "1048576..1099511627776",
+       [](std::string_view text, Config* config) {
+         return SetNumber<size_t>(text, size_t{1} << 20, size_t{1} << 40, &config->max_queued_bytes);
+       },
+       [](const Config& config) { return std::to_string(config.max_queued_bytes); }},
       {"output_limit", Kind::kNumber, true, "BYTES",
        "bytes kept of the beginning and of the end of each stream of a task, 4096..1073741824",
        [](std::string_view text, Config* config) {

@@ -37,7 +37,7 @@ Status Work::Recover() {
                       .output = stores_.output(),
                       .executors = std::move(executors),
                       .pools = config_.pools,
-                      .max_queued = config_.max_queued,
+                      .max_queued = {.tasks = config_.max_queued, .bytes = config_.max_queued_bytes},
                       .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
   if (const std::optional<Error> error = engine_->Recover()) return Status::Error(error->message);
   return Status::Ok();

@@ -34,7 +34,7 @@ void Submits(size_t tasks, size_t batch) {
 // `queued` tasks wait behind one that runs; then 1000 of them run one after the other.
 void Queued(size_t queued) {
   World world(1);
-  world.max_queued = 2 * queued;
+  world.max_queued = {.tasks = 2 * queued};
   COVEY_CHECK(!world.Open());
   const auto group = world.Make(0, false);
   const size_t before = mallinfo2().uordblks;

@@ -143,13 +143,28 @@ class ReloadTest(ConfigCase):
 
     def test_max_queued_holds_at_once(self):
         daemon = self.daemon("[pools]\ndefault = 1\n").start()
-        group = daemon.covey("run", "--detach", "--", "sleep", "60").out.strip()
+        group = daemon.covey("create").out.strip()
+        self.assertEqual(0, daemon.covey("submit", group, "--", "sleep", "60").code)
         three = '{"process":{"argv":["true"]}}\n' * 3
         self.write("max_queued = 2\n[pools]\ndefault = 1\n")
         self.assertEqual(0, daemon.covey("reload").code)
         refused = daemon.covey("submit", group, "-f", "-", stdin=three)
         self.assertNotEqual(0, refused.code, refused)
         self.assertIn("at most 2 tasks may wait for a slot, got 3 at once", refused.err)
+        self.assertEqual(0, daemon.covey("cancel", group).code)
+        self.assertEqual(0, daemon.stop())
+
+    def test_max_queued_bytes_holds_at_once(self):
+        daemon = self.daemon("[pools]\ndefault = 1\n").start()
+        group = daemon.covey("create").out.strip()
+        self.assertEqual(0, daemon.covey("submit", group, "--", "sleep", "60").code)
+        large = json.dumps({"process": {"argv": ["true", "x" * 700000], "env": {"A": "y" * 700000}}})
+        self.write("max_queued_bytes = 1048576\n[pools]\ndefault = 1\n")
+        self.assertEqual(0, daemon.covey("reload").code)
+        refused = daemon.covey("submit", group, "-f", "-", stdin=large)
+        self.assertNotEqual(0, refused.code, refused)
+        self.assertIn("at most 1048576 bytes of tasks may wait for a slot, got 1400005 at once", refused.err)
+        self.assertIn("(max_queued_bytes)", refused.err)
         self.assertEqual(0, daemon.covey("cancel", group).code)
         self.assertEqual(0, daemon.stop())
 

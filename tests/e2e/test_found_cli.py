@@ -15,7 +15,6 @@ class StartedWithTest(DaemonTest):
         return subprocess.run(["sh", "-c", script, "sh", *arguments], cwd=cwd, capture_output=True, timeout=10,
                               stdin=subprocess.DEVNULL, env={**self.daemon.env(), "covey": COVEY, **dict(env)})
 
-    @mended_by(8)
     def test_a_folder_that_is_not_utf_8(self):
         """The task cannot run there, so it must not run elsewhere."""
         with tempfile.TemporaryDirectory() as base:
@@ -25,28 +24,51 @@ class StartedWithTest(DaemonTest):
             self.assertNotEqual(0, done.returncode, done)
             self.assertEqual(b"", done.stdout)
 
-    @mended_by(8)
     def test_a_folder_that_is_gone(self):
         with tempfile.TemporaryDirectory() as base:
             os.mkdir(os.path.join(base, "gone"))
             done = self.shell('cd "$1"; rmdir "$1"; exec "$covey" run --raw -- pwd', os.path.join(base, "gone"))
             self.assertNotEqual(0, done.returncode, done)
             self.assertEqual(b"", done.stdout)
+            self.assertIn(b"current directory", done.stderr)
 
-    @mended_by(8)
     def test_closed_standard_output(self):
-        done = self.shell('exec "$covey" run --raw -- printf 12345678 >&-')
-        self.assertNotEqual(0, done.returncode, done)
+        """Nothing is started whose output has no place to go, and every command says so."""
+        for command in ("run --raw -- printf 12345678", "run -- true", "run --detach -- true", "ps", "help"):
+            done = self.shell(f'exec "$covey" {command} >&-')
+            self.assertEqual(64, done.returncode, (command, done))
+            self.assertEqual(b"covey: standard output is closed\n", done.stderr)
+        self.assertEqual("", self.covey("ps", "--all", "--output", "json", "--name", "printf").out)
 
-    @mended_by(8)
+    def test_closed_standard_error(self):
+        self.assertEqual(64, self.shell('exec "$covey" run -- sh -c "echo lost >&2" 2>&-').returncode)
+
     def test_closed_standard_input(self):
         done = self.shell('exec "$covey" run -f - <&-')
         self.assertEqual(64, done.returncode, done)
+        self.assertEqual(0, self.shell('exec "$covey" run -- true <&-').returncode)
 
     def test_words_that_are_not_utf_8(self):
         for command in ("show", "wait", "cancel", "events", "tasks", "delete"):
             done = self.shell(f'exec "$covey" {command} "$(printf "caf\\351")"')
             self.assertEqual(64, done.returncode, (command, done))
+
+    def test_the_word_that_is_not_utf_8_is_named(self):
+        for words, named in (("run -- ls here $bad", r"word 3 behind covey run must be UTF-8, got caf\xe9"),
+                             ("show $bad", r"word 1 behind covey show must be UTF-8, got caf\xe9"),
+                             ("run --name $bad -- true", r"--name must be UTF-8, got caf\xe9"),
+                             ("ps --label=a=$bad", r"--label must be UTF-8, got a=caf\xe9"),
+                             ("cancel --all --reason $bad", r"--reason must be UTF-8, got caf\xe9")):
+            done = self.shell(f'bad=$(printf "caf\\351"); exec "$covey" {words}')
+            self.assertEqual(64, done.returncode, (words, done))
+            self.assertEqual(f"covey: {named}\n", done.stderr.decode())
+
+    def test_a_file_of_tasks_may_have_any_name(self):
+        path = os.path.join(os.fsencode(self.daemon.folder), b"caf\xe9")
+        with open(path, "w") as file:
+            file.write(lines(process_task("true")))
+        done = self.shell('exec "$covey" run -f "$1"', path)
+        self.assertEqual(0, done.returncode, done)
 
     @mended_by(8)
     def test_an_interpreter_that_is_missing_is_named(self):

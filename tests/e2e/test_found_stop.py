@@ -67,7 +67,6 @@ class TreeTest(StopTest):
     def kinds(self, group):
         return [event["kind"].removeprefix("EVENT_KIND_") for event in seen.events(self.daemon, group)]
 
-    @mended_by(8)
     def test_grace_behind_a_shell(self):
         """The shell ends at once, what it runs uses the grace."""
         server = "trap 'echo stopping; sleep 0.5; echo flushed; exit 0' TERM; echo up; while :; do sleep 0.05; done"
@@ -77,7 +76,6 @@ class TreeTest(StopTest):
         self.assertEqual("up\nstopping\nflushed\n", self.covey("logs", f"{group}/t").out)
         self.assertNotIn("CANCEL_KILLED", self.kinds(group))
 
-    @mended_by(8)
     def test_a_child_in_a_session_of_its_own_is_told(self):
         child = "trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.05; done"
         leader = 'trap "sleep 0.5; exit" TERM; setsid sh -c "$1" & while :; do sleep 0.05; done'
@@ -102,7 +100,6 @@ class TreeTest(StopTest):
             for pid in sleepers(seconds):
                 os.kill(pid, signal.SIGKILL)
 
-    @mended_by(8)
     def test_a_task_that_leaves_its_cgroup(self):
         seconds = odd_seconds()
         script = f"trap '' TERM; echo $$ >{self.cgroup()}/cgroup.procs && echo up; exec sleep {seconds}"
@@ -111,7 +108,6 @@ class TreeTest(StopTest):
         self.covey("cancel", "--no-wait", group)
         self.assertGone(seconds)
 
-    @mended_by(8)
     def test_a_child_that_leaves_its_cgroup(self):
         """It carries the token of its task, so it does not outlive the wait."""
         seconds = odd_seconds()

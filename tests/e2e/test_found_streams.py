@@ -135,19 +135,43 @@ class FollowTest(unittest.TestCase):
                 follower.kill()
                 follower.wait()
 
-    @mended_by(8)
+    def unread(self, *arguments):
+        """The command, once it has printed a line and nobody reads on."""
+        client = subprocess.Popen([COVEY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=self.daemon.env())
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        self.assertNotEqual(b"", client.stdout.readline(), arguments)
+        client.stdout.close()
+        return client
+
     def test_whoever_has_nobody_to_write_to_ends(self):
         """As `tail -f FILE | head -1` does, though nothing more happens."""
         seconds = odd_seconds()
-        group = self.detach(process_task("sleep", seconds))
+        group = self.detach(process_task("sh", "-c", f"echo here; sleep {seconds}", name="t"))
+        other = self.detach(function_task("covey.noop"))
         wait_until(lambda: sleepers(seconds), "the task runs")
-        follower = subprocess.Popen([COVEY, "events", "--follow", group], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                    env=self.daemon.env())
-        self.addCleanup(follower.wait)
-        self.addCleanup(follower.kill)
-        follower.stdout.readline()
-        follower.stdout.close()
-        self.assertEqual(141, follower.wait(timeout=5))
+        for arguments in (("events", "--follow", group), ("events", "--follow"), ("logs", "--follow", group + "/t"),
+                          ("logs", "--follow", group), ("wait", group, other)):
+            self.assertEqual(141, self.unread(*arguments).wait(timeout=5), arguments)
+        self.assertTrue(sleepers(seconds), "whoever looks on changes nothing")
+
+    def test_a_run_that_nobody_reads_is_cancelled(self):
+        """It does not wait for the next line, which may never come."""
+        seconds = odd_seconds()
+        client = self.unread("run", "--", "sh", "-c", f"echo here; sleep {seconds}")
+        self.assertEqual(141, client.wait(timeout=5))
+        self.assertFalse(sleepers(seconds), "it returns when nothing runs any more")
+
+    def test_a_listing_that_nobody_reads(self):
+        """The exit code is that of a shell also where the signal would end the program."""
+        for name in ("a", "b"):
+            self.daemon.covey("create", "--id", name)
+        for arguments in (("ps",), ("--output", "json", "ps"), ("top",), ("help",)):
+            read, write = os.pipe()
+            os.close(read)
+            done = subprocess.run([COVEY, *arguments], stdin=subprocess.DEVNULL, stdout=write, env=self.daemon.env(), timeout=10)
+            os.close(write)
+            self.assertEqual(141, done.returncode, arguments)
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ class World {
   std::shared_ptr<Executor> functions;  // instead of `executor`, for tasks that really run
   bool parked = false;
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
-  size_t max_queued = 1'000'000;
+  Budget::Amount max_queued{.tasks = 1'000'000};            // in bytes: no bound
   size_t resident_groups = 1'000;
 
  private:

@@ -11,10 +11,11 @@
 namespace covey::cli {
 namespace {
 
-const std::vector<Option> kOptions = {{.name = "limit", .value = "N", .help = "h"},
-                                      {.name = "file", .letter = 'f', .value = "FILE", .help = "h"},
-                                      {.name = "label", .value = "K=V", .help = "h", .repeated = true},
-                                      {.name = "detach", .help = "h"}};
+const std::vector<Option> kOptions = {
+    {.name = "limit", .value = "N", .help = "h"},
+    {.name = "file", .letter = 'f', .value = "FILE", .help = "h", .local = true},
+    {.name = "label", .value = "K=V", .help = "h", .repeated = true},
+    {.name = "detach", .help = "h"}};
 
 Result<Arguments> Parse(const std::vector<std::string>& typed, bool stop_at_word = false) {
   return ParseArguments("covey test", kOptions, typed, stop_at_word);
@@ -86,7 +87,14 @@ TEST(CommandLineTest, PairsAreSplitAtTheFirstEquals) {
   EXPECT_FALSE(ParsePairs("env", {"A"}).ok());
   EXPECT_FALSE(ParsePairs("env", {"=1"}).ok());
   EXPECT_FALSE(ParsePairs("env", {"A=1", "A=2"}).ok());
-  EXPECT_FALSE(ParsePairs("env", {"A=\xff"}).ok());
+}
+
+TEST(CommandLineTest, WhatIsNotUtf8IsNamed) {
+  EXPECT_EQ(Complaint({"a", "--detach", "caf\xe9"}), "word 2 behind covey test must be UTF-8, got caf\\xe9");
+  EXPECT_EQ(Complaint({"a", "--", "b", "caf\xe9"}), "word 3 behind covey test must be UTF-8, got caf\\xe9");
+  EXPECT_EQ(Complaint({"--label", "a=1", "--label", "\xff=2"}), "--label must be UTF-8, got \\xff=2");
+  EXPECT_EQ(Complaint({"--file", "caf\xe9"}), "none") << "a path of this machine";
+  EXPECT_TRUE(Parse({"--file=caf\xe9", "show", "caf\xe9"}, true).ok()) << "the words are the command's";
 }
 
 TEST(CommandTest, EveryCommandExplainsItself) {

@@ -14,7 +14,7 @@ namespace covey {
 
 // True while this thread of ours waits in the kernel: for a lock, a condition or a pipe.
 inline bool Asleep(pid_t thread) {
-  const auto stat = procfs::ReadStat(thread);
+  const auto stat = procfs::ReadStat(thread, nullptr);
   return stat && stat->state == 'S';
 }
 

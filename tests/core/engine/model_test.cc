@@ -29,6 +29,7 @@ class Model {
     Finish();
     EXPECT_EQ(world_.CheckLog(group_), "");
     EXPECT_EQ(world_.engine().counts().running_tasks, 0u);
+    EXPECT_EQ(world_.engine().queue_usage().used, Budget::Amount{});
     CheckReplies();
     // Another engine reads the same.
     const GroupView before = group_->View();

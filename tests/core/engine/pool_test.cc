@@ -206,7 +206,7 @@ TEST(PoolTableTest, ARetriedCreateFindsItsGroupAfterItsPoolHasGone) {
 TEST(PoolTableTest, GroupsOfThreeAreServedBesideAGroupOfAMillion) {
   constexpr uint32_t kSlots = 4;
   World world(kSlots);
-  world.max_queued = 2'000'000;
+  world.max_queued = {.tasks = 2'000'000};
   ASSERT_FALSE(world.Open());
   const auto large = world.Make(1'000'000, false, {.id = "large"});
   std::vector<World::GroupPtr> small;

@@ -151,30 +151,5 @@ TEST_F(RequestTest, DrainingRefusesNewGroupsAlone) {
   EXPECT_EQ(world_.engine().Busy().size(), 1u);
 }
 
-TEST(QueueTest, AFullQueueRefusesButKnowsWhatItHasTaken) {
-  World world(1);
-  world.max_queued = 3;
-  ASSERT_FALSE(world.Open());
-  const auto group = world.Make(0, false);
-  EXPECT_TRUE(Get(world.Submit(group, World::Tasks(3), {.id = "r"})).ok());
-  EXPECT_EQ(Get(world.Submit(group, World::Tasks(2))).error().code, ErrorCode::kResourceExhausted);
-  EXPECT_TRUE(Get(world.Submit(group, World::Tasks(3), {.id = "r"})).ok());
-  EXPECT_EQ(world.Create({.tasks = World::Tasks(2)}).error().reason, "QUEUE_FULL");
-  EXPECT_EQ(world.Create({.tasks = World::Tasks(4)}).error().reason, "QUEUE_TOO_SMALL");
-}
-
-TEST(QueueTest, TheBoundCanBeChanged) {
-  World world(1);
-  world.max_queued = 3;
-  ASSERT_FALSE(world.Open());
-  const auto group = world.Make(0, false);
-  EXPECT_TRUE(Get(world.Submit(group, World::Tasks(3))).ok());
-  world.engine().SetMaxQueued(100);
-  EXPECT_TRUE(Get(world.Submit(group, World::Tasks(90))).ok());
-  world.engine().SetMaxQueued(1);  // what waits stays
-  EXPECT_EQ(Get(world.Submit(group, World::Tasks(1))).error().reason, "QUEUE_FULL");
-  EXPECT_EQ(group->task_count(), 93u);
-}
-
 }  // namespace
 }  // namespace covey::testing

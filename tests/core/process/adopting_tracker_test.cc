@@ -45,7 +45,7 @@ class AdoptingTrackerTest : public ::testing::Test {
     ::close(fds[1]);
     // It is ours when its parent has ended.
     ASSERT_TRUE(testing::Eventually([this] {
-      const auto stat = procfs::ReadStat(orphan_);
+      const auto stat = procfs::ReadStat(orphan_, nullptr);
       return stat && stat->parent == ::getpid();
     }));
   }
@@ -73,7 +73,8 @@ class AdoptingTrackerTest : public ::testing::Test {
   }
 
   std::vector<std::string> log_;
-  AdoptingTracker tracker_{"COVEY_TEST_TOKEN", [this](std::string_view line) { log_.emplace_back(line); }};
+  AdoptingTracker tracker_{"COVEY_TEST_TOKEN", AdoptingTracker::Unowned::kSuspect,
+                           [this](std::string_view line) { log_.emplace_back(line); }};
   std::promise<void> over_;
   std::thread starter_;
   std::atomic<pid_t> root_ = -1;
@@ -99,11 +100,12 @@ TEST_F(AdoptingTrackerTest, ATreeIsNotForgottenWithAnOlderOneOfTheSameRootPid) {
   Tree older = NewTree(1);
   Tree newer = NewTree(2);
   tracker_.Release(older);
-  const TreeTracker::Sweep sweep = tracker_.SweepLeftovers(newer);
+  const TreeTracker::Sweep sweep = tracker_.SweepLeftovers(newer, TreeTracker::Leftovers::kKill);
   EXPECT_FALSE(sweep.gone);
   EXPECT_EQ(sweep.killed, 1u);
   EXPECT_EQ(log_, std::vector<std::string>()) << "it is attributed by its session, not by suspicion";
-  EXPECT_TRUE(testing::Eventually([&] { return tracker_.SweepLeftovers(newer).gone; }));
+  EXPECT_TRUE(testing::Eventually(
+      [&] { return tracker_.SweepLeftovers(newer, TreeTracker::Leftovers::kKill).gone; }));
   tracker_.Release(newer);
 }
 

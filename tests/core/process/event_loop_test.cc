@@ -15,8 +15,9 @@ class NoTrees : public TreeTracker {
   bool Prepare(Tree&) override { return true; }
   void Started(Tree&) override {}
   void Abandon(Tree&) override {}
-  void Kill(Tree&) override {}
-  Sweep SweepLeftovers(Tree&) override { return {.gone = true}; }
+  bool Stop(Tree&, int) override { return true; }
+  bool Kill(Tree&) override { return true; }
+  Sweep SweepLeftovers(Tree&, Leftovers) override { return {.gone = true}; }
   void Release(Tree&) override {}
   std::string Describe() const override { return "none"; }
 };

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tests/core/base/gate.h"
+#include "tests/core/process/process_testing.h"
 
 namespace covey::procfs {
 namespace {
@@ -29,7 +30,7 @@ TEST(ProcFsTest, FindsAVariable) {
 }
 
 TEST(ProcFsTest, ReadsAProcess) {
-  const auto self = ReadStat(::getpid());
+  const auto self = ReadStat(::getpid(), nullptr);
   ASSERT_TRUE(self);
   EXPECT_EQ(self->pid, ::getpid());
   EXPECT_EQ(self->parent, ::getppid());
@@ -37,15 +38,15 @@ TEST(ProcFsTest, ReadsAProcess) {
   EXPECT_FALSE(self->dead());
   EXPECT_TRUE(self->has_memory);
   EXPECT_LE(self->start_ticks, NowTicks());
-  EXPECT_FALSE(ReadStat(0));
-  EXPECT_FALSE(ReadStat(1 << 30));
+  EXPECT_FALSE(ReadStat(0, nullptr));
+  EXPECT_FALSE(ReadStat(1 << 30, nullptr));
 }
 
 TEST(ProcFsTest, ANameMayLookLikeTheRestOfTheLine) {
   char before[16] = {};
   ::prctl(PR_GET_NAME, before);
   ::prctl(PR_SET_NAME, ") R 1 1 (1 )");
-  const auto self = ReadStat(::getpid());
+  const auto self = ReadStat(::getpid(), nullptr);
   ::prctl(PR_SET_NAME, before);
   ASSERT_TRUE(self);
   EXPECT_EQ(self->name, ") R 1 1 (1 )");
@@ -54,22 +55,43 @@ TEST(ProcFsTest, ANameMayLookLikeTheRestOfTheLine) {
 
 TEST(ProcFsTest, ListsEveryProcessOnce) {
   std::vector<pid_t> pids;
-  ForEachPid([&](pid_t pid) { pids.push_back(pid); });
+  ForEachPid([&](pid_t pid) { pids.push_back(pid); }, nullptr);
   EXPECT_EQ(std::count(pids.begin(), pids.end(), ::getpid()), 1);
   EXPECT_EQ(std::count(pids.begin(), pids.end(), ::getppid()), 1);
   EXPECT_TRUE(std::is_sorted(pids.begin(), pids.end()));
 }
 
 TEST(ProcFsTest, DoesNotKillAnotherThanTheOneMeant) {
-  const auto self = ReadStat(::getpid());
+  const auto self = ReadStat(::getpid(), nullptr);
   ASSERT_TRUE(self);
   // Were the start not compared, this test would end here.
-  EXPECT_FALSE(KillExactly(self->pid, self->start_ticks + 1));
+  EXPECT_FALSE(KillExactly(self->pid, self->start_ticks + 1, nullptr));
+}
+
+TEST(ProcFsTest, WhatCannotBeReadIsNotGone) {
+  const auto self = ReadStat(::getpid(), nullptr);
+  ASSERT_TRUE(self);
+  Missed gone;
+  EXPECT_FALSE(ReadStat(1 << 30, &gone));
+  EXPECT_TRUE(ChildrenOf(1 << 30, &gone).empty());
+  EXPECT_FALSE(KillExactly(1 << 30, 1, &gone));
+  EXPECT_EQ(ReadEnvironment(Stat{.pid = 1 << 30}, &gone), "");
+  EXPECT_FALSE(gone.any);
+  Missed missed[5];
+  {
+    const testing::NoDescriptors none;
+    EXPECT_FALSE(ReadStat(::getpid(), &missed[0]));
+    EXPECT_TRUE(ChildrenOf(::getpid(), &missed[1]).empty());
+    ForEachPid([](pid_t) {}, &missed[2]);
+    EXPECT_EQ(ReadEnvironment(*self, &missed[3]), std::nullopt);
+    EXPECT_FALSE(KillExactly(self->pid, self->start_ticks + 1, &missed[4]));
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(missed[i].any) << i;
 }
 
 std::optional<std::string> EnvironmentOf(pid_t pid) {
-  const std::optional<Stat> stat = ReadStat(pid);
-  return stat ? ReadEnvironment(*stat) : std::nullopt;
+  const std::optional<Stat> stat = ReadStat(pid, nullptr);
+  return stat ? ReadEnvironment(*stat, nullptr) : std::nullopt;
 }
 
 // Also when it never rests: nobody waits until it does.

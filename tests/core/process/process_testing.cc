@@ -146,10 +146,12 @@ std::string UniqueSleep() {
 
 std::vector<pid_t> Running(std::string_view text) {
   std::vector<pid_t> pids;
-  procfs::ForEachPid([&](pid_t pid) {
-    const std::string path = "/proc/" + std::to_string(pid) + "/cmdline";
-    if (procfs::ReadFile(path.c_str()).find(text) != std::string::npos) pids.push_back(pid);
-  });
+  procfs::ForEachPid(
+      [&](pid_t pid) {
+        const std::string path = "/proc/" + std::to_string(pid) + "/cmdline";
+        if (procfs::ReadFile(path.c_str()).find(text) != std::string::npos) pids.push_back(pid);
+      },
+      nullptr);
   return pids;
 }
 
@@ -170,6 +172,15 @@ size_t OpenDescriptors() {
   }
   return count;
 }
+
+NoDescriptors::NoDescriptors() {
+  EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+  rlimit low = before_;
+  low.rlim_cur = 0;
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+NoDescriptors::~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
 
 TemporaryDirectory::TemporaryDirectory() {
   std::string name = std::filesystem::temp_directory_path() / "process_test_XXXXXX";
@@ -195,7 +206,7 @@ void SupervisorTest::SetUp() {
 
 void SupervisorTest::TearDown() {
   supervisor_.reset();
-  EXPECT_EQ(procfs::ChildrenOf(::getpid()), std::vector<pid_t>());
+  EXPECT_EQ(procfs::ChildrenOf(::getpid(), nullptr), std::vector<pid_t>());
 }
 
 std::shared_ptr<Recorder> SupervisorTest::Start(std::shared_ptr<ProcessSpec> spec) {

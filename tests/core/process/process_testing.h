@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <functional>
@@ -88,6 +89,16 @@ std::vector<pid_t> Running(std::string_view text);
 bool Eventually(const std::function<bool()>& done);
 
 size_t OpenDescriptors();
+
+// While it lives this program can open nothing more.
+class NoDescriptors {
+ public:
+  NoDescriptors();
+  ~NoDescriptors();
+
+ private:
+  rlimit before_{};
+};
 
 // A directory that is removed at the end.
 class TemporaryDirectory {

@@ -200,7 +200,7 @@ TEST_P(SupervisorTest, StartsWithCleanSignalsDescriptorsAndItsOwnSession) {
   auto spec = Command({"cat"});
   const auto process = Start(Shell("echo up; exec sleep " + UniqueSleep()));
   ASSERT_TRUE(process->WaitOutput("up"));
-  const auto stat = procfs::ReadStat(process->pid());
+  const auto stat = procfs::ReadStat(process->pid(), nullptr);
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->session, process->pid());
   supervisor_->Kill(last_id_);
@@ -279,7 +279,7 @@ TEST_P(SupervisorTest, TheStopSignalReachesTheBackgroundChildOfAShell) {
 TEST_P(SupervisorTest, ASuspendedProcessIsStoppedToo) {
   const auto process = Start(Shell("echo up; kill -STOP $$; exit 1"));
   ASSERT_TRUE(process->WaitOutput("up"));
-  ASSERT_TRUE(Eventually([&] { return procfs::ReadStat(process->pid())->state == 'T'; }));
+  ASSERT_TRUE(Eventually([&] { return procfs::ReadStat(process->pid(), nullptr)->state == 'T'; }));
   supervisor_->Stop(last_id_);
   ASSERT_TRUE(process->WaitGone());
   EXPECT_EQ(process->result().code, SIGTERM);

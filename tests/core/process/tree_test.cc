@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/unique_fd.h"
@@ -81,6 +82,183 @@ TEST_P(TreeTest, AStoppedRootTakesItsTreeWithIt) {
     ExpectStopTakesAll("(setsid sh -c '(NAP) &' &); while :; do sleep 0.01; done", how);
     ExpectStopTakesAll("setsid env -i sh -c 'NAP' & wait", how);
   }
+}
+
+// A member that uses the grace, and says so on stdout.
+std::string SlowToEnd(const std::string& nap) {
+  return "trap 'echo told; sleep 0.2; echo flushed; exit 0' TERM; echo up; while :; do sleep 0.01; done # " +
+         nap;
+}
+
+TEST_P(TreeTest, TheGraceIsTheTreesNotTheRoots) {
+  for (const std::string start : {"sh -c \"$M\" & exec sleep 100", "setsid sh -c \"$M\" & exec sleep 100",
+                                  "(setsid sh -c \"$M\" &) & exec sleep 100", "sh -c \"$M\"; true",
+                                  "setsid sh -c 'sh -c \"$M\"; true'; true"}) {
+    SCOPED_TRACE(start);
+    const std::string nap = UniqueSleep();
+    auto spec = Shell(start);
+    spec->env.emplace_back("M", SlowToEnd(nap));
+    auto process = std::make_shared<LooksAtTheEnd>(nap);
+    const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+    ASSERT_TRUE(process->WaitOutput("up"));
+    supervisor_->Stop(id);
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->out(), "up\ntold\nflushed\n");
+    EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "stop 15", "gone"}));
+    EXPECT_EQ(process->result().leftovers_killed, 0u);
+  }
+}
+
+TEST_P(TreeTest, WhatIsLeftAfterTheGraceIsKilled) {
+  const std::string nap = UniqueSleep();
+  auto spec = Shell("setsid sh -c 'trap \"\" TERM; echo up; exec sleep " + nap + "' & exec sleep 100");
+  spec->grace = std::chrono::milliseconds(100);
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  const auto before = std::chrono::steady_clock::now();
+  supervisor_->Stop(id);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_GE(std::chrono::steady_clock::now() - before, spec->grace);
+  EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "stop 15", "killed", "gone"}));
+  EXPECT_EQ(process->result().code, SIGTERM);
+  EXPECT_FALSE(process->result().forced);
+  EXPECT_EQ(process->result().leftovers_killed, 1u);
+}
+
+TEST_P(TreeTest, KillCutsTheGraceOfWhatIsLeftShort) {
+  const std::string nap = UniqueSleep();
+  auto spec = Shell("setsid sh -c 'trap \"\" TERM; echo up; exec sleep " + nap + "' & exec sleep 100");
+  spec->grace = std::chrono::nanoseconds::max();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  supervisor_->Stop(id);
+  const auto has_ended = [&process] {
+    const auto stat = procfs::ReadStat(process->pid(), nullptr);
+    return stat && stat->dead();
+  };
+  ASSERT_TRUE(Eventually(has_ended));
+  EXPECT_EQ(process->gone_calls(), 0);
+  supervisor_->Kill(id);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "stop 15", "killed", "gone"}));
+}
+
+TEST_P(TreeTest, ASuspendedMemberInASessionOfItsOwnIsToldToo) {
+  const std::string nap = UniqueSleep();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  const ProcessId id = supervisor_->Start(
+      Shell("setsid sh -c 'trap \"echo told; exit\" TERM; echo up $$; kill -STOP $$; sleep " + nap +
+            "' & trap '' TERM; wait"),
+      "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("\n"));
+  const pid_t member = std::stoi(process->out().substr(3));
+  ASSERT_TRUE(Eventually([member] { return procfs::ReadStat(member, nullptr)->state == 'T'; }));
+  supervisor_->Stop(id);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->out(), "up " + std::to_string(member) + "\ntold\n");
+  EXPECT_FALSE(process->result().forced);
+}
+
+TEST_P(TreeTest, WithoutDescriptorsNothingIsTakenForGone) {
+  const std::string nap = UniqueSleep();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  UniqueFd go(::open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(go);
+  supervisor_->Start(Shell("setsid sh -c 'echo up; exec sleep " + nap + "' & read x < " + fifo + "; exit 3"),
+                     "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  {
+    const NoDescriptors none;
+    ASSERT_EQ(::write(go.get(), "\n", 1), 1);
+    siginfo_t info{};
+    EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(process->pid()), &info, WEXITED | WNOWAIT), 0);
+    // The loop has been told of it before: it looks at what is left, in vain, and again.
+    const auto other = Start(Command({"true"}));
+    supervisor_->Stop(last_id_);
+    ASSERT_TRUE(other->WaitGone());
+  }
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(Running(nap), std::vector<pid_t>());
+  EXPECT_EQ(process->result().code, 3);
+  EXPECT_EQ(process->result().leftovers_killed, 1u);
+}
+
+// Without descriptors most of a tree cannot be reached: that is made up for as soon as there are some.
+TEST_P(TreeTest, AKillIsRepeatedUntilItHasReachedTheTree) {
+  const std::string nap = UniqueSleep();
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  const ProcessId id = supervisor_->Start(
+      Shell("trap '' TERM; echo up; setsid sleep " + nap + " & while :; do sleep " + nap + "; done"),
+      "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  ASSERT_TRUE(Eventually([&nap] { return Running(nap).size() == 3; }));
+  {
+    const NoDescriptors none;
+    supervisor_->Kill(id);
+    // To kill the root takes none.
+    siginfo_t info{};
+    EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(process->pid()), &info, WEXITED | WNOWAIT), 0);
+  }
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(Running(nap), std::vector<pid_t>());
+  EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "killed", "gone"}));
+}
+
+class MoverTest : public TreeTest {
+ protected:
+  void SetUp() override {
+    TreeTest::SetUp();
+    if (IsSkipped()) return;
+    if (::geteuid() != 0) GTEST_SKIP() << "moving to any cgroup needs root";
+    supervisor_.reset();
+    ProcessSupervisor::Options options = OptionsFor(GetParam());
+    options.become_subreaper = true;
+    ASSERT_TRUE(Take(ProcessSupervisor::Create(options), &supervisor_));
+    const std::string mechanism = supervisor_->mechanism();
+    const std::string pool = mechanism.substr(mechanism.find('(') + 1);
+    elsewhere_ = pool.substr(0, pool.rfind('/')) + "/cgroup.procs";
+  }
+  std::string elsewhere_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, MoverTest, ::testing::Values(Mode::kCgroup), ModeName);
+
+TEST_P(MoverTest, ARootThatLeavesItsCgroupIsKilled) {
+  for (const auto how : {&ProcessSupervisor::Stop, &ProcessSupervisor::Kill}) {
+    ExpectStopTakesAll("trap '' TERM; echo $$ >" + elsewhere_ + "; NAP", how);
+    ExpectStopTakesAll(
+        "trap '' TERM; echo $$ >" + elsewhere_ + "; setsid sh -c 'NAP' & while :; do sleep 0.01; done", how);
+  }
+}
+
+TEST_P(MoverTest, AMemberThatLeavesItsCgroupIsFound) {
+  const std::string leave = "echo $$ >" + elsewhere_ + "; ";
+  // By token, by session, by descent from one with the token.
+  ExpectNothingLeft("(setsid sh -c '" + leave +
+                    "touch $0; NAP' moved-$$ &) ; until [ -e moved-$$ ]; do :; done; rm moved-$$");
+  for (const auto how : {&ProcessSupervisor::Stop, &ProcessSupervisor::Kill}) {
+    ExpectStopTakesAll("env -i sh -c '" + leave + "NAP' & wait", how);
+    ExpectStopTakesAll("setsid sh -c '" + leave + "NAP' & wait", how);
+    ExpectStopTakesAll("setsid env -i sh -c '" + leave + "NAP' & wait", how);
+  }
+}
+
+TEST_P(MoverTest, AMemberThatHasLeftItsCgroupIsToldToStop) {
+  const std::string nap = UniqueSleep();
+  auto spec = Shell("setsid sh -c 'echo $$ >" + elsewhere_ + "; eval \"$M\"' & exec sleep 100");
+  spec->env.emplace_back("M", SlowToEnd(nap));
+  auto process = std::make_shared<LooksAtTheEnd>(nap);
+  const ProcessId id = supervisor_->Start(spec, "test-token-" + nap, process);
+  ASSERT_TRUE(process->WaitOutput("up"));
+  supervisor_->Stop(id);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->out(), "up\ntold\nflushed\n");
+  EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "stop 15", "gone"}));
 }
 
 TEST_P(TreeTest, ATreeThatForksWithoutEndIsStopped) {
@@ -209,8 +387,8 @@ TEST_P(TreeTest, OrphansThatEndByThemselvesAreReaped) {
   const std::string nap = UniqueSleep();
   const auto process = Start(Shell("(setsid sh -c 'echo up' &); exec sleep " + nap));
   ASSERT_TRUE(process->WaitOutput("up"));
-  EXPECT_TRUE(
-      Eventually([&] { return procfs::ChildrenOf(::getpid()) == std::vector<pid_t>{process->pid()}; }));
+  EXPECT_TRUE(Eventually(
+      [&] { return procfs::ChildrenOf(::getpid(), nullptr) == std::vector<pid_t>{process->pid()}; }));
   supervisor_->Kill(last_id_);
   ASSERT_TRUE(process->WaitGone());
 }

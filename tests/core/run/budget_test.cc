@@ -56,6 +56,17 @@ TEST(Budget, ARefusalNamesTheBoundAndTheExcessAndTakesNothing) {
   EXPECT_EQ(bytes.error().message,
             "the queue is full: 150 bytes were asked for, 100 of 1000 are free: 50 too many");
 
+  const Result<Reservation> never = build->Reserve({.tasks = 11, .bytes = 150});
+  ASSERT_FALSE(never.ok());
+  EXPECT_EQ(never.error().reason, "QUEUE_TOO_SMALL") << "waiting is of no use";
+  EXPECT_EQ(
+      never.error().message,
+      "the queue of namespace build is too small: at most 10 tasks may wait for a slot, got 11 at once");
+  const auto small = Budget::New({.place = "the queue", .tasks_key = "a", .bytes_key = "b"}, {1, 10});
+  const Result<Reservation> one = small->Reserve({.tasks = 1});
+  EXPECT_EQ(small->Reserve({.tasks = 1, .bytes = 11}).error().message,
+            "the queue is too small: at most 10 bytes of tasks may wait for a slot, got 11 at once (b)");
+
   EXPECT_EQ(build->usage().used, (Amount{.tasks = 8, .bytes = 900}));
   EXPECT_EQ(all->usage().used, (Amount{.tasks = 8, .bytes = 900}));
   held.value().Reset();

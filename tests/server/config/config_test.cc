@@ -66,6 +66,7 @@ TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
                                "gpu=2",
                                "--pool=default=8",
                                "--max-queued=5",
+                               "--max-queued-bytes=1048576",
                                "--drain-timeout",
                                "1.5s",
                                "--stop-timeout=250ms",
@@ -83,6 +84,7 @@ TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
   EXPECT_EQ(config.pools[0].name, "gpu");
   EXPECT_EQ(config.pools[1].max, 8u);
   EXPECT_EQ(config.max_queued, 5u);
+  EXPECT_EQ(config.max_queued_bytes, size_t{1} << 20);
   EXPECT_EQ(config.drain_timeout, milliseconds(1500));
   EXPECT_EQ(config.stop_timeout, milliseconds(250));
   EXPECT_EQ(config.queues, 2);
@@ -99,6 +101,7 @@ TEST(ConfigTest, BadValuesNameFlagRangeAndValue) {
       {{"--queues", "65"}, {"1..64", "got 65"}},
       {{"--queues", "2x"}, {"1..64", "got 2x"}},
       {{"--max-queued", "-1"}, {"--max-queued", "1..100000000", "got -1"}},
+      {{"--max-queued-bytes", "1048575"}, {"--max-queued-bytes", "1048576..1099511627776", "got 1048575"}},
       {{"--pool", "default=0"}, {"--pool", "1..65536", "got default=0"}},
       {{"--pool", "default=65537"}, {"got default=65537"}},
       {{"--pool", "default"}, {"NAME=MAX", "got default"}},
@@ -171,6 +174,7 @@ data_dir = "/tmp/d"
 journal = "memory"
 durability = "none"
 max_queued = 5
+max_queued_bytes = 2097152
 output_limit = 4096
 drain_timeout = "1m30s"
 stop_timeout = "250ms"
@@ -191,6 +195,7 @@ default = 8
   EXPECT_EQ(config.journal, "memory");
   EXPECT_FALSE(config.durable);
   EXPECT_EQ(config.max_queued, 5u);
+  EXPECT_EQ(config.max_queued_bytes, size_t{2} << 20);
   EXPECT_EQ(config.output_limit, 4096u);
   EXPECT_EQ(config.drain_timeout, milliseconds(90'000));
   EXPECT_EQ(config.stop_timeout, milliseconds(250));

@@ -1,0 +1,42 @@
+#include "core/engine/queued_bytes.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace covey {
+namespace {
+
+uint64_t BytesOf(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : pairs) bytes += name.size() + value.size();
+  return bytes;
+}
+
+uint64_t BytesOf(const FunctionSpec& function) {
+  return function.name.size() + function.payload.bytes.size() + function.payload.content_type.size();
+}
+
+uint64_t BytesOf(const std::shared_ptr<const ProcessSpec>& process) {
+  if (process == nullptr) return 0;
+  uint64_t bytes = BytesOf(process->env) + process->working_dir.size() + process->stdin_bytes.size() +
+                   process->user.size() + process->group.size() + process->stdout_file.path.size() +
+                   process->stderr_file.path.size();
+  for (const std::string& argument : process->argv) bytes += argument.size();
+  return bytes;
+}
+
+}  // namespace
+
+uint64_t QueuedBytes(const TaskSpec& task) {
+  return task.name.size() + BytesOf(task.labels) + BytesOf(task.annotations) +
+         std::visit([](const auto& work) { return BytesOf(work); }, task.work);
+}
+
+Budget::Amount QueuedAmount(std::span<const TaskSpec> tasks) {
+  Budget::Amount amount{.tasks = tasks.size()};
+  for (const TaskSpec& task : tasks) amount.bytes += QueuedBytes(task);
+  return amount;
+}
+
+}  // namespace covey
