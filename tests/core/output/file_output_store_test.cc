@@ -300,13 +300,13 @@ class HangingFile {
   // Whoever waits goes on, and finds no file there.
   void Release() {
     std::filesystem::remove(file_);
-    writer_.Reset(::open(fifo_.c_str(), O_WRONLY | O_CLOEXEC));
+    other_end_.Reset(::open(fifo_.c_str(), O_RDWR | O_CLOEXEC));
   }
 
  private:
   const std::string file_;
   const std::string fifo_;
-  UniqueFd writer_;
+  UniqueFd other_end_;
 };
 
 TEST_F(FileOutputStoreTest, AFileThatHangsHoldsUpItsWriterAlone) {
@@ -342,7 +342,10 @@ TEST_F(FileOutputStoreTest, AFileThatHangsHoldsUpItsWriterAlone) {
 TEST_F(FileOutputStoreTest, WhatComesInSpiteOfNoRoomIsBoundedAndCounted) {
   HangingFile file(dir_.path());
   const std::string piece(64 << 10, 'x');
-  for (int i = 0; i < 100; ++i) store_->Write(Key("g", 0), piece);
+  store_->Write(Key("g", 0), piece);
+  const WatchedThread flusher([&] { store_->Flush(); });
+  EXPECT_TRUE(flusher.ComesToRest());  // the writer waits for the file
+  for (int i = 1; i < 100; ++i) store_->Write(Key("g", 0), piece);
   std::promise<OutputSizes> ended;
   store_->Finish("g", 0, 1, [&](const OutputSizes& sizes) { ended.set_value(sizes); });
   file.Release();
