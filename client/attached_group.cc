@@ -1,15 +1,41 @@
-#include "client/attached_group.h"
+#include "covey/client/attached_group.h"
 
+#include <optional>
 #include <utility>
 
+#include "client/ask.h"
+#include "core/base/mutex.h"
+
 namespace covey::client {
+
+class AttachedGroup::State {
+ public:
+  std::string id() const COVEY_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return id_;
+  }
+  void SetId(const std::string& id) COVEY_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    id_ = id;
+  }
+
+  std::optional<v1::GroupResult> result;  // used by the reading side alone
+
+ private:
+  // Held for no call: the innermost lock.
+  mutable Mutex mutex_;
+  std::string id_ COVEY_GUARDED_BY(mutex_);
+};
 
 AttachedGroup::AttachedGroup(std::shared_ptr<Connection> connection, const v1::RunGroupRequest& first,
                              const CallOptions& options)
     : connection_(std::move(connection)),
-      stream_(connection_->Open(methods::Named("/covey.v1.GroupService/RunGroup"), options)) {
+      stream_(connection_->Open(methods::Named("/covey.v1.GroupService/RunGroup"), options)),
+      state_(std::make_unique<State>()) {
   stream_.Write(first);  // a failure is Finish's to tell
 }
+
+AttachedGroup::~AttachedGroup() = default;
 
 bool AttachedGroup::Add(const v1::TaskSpec& task) {
   v1::RunGroupRequest message;
@@ -30,10 +56,9 @@ bool AttachedGroup::Seal() { return stream_.HalfClose(); }
 bool AttachedGroup::Next(v1::RunGroupResponse* message) {
   if (!stream_.Next(message)) return false;
   if (message->has_created()) {
-    const MutexLock lock(mutex_);
-    id_ = message->created().id();
+    state_->SetId(message->created().id());
   } else if (message->has_result()) {
-    result_ = message->result();
+    state_->result = message->result();
   }
   return true;
 }
@@ -43,19 +68,16 @@ Result<v1::GroupResult> AttachedGroup::Finish() {
   }
   const Result<Void> end = stream_.Finish();
   if (!end.ok()) return end.error();
-  if (!result_) {
+  if (!state_->result) {
     return Error{.code = ErrorCode::kInternal,
                  .reason = "NO_RESULT",
                  .message = "the daemon ended the call without a result",
                  .fields = {}};
   }
-  return *result_;
+  return *state_->result;
 }
 
-std::string AttachedGroup::id() const {
-  const MutexLock lock(mutex_);
-  return id_;
-}
+std::string AttachedGroup::id() const { return state_->id(); }
 
 Result<v1::Group> AttachedGroup::Cancel(std::string_view reason, const CallOptions& options) {
   v1::CancelGroupRequest request;

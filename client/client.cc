@@ -1,8 +1,9 @@
-#include "client/client.h"
+#include "covey/client/client.h"
 
-#include "client/address.h"
+#include "client/ask.h"
 #include "client/grpc_connection.h"
 #include "client/retrying_connection.h"
+#include "covey/client/address.h"
 
 namespace covey::client {
 namespace {

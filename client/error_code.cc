@@ -1,4 +1,4 @@
-#include "client/error_code.h"
+#include "covey/client/error_code.h"
 
 namespace covey::client {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "proto/rpc_status.h"
 
 namespace covey::client {

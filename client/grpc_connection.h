@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "client/connection.h"
+#include "covey/client/connection.h"
 
 namespace covey::client {
 

@@ -1,4 +1,4 @@
-#include "client/request_id.h"
+#include "covey/client/request_id.h"
 
 #include <random>
 

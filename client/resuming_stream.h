@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "client/retry.h"
-#include "client/stream.h"
 #include "core/base/mutex.h"
+#include "covey/client/stream.h"
 
 namespace covey::client {
 

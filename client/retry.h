@@ -2,10 +2,10 @@
 
 #include <chrono>
 
-#include "client/options.h"
-#include "core/base/error.h"
 #include "core/base/mutex.h"
-#include "proto/methods.h"
+#include "covey/client/options.h"
+#include "covey/methods.h"
+#include "covey/result.h"
 
 namespace covey::client {
 

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "client/connection.h"
+#include "covey/client/connection.h"
 
 namespace covey::client {
 

@@ -1,11 +1,11 @@
-#include "client/scope.h"
+#include "covey/client/scope.h"
 
 #include <chrono>
 #include <optional>
 #include <utility>
 
-#include "client/attached_group.h"
 #include "core/base/mutex.h"
+#include "covey/client/attached_group.h"
 
 namespace covey::client {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/task.h"
+#include "covey/client/task.h"
 
 #include <algorithm>
 #include <utility>

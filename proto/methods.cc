@@ -1,4 +1,4 @@
-#include "proto/methods.h"
+#include "covey/methods.h"
 
 namespace covey::methods {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey::cli {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "covey/v1/group_service.pb.h"
 
 namespace covey::cli {

@@ -11,8 +11,8 @@
 #include <map>
 
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

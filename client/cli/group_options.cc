@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 

@@ -3,9 +3,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "client/cli/command.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/text.h"
 #include "core/base/duration.h"
 
 namespace covey::cli {
@@ -16,13 +18,23 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{5};  // for one answer
 constexpr std::chrono::milliseconds kPause{50};
 
+// How a daemon that answers is.
+struct Standing {
+  std::vector<std::string> whys;  // it does not serve; empty: it does
+};
+
 // One call through the queues and the engine: a daemon that hangs there is not healthy, whatever else
 // answers.
-Result<bool> Serving(const Session& session) {
+Result<Standing> Ask(const Session& session) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return client.error();
   const Result<v1::GetServerInfoResponse> info = client.value().GetServerInfo({.timeout = kPatience});
-  if (info.ok()) return !info.value().draining();
+  if (info.ok()) {
+    Standing standing;
+    for (const std::string& why : info.value().not_serving()) standing.whys.push_back("not serving: " + why);
+    if (info.value().draining()) standing.whys.emplace_back("draining: it takes no new groups");
+    return standing;
+  }
   Error error = info.error();
   if (error.code == ErrorCode::kDeadlineExceeded) {
     error.code = ErrorCode::kUnavailable;
@@ -37,19 +49,21 @@ int DoHealth(Session& session, const Arguments& arguments) {
   constexpr std::chrono::nanoseconds kYear = std::chrono::hours(24 * 365);
   const Clock::time_point give_up =
       Clock::now() + std::min(wait.value().value_or(std::chrono::nanoseconds(0)), kYear);
-  Result<bool> serving = Serving(session);
-  while (!(serving.ok() && serving.value()) && Clock::now() < give_up) {
+  Result<Standing> standing = Ask(session);
+  while (!(standing.ok() && standing.value().whys.empty()) && Clock::now() < give_up) {
     std::this_thread::sleep_for(kPause);
-    serving = Serving(session);
+    standing = Ask(session);
   }
-  if (!serving.ok()) return session.Fail(serving.error());
+  if (!standing.ok()) return session.Fail(standing.error());
+  const std::vector<std::string>& whys = standing.value().whys;
   if (session.json()) {
     // As grpc.health.v1.HealthCheckResponse.
-    session.Print(serving.value() ? "{\"status\":\"SERVING\"}\n" : "{\"status\":\"NOT_SERVING\"}\n");
+    session.Print(whys.empty() ? "{\"status\":\"SERVING\"}\n" : "{\"status\":\"NOT_SERVING\"}\n");
   } else {
-    session.Print(serving.value() ? "serving\n" : "draining: it takes no new groups\n");
+    if (whys.empty()) session.Print("serving\n");
+    for (const std::string& why : whys) session.Print(Printable(why) + "\n");
   }
-  return session.ExitWith(serving.value() ? 0 : kExitFailure);
+  return session.ExitWith(whys.empty() ? 0 : kExitFailure);
 }
 
 }  // namespace
@@ -65,7 +79,7 @@ Command HealthCommand() {
       .examples = "covey health\ncovey health --wait 30s && covey run -- make",
       .exits =
           "0   it serves\n"
-          "1   it drains: it takes no new groups\n"
+          "1   it takes no work: it drains, or its data directory cannot be written\n"
           "64  bad usage\n"
           "69  it is out of reach, or does not answer",
       .only_prints = true,

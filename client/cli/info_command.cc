@@ -3,8 +3,8 @@
 #include "client/cli/command.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {
@@ -36,6 +36,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
        std::to_string(info.running_tasks()) + " running, " + std::to_string(info.queued_tasks()) + " queued");
   line("functions", Joined(info.functions()));
   if (info.draining()) line("draining", "takes no new groups");
+  for (const std::string& why : info.not_serving()) line("no work", Printable(why));
   return text;
 }
 

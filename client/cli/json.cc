@@ -4,7 +4,7 @@
 
 #include "client/cli/command_line.h"
 #include "client/cli/text.h"
-#include "client/error_code.h"
+#include "covey/client/error_code.h"
 
 namespace covey::cli {
 namespace {

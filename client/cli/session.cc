@@ -3,10 +3,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "client/address.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
 #include "client/cli/text.h"
+#include "covey/client/address.h"
 
 namespace covey::cli {
 

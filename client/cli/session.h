@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "client/cli/console.h"
-#include "client/client.h"
-#include "core/base/error.h"
+#include "covey/client/client.h"
+#include "covey/result.h"
 
 namespace covey::cli {
 

@@ -7,8 +7,8 @@
 #include "client/cli/target.h"
 #include "client/cli/task_text.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "client/cli/command_line.h"
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey::cli {
 

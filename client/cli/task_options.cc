@@ -13,8 +13,8 @@
 
 #include "client/cli/process_options.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

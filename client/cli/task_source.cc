@@ -16,7 +16,7 @@
 #include "client/cli/json.h"
 #include "client/cli/process_options.h"
 #include "client/cli/text.h"
-#include "client/task.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 

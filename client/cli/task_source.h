@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "covey/v1/types.pb.h"
 
 namespace covey::cli {

@@ -4,8 +4,8 @@
 
 #include "client/cli/format.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include "client/cli/format.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
-#include "client/task.h"
 #include "core/base/duration.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <string>
 
-#include "client/options.h"
-#include "core/base/error.h"
+#include "covey/client/options.h"
+#include "covey/result.h"
 
 // What the commands that wait share.
 namespace covey::cli {

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#include "client/client.h"
+#include "covey/client/client.h"
 
 int main() {
   namespace v1 = covey::v1;

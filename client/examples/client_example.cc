@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string>
 
-#include "client/client.h"
+#include "covey/client/client.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "core/base/status.h"
+#include "covey/status.h"
 
 namespace covey {
 

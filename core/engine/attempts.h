@@ -11,8 +11,8 @@
 #include "core/engine/ticket.h"
 #include "core/executor/executor.h"
 #include "core/run/lane.h"
-#include "core/run/pool.h"
-#include "core/time/timer_queue.h"
+#include "covey/pool.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 

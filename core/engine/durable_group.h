@@ -20,8 +20,8 @@
 #include "core/output/output_store.h"
 #include "core/run/budget.h"
 #include "core/run/lane.h"
-#include "core/run/pool.h"
-#include "core/time/timer_queue.h"
+#include "covey/pool.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 

@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t kReadPage = 2000;
 
-Error GroupNotFound(const std::string& id) {
-  return {.code = ErrorCode::kNotFound, .reason = "GROUP_NOT_FOUND", .message = "no group " + id};
-}
-
 // Blocks for one answer.
 template <typename T, typename Call>
 Result<T> Await(Call call) {
@@ -39,7 +35,8 @@ Engine::Options Engine::Completed(Options options) {
 Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
-      capabilities_(journal_->capabilities()) {
+      capabilities_(journal_->capabilities()),
+      residents_(options_.resident_groups, options_.resident_tasks) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -59,16 +56,15 @@ Engine::Engine(Options options)
 
 Engine::~Engine() {
   environment_->answers->Stop();  // what it carries out calls back here
-  std::unordered_map<std::string, GroupPtr> groups;
-  MutexLock lock(mutex_);
-  groups.swap(groups_);
-  lock.Unlock();
+  residents_.Clear();
 }
 
 std::optional<Error> Engine::Recover() {
-  auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
-  if (!epoch.ok()) return epoch.error();
-  epoch_ = epoch.value();
+  if (!parked()) {
+    auto epoch = Await<uint64_t>([&](auto done) { journal_->Acquire({}, std::move(done)); });
+    if (!epoch.ok()) return epoch.error();
+    epoch_ = epoch.value();
+  }
 
   auto stored = Await<std::vector<StoredPool>>([&](auto done) { journal_->Pools(std::move(done)); });
   if (!stored.ok()) return stored.error();
@@ -93,12 +89,12 @@ std::optional<Error> Engine::Recover() {
         continue;
       }
       unfinished.push_back(loaded.value());
-      MutexLock lock(mutex_);
-      groups_[summary.spec->id] = loaded.value();
+      residents_.Add(loaded.value());
     }
     token = page.value().next;
   } while (!token.empty());
 
+  if (parked()) return std::nullopt;
   std::reverse(unfinished.begin(), unfinished.end());  // oldest first: they waited longest
   for (const GroupPtr& group : unfinished) {
     auto resumed = Await<Void>([&](auto done) {
@@ -229,7 +225,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                  .message = "the daemon is draining and accepts no new groups"});
       return;
     }
-    groups_[group->id()] = group;
+    residents_.Add(group);
   }
   group->Create(std::move(create.tasks), create.seal, std::move(create.request),
                 [this, group, done = std::move(done)](std::optional<Error> error) {
@@ -237,11 +233,7 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                     done(group);
                     return;
                   }
-                  {
-                    MutexLock lock(mutex_);
-                    const auto found = groups_.find(group->id());
-                    if (found != groups_.end() && found->second == group) groups_.erase(found);
-                  }
+                  residents_.Remove(group);
                   pools_->Release(group->pool());
                   done(std::move(*error));
                 });
@@ -251,48 +243,19 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
 // Finding groups
 
 void Engine::Find(const std::string& id, Done<GroupPtr> done) {
-  {
-    MutexLock lock(mutex_);
-    if (const auto found = groups_.find(id); found != groups_.end()) {
-      GroupPtr resident = found->second;
-      lock.Unlock();
-      // One whose creation is not durable yet does not exist for others.
-      if (resident->View().last_number == 0) {
-        done(GroupNotFound(id));
-      } else {
-        done(std::move(resident));
-      }
-      return;
-    }
-    auto& waiting = loading_[id].waiting;
-    waiting.push_back(std::move(done));
-    if (waiting.size() > 1) return;  // somebody reads it already
-  }
-  const auto answer = [this, id](Result<GroupPtr> result) {
-    std::vector<Done<GroupPtr>> waiting;
-    std::vector<GroupPtr> evicted;
-    {
-      MutexLock lock(mutex_);
-      const auto loading = loading_.extract(id);
-      waiting = std::move(loading.mapped().waiting);
-      // Half a group is one that was deleted meanwhile.
-      if (result.ok() && (loading.mapped().purged || !result.value()->completed()))
-        result = GroupNotFound(id);
-      if (result.ok() && groups_.emplace(id, result.value()).second) {
-        over_.emplace_back(id, result.value()->task_count());
-        over_tasks_ += over_.back().second;
-        evicted = EvictLocked();
-      }
-    }
-    for (const auto& each : waiting) each(result);
-  };
-  journal_->Find(id, [this, id, answer](Result<GroupSummary> summary) {
+  residents_.Find(
+      id, [this](const std::string& absent, Done<GroupPtr> answer) { Read(absent, std::move(answer)); },
+      std::move(done));
+}
+
+void Engine::Read(const std::string& id, Done<GroupPtr> done) {
+  journal_->Find(id, [this, id, done = std::move(done)](Result<GroupSummary> summary) mutable {
     if (!summary.ok()) {
-      answer(summary.error().code == ErrorCode::kNotFound ? GroupNotFound(id) : summary.error());
+      done(summary.error().code == ErrorCode::kNotFound ? ResidentGroups::NotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
-      answer(GroupNotFound(id));  // all that are not over are resident: it is being created
+      done(ResidentGroups::NotFound(id));  // all that are not over are resident: it is being created
     } else {
-      Load(summary.value().spec, nullptr, answer);
+      Load(summary.value().spec, nullptr, std::move(done));
     }
   });
 }
@@ -329,12 +292,7 @@ void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<Grou
                      for (const DamagedGroup& damaged : page.value().damaged)
                        options_.warn("a group cannot be listed: " + damaged.error.message);
                      for (GroupSummary& summary : page.value().groups) {
-                       GroupPtr live;
-                       {
-                         MutexLock lock(mutex_);
-                         if (const auto found = groups_.find(summary.spec->id); found != groups_.end())
-                           live = found->second;
-                       }
+                       const GroupPtr live = residents_.Get(summary.spec->id);
                        if (live != nullptr && live->View().last_number > 0) summary = live->View();
                      }
                    }
@@ -356,22 +314,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
     }
     journal_->Purge(id, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
-        GroupPtr forgotten;  // ends without the lock
-        {
-          MutexLock lock(mutex_);
-          if (const auto found = groups_.find(id); found != groups_.end() && found->second->completed()) {
-            forgotten = std::move(found->second);
-            groups_.erase(found);
-          }
-          if (const auto loading = loading_.find(id); loading != loading_.end())
-            loading->second.purged = true;
-          const auto over = std::find_if(over_.begin(), over_.end(),
-                                         [&id](const auto& entry) { return entry.first == id; });
-          if (over != over_.end()) {
-            over_tasks_ -= over->second;
-            over_.erase(over);
-          }
-        }
+        residents_.Purged(id);
         environment_->output->Purge(id);
       }
       done(std::move(purged));
@@ -428,44 +371,10 @@ void Engine::OnEvents() {
 }
 
 // -------------------------------------------------------------------------------------------------------------
-// What stays in memory
+// Ends
 
 void Engine::OnCompleted(const std::string& id) {
-  std::vector<GroupPtr> evicted;  // end without the lock
-  MutexLock lock(mutex_);
-  const auto found = groups_.find(id);
-  if (found == groups_.end()) return;
-  const GroupPtr group = found->second;
-  if (group->fenced()) {  // nothing that is known here of it is true any more
-    groups_.erase(found);
-  } else {
-    over_.emplace_back(id, group->task_count());
-    over_tasks_ += over_.back().second;
-    evicted = EvictLocked();
-  }
-  lock.Unlock();
-  pools_->Release(group->pool());
-}
-
-std::vector<Engine::GroupPtr> Engine::EvictLocked() {
-  std::vector<GroupPtr> evicted;
-  size_t kept = 0;
-  while (over_.size() > kept &&
-         (over_.size() > options_.resident_groups || over_tasks_ > options_.resident_tasks)) {
-    auto [id, tasks] = over_.front();
-    over_.pop_front();
-    const auto found = groups_.find(id);
-    if (found != groups_.end() && found->second->watched()) {
-      over_.emplace_back(id, tasks);
-      ++kept;
-      continue;
-    }
-    over_tasks_ -= tasks;
-    if (found == groups_.end()) continue;
-    evicted.push_back(std::move(found->second));
-    groups_.erase(found);
-  }
-  return evicted;
+  if (const GroupPtr group = residents_.Completed(id)) pools_->Release(group->pool());
 }
 
 void Engine::BeginDrain() {
@@ -479,21 +388,15 @@ bool Engine::draining() const {
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {
-  std::vector<GroupPtr> groups;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, group] : groups_) groups.push_back(group);
-  }
+  if (parked()) return {};  // what is said to run does so elsewhere, if at all
+  std::vector<GroupPtr> groups = residents_.All();
   std::erase_if(groups, [](const GroupPtr& group) { return !group->busy(); });
   return groups;
 }
 
 Engine::Counts Engine::counts() const {
   Counts counts;
-  {
-    MutexLock lock(mutex_);
-    counts.running_groups = static_cast<uint32_t>(groups_.size() - over_.size());
-  }
+  counts.running_groups = static_cast<uint32_t>(residents_.running());
   counts.queued_tasks = queue_usage().used.tasks;
   for (const PoolView& pool : pools_->List()) counts.running_tasks += pool.running;
   return counts;

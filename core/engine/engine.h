@@ -1,17 +1,16 @@
 #pragma once
 
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
 #include "core/engine/durable_group.h"
 #include "core/engine/pool_table.h"
+#include "core/engine/resident_groups.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
 
@@ -20,11 +19,9 @@ namespace covey {
 // The groups of one daemon: made, found, listed, recovered, drained. What happens inside a group is
 // DurableGroup's.
 //
-// A group stays in memory while it is not over, and afterwards as long as there is room; one that has left is
-// folded from the journal again when somebody asks.
-//
 // Thread safety: all of it. Callbacks come from any thread, possibly before the call returns, with no lock
-// held. Lock order: mutex_, then that of a group, for reads of it; nothing that calls back is called with it.
+// held. Lock order: mutex_, then that of the residents, then that of a group, for reads of it; nothing that
+// calls back is called with it.
 // Life: Recover, Run, the calls. Outlives the groups that it handed out, and what runs for them. Close the
 // journal before the executors go, and before the engine does: its answers come back here.
 class Engine {
@@ -69,7 +66,12 @@ class Engine {
   // lost nothing. Blocks. Once, before everything else.
   std::optional<Error> Recover() COVEY_EXCLUDES(mutex_);
   // What waits is granted its slots from now on.
-  void Run() { pools_->Unpark(); }
+  void Run() {
+    if (!parked()) pools_->Unpark();
+  }
+  // The journal is a copy of one that may be in use: groups are as they are there, nothing runs and nothing is
+  // written.
+  bool parked() const { return capabilities_.copied; }
 
   // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
   // kUnavailable (draining, journal).
@@ -115,7 +117,8 @@ class Engine {
 
  private:
   static Options Completed(Options options);
-  // Reads a group from the journal, page by page.
+  // Reads a group that is over from the journal, page by page.
+  void Read(const std::string& id, Done<GroupPtr> done);
   void Load(std::shared_ptr<const GroupSpec> spec, std::shared_ptr<Pool> pool, Done<GroupPtr> done);
   void LoadPage(GroupPtr group, uint64_t from, Done<GroupPtr> done);
   std::shared_ptr<Pool> PoolOf(const GroupSpec& spec);
@@ -123,7 +126,6 @@ class Engine {
   void LookUp(Create create, Done<GroupPtr> done);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
-  std::vector<GroupPtr> EvictLocked() COVEY_REQUIRES(mutex_);
 
   // Constant after construction.
   const Options options_;
@@ -133,17 +135,10 @@ class Engine {
   uint64_t epoch_ = 0;  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
+  ResidentGroups residents_;  // has its own synchronisation
+
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
-  std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);
-  std::list<std::pair<std::string, size_t>> over_
-      COVEY_GUARDED_BY(mutex_);  // resident and over, oldest first; tasks
-  size_t over_tasks_ COVEY_GUARDED_BY(mutex_) = 0;
-  struct Loading {
-    std::vector<Done<GroupPtr>> waiting;
-    bool purged = false;  // what is being read is gone
-  };
-  std::unordered_map<std::string, Loading> loading_ COVEY_GUARDED_BY(mutex_);
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
   std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;

@@ -177,7 +177,7 @@ Explanation Explainer::Task(uint32_t index) const {
     explanation.summary = name + " succeeded in attempt " + std::to_string(entry.committed.attempt);
     return explanation;
   }
-  const bool stopped = entry.committed.result == state::Result::kStopped;
+  const bool stopped = entry.committed.result == state::Ending::kStopped;
   explanation.summary =
       name + (stopped ? " was stopped with its group: " : " failed: ") + Status(*entry.failure).ToString();
   explanation.causes.push_back({.message = explanation.summary,

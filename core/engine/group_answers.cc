@@ -60,7 +60,7 @@ void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) 
         LaunchLocked(event.task, effects);
         break;
       case EventKind::kTaskExited:
-        if (event.result != state::Result::kNone) feed_.TaskEnded(event.task, &effects.calls);
+        if (event.result != state::Ending::kNone) feed_.TaskEnded(event.task, &effects.calls);
         break;
       case EventKind::kGroupDecided:  // what waited in the queue never starts
         feed_.TasksEnded(

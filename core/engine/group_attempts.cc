@@ -59,7 +59,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   const Attempts::Attempt stopped = attempts_.End(task, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
-                          .result = state::Result::kFailed,
+                          .result = state::Ending::kFailed,
                           .failure = kind,
                           .task = task,
                           .attempt = stopped.number},
@@ -109,7 +109,7 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   const Attempts::Attempt ended = attempts_.End(task, step.effects());
   Fact fact{.command = {.kind = CommandKind::kExit,
-                        .result = status.ok() ? state::Result::kSucceeded : state::Result::kFailed,
+                        .result = status.ok() ? state::Ending::kSucceeded : state::Ending::kFailed,
                         .task = task,
                         .attempt = attempt},
             .result = std::move(result),
@@ -155,7 +155,7 @@ void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure,
   failure.attempt = attempt;
   const bool again = ledger_.tasks()[task].spec->rerun_on_restart;
   FactLocked({.command = {.kind = again ? CommandKind::kRequeue : CommandKind::kExit,
-                          .result = again ? state::Result::kNone : state::Result::kFailed,
+                          .result = again ? state::Ending::kNone : state::Ending::kFailed,
                           .failure = FailureKind::kLost,
                           .task = task,
                           .attempt = attempt},

@@ -105,7 +105,7 @@ std::optional<Append> GroupLog::Next() {
 bool GroupLog::OnAnswer(const AppendResult& result) {
   COVEY_CHECK(unanswered_ > 0);
   --unanswered_;
-  std::string why = result.error;
+  Error why = result.error;
   switch (result.kind) {
     case AppendResult::Kind::kCommitted:
       acknowledged_ = std::max(acknowledged_, result.head);
@@ -116,15 +116,15 @@ bool GroupLog::OnAnswer(const AppendResult& result) {
     case AppendResult::Kind::kBehind:
       // Behind one of ours that failed the head is not newer than what is committed.
       head_ = std::max(head_, result.head);
-      why = "the journal holds other events than expected";
+      why.message = "the journal holds other events than expected";
       break;
     case AppendResult::Kind::kFenced:
       fenced_ = true;
-      why = "another daemon has taken the group over";
+      why.message = "another daemon has taken the group over";
       break;
     case AppendResult::Kind::kDuplicate:
       duplicate_ = true;
-      why = "the group exists";
+      why.message = "the group exists";
       break;
     case AppendResult::Kind::kFailed:
       // This time nothing was written; whether an earlier time did is as unknown as before.
@@ -212,11 +212,14 @@ Error GroupLog::Refusal() const {
   if (fenced_) {
     return {.code = ErrorCode::kUnavailable,
             .reason = "GROUP_MOVED",
-            .message = "group " + group_ + " is another daemon's now: " + why_};
+            .message = "group " + group_ + " is another daemon's now: " + why_.message};
   }
-  return {.code = ErrorCode::kUnavailable,
-          .reason = "JOURNAL_UNWRITABLE",
-          .message = "the journal could not be written, nothing was changed: " + why_};
+  // What no retry mends, and what people have to know by its name.
+  if (why_.reason == "DATA_DIR_COPIED" || why_.reason == "DATA_DIR_GONE") return why_;
+  const bool full = why_.code == ErrorCode::kResourceExhausted;
+  return {.code = full ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
+          .reason = full ? "JOURNAL_FULL" : "JOURNAL_UNWRITABLE",
+          .message = "the journal could not be written, nothing was changed: " + why_.message};
 }
 
 }  // namespace covey

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/journal/commit_ids.h"
 #include "core/journal/journal.h"
 #include "core/state/group_state.h"
+#include "covey/result.h"
 
 namespace covey {
 
@@ -67,7 +67,7 @@ class GroupLog {
   bool stopped() const { return stopped_; }
   // Another owner has the group.
   bool fenced() const { return fenced_; }
-  const std::string& why() const { return why_; }
+  const std::string& why() const { return why_.message; }
 
   // A record that was read: it is durable already.
   void Fold(uint64_t number);
@@ -143,7 +143,7 @@ class GroupLog {
   bool resending_ = false;  // what is in flight is being sent once more
   bool fenced_ = false;
   bool duplicate_ = false;
-  std::string why_;
+  Error why_;  // of the answer that stopped it
   std::vector<Fact> put_off_;
   std::chrono::milliseconds delay_{0};
 };

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/journal/journal.h"
-#include "core/run/pool.h"
+#include "covey/pool.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -129,13 +129,13 @@ void TaskTable::Commit(const Record& record) {
       entry.started = record.time;
       break;
     case EventKind::kTaskExited:
-      if (event.result == state::Result::kNone) break;  // it runs again
+      if (event.result == state::Ending::kNone) break;  // it runs again
       entry.ended = record.time;
       entry.ended_number = record.number;
       entry.failure = record.failure;
       entry.result = record.result;
       entry.output = record.output;
-      if (event.result == state::Result::kFailed && record.failure != nullptr &&
+      if (event.result == state::Ending::kFailed && record.failure != nullptr &&
           failures_.size() < GroupEnd::kMaxFailures) {
         failures_.push_back(record.failure);
       }

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string>
 
-#include "core/run/run.h"
+#include "covey/run.h"
 
 namespace {
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <variant>
 
-#include "core/base/status.h"
-#include "core/spec/output_stream.h"
 #include "core/spec/task_spec.h"
+#include "covey/output_stream.h"
+#include "covey/status.h"
 
 namespace covey {
 

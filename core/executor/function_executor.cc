@@ -5,7 +5,8 @@
 #include <thread>
 #include <utility>
 
-#include "core/run/runner.h"
+#include "core/run/run_caught.h"
+#include "covey/runner.h"
 
 namespace covey {
 namespace {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "core/executor/executor.h"
-#include "core/executor/function_registry.h"
 #include "core/run/thread_set.h"
-#include "core/time/timer_queue.h"
+#include "covey/function_registry.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 

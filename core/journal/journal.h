@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
-#include "core/base/status.h"
 #include "core/journal/batch.h"
 #include "core/journal/record.h"
 #include "core/spec/group_spec.h"
 #include "core/state/group_state.h"
+#include "covey/result.h"
+#include "covey/status.h"
 
 namespace covey {
 
@@ -52,7 +52,7 @@ struct AppendResult {
   Kind kind = Kind::kFailed;
   uint64_t head = 0;     // kCommitted: number of the append's last event; kBehind: of the group's newest
   std::string existing;  // kDuplicate: the group that has the id, or was made by the request
-  std::string error;     // kFailed, kUnknown
+  Error error;           // kFailed, kUnknown
 };
 
 // Events of one group next to each other, as Watch tells them.
@@ -119,6 +119,7 @@ struct StoredPool {
 struct JournalCapabilities {
   std::string backend;  // "sqlite", "memory"
   bool durable = false;
+  bool copied = false;  // a copy of a journal that may be in use: it is read, and every write is refused
 };
 
 // The ordered, durable log of each group's events. It holds facts, never a queue.

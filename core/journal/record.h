@@ -4,12 +4,12 @@
 #include <memory>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/spec/group_spec.h"
 #include "core/spec/output_sizes.h"
 #include "core/spec/task_spec.h"
 #include "core/spec/wall_time.h"
 #include "core/state/event.h"
+#include "covey/status.h"
 
 namespace covey {
 

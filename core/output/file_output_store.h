@@ -11,7 +11,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/output/fd_cache.h"
 #include "core/output/output_log.h"
@@ -19,6 +18,7 @@
 #include "core/output/output_writers.h"
 #include "core/output/running_stream.h"
 #include "core/output/subscriber.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
 #include "core/spec/output_sizes.h"
-#include "core/spec/output_stream.h"
+#include "covey/output_stream.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey {
 

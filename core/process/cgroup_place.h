@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "covey/result.h"
 
 // Where the cgroups of a program can be made, and what dead programs left there.
 namespace covey::cgroup_place {

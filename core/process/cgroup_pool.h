@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/base/unique_fd.h"
 #include "core/process/cgroup.h"
 #include "core/process/cgroup_place.h"
+#include "covey/result.h"
 
 namespace covey {
 

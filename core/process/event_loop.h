@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/base/unique_fd.h"
 #include "core/process/pipe_reader.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
+#include "covey/result.h"
 
 namespace covey {
 

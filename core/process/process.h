@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/spec/output_stream.h"
 #include "core/spec/process_spec.h"
+#include "covey/output_stream.h"
 
 namespace covey {
 

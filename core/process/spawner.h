@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/unique_fd.h"
 #include "core/process/account.h"
 #include "core/process/cgroup.h"
 #include "core/process/clone.h"
 #include "core/process/process.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/process/account.h"
 #include "core/process/process.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/base/status.h"
-#include "core/run/context.h"
 #include "core/run/lane.h"
+#include "covey/context.h"
+#include "covey/status.h"
 
 namespace covey {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
+#include "covey/result.h"
 
 namespace covey {
 

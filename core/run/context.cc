@@ -1,4 +1,4 @@
-#include "core/run/context.h"
+#include "covey/context.h"
 
 #include <algorithm>
 #include <thread>
@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/base/mutex.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 

@@ -4,9 +4,14 @@
 #include <vector>
 
 #include "core/run/delivery.h"
-#include "core/run/pool.h"
+#include "covey/pool.h"
 
 namespace covey {
+
+std::shared_ptr<SlotShare> Lane::NewShare(Pool& pool, uint32_t limit, int priority,
+                                          std::shared_ptr<SlotShare> parent) {
+  return pool.slots_->NewShare(std::move(parent), limit, priority);
+}
 
 Lane::Lane(std::shared_ptr<Pool> pool, std::weak_ptr<LaneOwner> owner, Options options)
     : pool_(std::move(pool)),

@@ -6,8 +6,8 @@
 #include <optional>
 #include <span>
 
-#include "core/base/status.h"
 #include "core/run/share.h"
+#include "covey/status.h"
 
 namespace covey {
 
@@ -39,6 +39,11 @@ class Lane {
     int priority = 0;                    // among its siblings; the highest is served first
     std::shared_ptr<SlotShare> share{};  // what it hangs below, of the same pool; null: the pool itself
   };
+
+  // A node for lanes that have a limit and a turn together. `limit` 0: none but those above. `parent` is a
+  // share of this pool, or null: the pool itself.
+  static std::shared_ptr<SlotShare> NewShare(Pool& pool, uint32_t limit = 0, int priority = 0,
+                                             std::shared_ptr<SlotShare> parent = nullptr);
 
   Lane(std::shared_ptr<Pool> pool, std::weak_ptr<LaneOwner> owner, Options options);
   Lane(std::shared_ptr<Pool> pool, std::weak_ptr<LaneOwner> owner, uint32_t limit = 0);

@@ -1,4 +1,4 @@
-#include "core/run/pool.h"
+#include "covey/pool.h"
 
 #include <optional>
 #include <utility>
@@ -7,6 +7,9 @@
 #include "core/base/check.h"
 #include "core/run/blocking_lane.h"
 #include "core/run/delivery.h"
+#include "core/run/share.h"
+#include "core/run/thread_set.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 
@@ -63,10 +66,6 @@ Pool::Stats Pool::stats() const {
 }
 
 size_t Pool::waiting() const { return slots_->stats().waiting; }
-
-std::shared_ptr<SlotShare> Pool::NewShare(uint32_t limit, int priority, std::shared_ptr<SlotShare> parent) {
-  return slots_->NewShare(std::move(parent), limit, priority);
-}
 
 Status Pool::Close() {
   std::optional<std::vector<SlotAnswer>> refusals = slots_->Close();

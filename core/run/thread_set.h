@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "core/time/timer_queue.h"
+#include "covey/timer_queue.h"
 
 namespace covey {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "core/spec/output_stream.h"
+#include "covey/output_stream.h"
 
 namespace covey {
 

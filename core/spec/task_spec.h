@@ -7,15 +7,9 @@
 
 #include "core/spec/labels.h"
 #include "core/spec/process_spec.h"
+#include "covey/payload.h"
 
 namespace covey {
-
-// Bytes with a media type; `is_text` tells UTF-8 text from any bytes.
-struct Payload {
-  std::string bytes;
-  std::string content_type;
-  bool is_text = true;
-};
 
 // A call of a registered function.
 struct FunctionSpec {

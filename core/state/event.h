@@ -5,7 +5,8 @@
 #include <type_traits>
 
 #include "core/base/check.h"
-#include "core/base/status.h"
+#include "covey/policy.h"
+#include "covey/status.h"
 
 namespace covey::state {
 
@@ -27,10 +28,10 @@ enum class EventKind : uint8_t {
 };
 inline constexpr int kEventKinds = 12;
 
-enum class Policy : uint8_t { kAll = 1, kAllSettled = 2, kAny = 3 };
+using covey::Policy;
 
 // How an attempt ended.
-enum class Result : uint8_t {
+enum class Ending : uint8_t {
   kNone = 0,
   kSucceeded = 1,
   kFailed = 2,
@@ -45,7 +46,7 @@ inline constexpr uint32_t kNoTask = UINT32_MAX;
 // as said there; the others are zero.
 struct Event {
   EventKind kind{};
-  Result result = Result::kNone;
+  Ending result = Ending::kNone;
   Outcome outcome = Outcome::kNone;
   FailureKind failure = FailureKind::kNone;
   uint32_t task = kNoTask;  // index in the group: 0, 1, 2, … in order of submission

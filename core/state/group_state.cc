@@ -78,9 +78,9 @@ void Exit(Decision& decision, const TaskState& task, const Command& command) {
                .attempt = task.attempt,
                .code = command.code,
                .count = task.phase == Phase::kQueued ? 1u : 0u};
-  if (command.result == Result::kFailed) {
+  if (command.result == Ending::kFailed) {
     if (decided) {
-      exited.result = Result::kStopped;
+      exited.result = Ending::kStopped;
     } else if (task.cancel != FailureKind::kNone) {
       exited.failure = task.cancel;  // it ended because it was told to
     }
@@ -90,10 +90,10 @@ void Exit(Decision& decision, const TaskState& task, const Command& command) {
     decision.Emit({.kind = EventKind::kCancelGone, .task = command.task, .attempt = task.attempt});
   }
   const GroupState& group = decision.group();
-  if (!decided && exited.result == Result::kFailed && group.policy == Policy::kAll &&
+  if (!decided && exited.result == Ending::kFailed && group.policy == Policy::kAll &&
       group.failed > group.max_failures) {
     decision.Settle(Outcome::kFailed, exited.failure, exited.code, command.task, task.attempt);
-  } else if (!decided && exited.result == Result::kSucceeded && group.policy == Policy::kAny) {
+  } else if (!decided && exited.result == Ending::kSucceeded && group.policy == Policy::kAny) {
     decision.Settle(Outcome::kSucceeded, FailureKind::kNone, 0, command.task, task.attempt);
   }
 }
@@ -144,12 +144,12 @@ Refusal Decide(const GroupState& group, const TaskState& task, const Command& co
       if (!current) return Refusal::kStale;
       if (group.decided || task.cancel != FailureKind::kNone) {
         Command lost = command;
-        lost.result = Result::kFailed;
+        lost.result = Ending::kFailed;
         Exit(decision, task, lost);
         break;
       }
       decision.Emit({.kind = EventKind::kTaskExited,
-                     .result = Result::kNone,
+                     .result = Ending::kNone,
                      .failure = command.failure,
                      .task = command.task,
                      .attempt = task.attempt,
@@ -163,7 +163,7 @@ Refusal Decide(const GroupState& group, const TaskState& task, const Command& co
       if (task.phase == Phase::kQueued) {
         Exit(decision, task,
              {.kind = CommandKind::kExit,
-              .result = Result::kFailed,
+              .result = Ending::kFailed,
               .failure = command.failure,
               .task = command.task});
       }
@@ -220,16 +220,16 @@ void Apply(GroupState& group, const Event& event) {
     case EventKind::kTaskExited:
       --(event.count == 1 ? group.queued : group.running);
       switch (event.result) {
-        case Result::kNone:
+        case Ending::kNone:
           ++group.queued;
           break;
-        case Result::kSucceeded:
+        case Ending::kSucceeded:
           ++group.succeeded;
           break;
-        case Result::kStopped:
+        case Ending::kStopped:
           ++group.stopped;
           break;
-        case Result::kFailed:
+        case Ending::kFailed:
           if (group.failed++ == 0) group.first_failed = event.task;
           break;
       }

@@ -59,7 +59,7 @@ inline constexpr int kCommandKinds = 12;
 
 struct Command {
   CommandKind kind{};
-  Result result = Result::kNone;
+  Ending result = Ending::kNone;
   FailureKind failure = FailureKind::kNone;
   uint32_t task = kNoTask;
   uint32_t attempt = 0;

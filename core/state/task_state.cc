@@ -24,7 +24,7 @@ void Apply(TaskState& task, const Event& event) {
       task.cancel_delivered = task.cancel_killed = false;
       break;
     case EventKind::kTaskExited:
-      task.phase = event.result == Result::kNone ? Phase::kQueued : Phase::kEnded;
+      task.phase = event.result == Ending::kNone ? Phase::kQueued : Phase::kEnded;
       task.result = event.result;
       task.failure = event.failure;
       task.code = event.code;

@@ -17,7 +17,7 @@ struct TaskState {
   enum class Phase : uint8_t { kQueued = 0, kRunning = 1, kEnded = 2 };
 
   Phase phase = Phase::kQueued;
-  Result result = Result::kNone;
+  Ending result = Ending::kNone;
   FailureKind failure = FailureKind::kNone;
   FailureKind cancel = FailureKind::kNone;  // of this task alone: kCancelled or kTimeout once requested
   bool cancel_delivered : 1 = false;

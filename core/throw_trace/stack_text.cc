@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "core/run/runner.h"
+#include "core/run/run_caught.h"
 
 #ifdef COVEY_HAVE_LIBBACKTRACE
 #include <backtrace.h>

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <exception>
 
-#include "core/run/runner.h"
+#include "core/run/run_caught.h"
 #include "core/throw_trace/stack_text.h"
 
 namespace covey {

@@ -1,20 +1,54 @@
-#include "core/time/timer_queue.h"
+#include "covey/timer_queue.h"
 
 #include <algorithm>
+#include <map>
+#include <thread>
+#include <unordered_map>
+#include <utility>
 
 #include "core/base/check.h"
+#include "core/base/mutex.h"
 
 namespace covey {
 
-TimerQueue::TimerQueue() : manual_(false) { thread_ = std::thread(&TimerQueue::Loop, this); }
+class TimerQueue::Impl {
+ public:
+  explicit Impl(bool manual) : manual_(manual), manual_now_(std::chrono::hours(1)) {
+    if (!manual_) thread_ = std::thread(&Impl::Loop, this);
+  }
+  ~Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
-TimerQueue::TimerQueue(ManualTag) : manual_(true), manual_now_(std::chrono::hours(1)) {}
+  // Drops what is pending and waits for the callback that runs. Called once, last.
+  void Stop() COVEY_EXCLUDES(mutex_);
 
-std::shared_ptr<TimerQueue> TimerQueue::Manual() {
-  return std::shared_ptr<TimerQueue>(new TimerQueue(ManualTag{}));
-}
+  Clock::time_point Now() const COVEY_EXCLUDES(mutex_);
+  TimerId Schedule(Clock::time_point when, std::function<void()> callback) COVEY_EXCLUDES(mutex_);
+  bool Cancel(TimerId id) COVEY_EXCLUDES(mutex_);
+  void AdvanceBy(std::chrono::nanoseconds step) COVEY_EXCLUDES(mutex_);
+  size_t pending() const COVEY_EXCLUDES(mutex_);
 
-TimerQueue::~TimerQueue() {
+ private:
+  using Key = std::pair<Clock::time_point, uint64_t>;
+
+  void Loop() COVEY_EXCLUDES(mutex_);
+  bool DueLocked(Clock::time_point now) const COVEY_REQUIRES(mutex_);
+  // Takes the first callback out. Requires that there is one.
+  std::function<void()> TakeLocked() COVEY_REQUIRES(mutex_);
+
+  const bool manual_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
+  Clock::time_point manual_now_ COVEY_GUARDED_BY(mutex_);
+  uint64_t next_id_ COVEY_GUARDED_BY(mutex_) = 1;
+  std::map<Key, std::function<void()>> timers_ COVEY_GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, Clock::time_point> instants_ COVEY_GUARDED_BY(mutex_);  // of the pending ids
+  std::thread thread_;
+};
+
+void TimerQueue::Impl::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -23,18 +57,13 @@ TimerQueue::~TimerQueue() {
   if (thread_.joinable()) thread_.join();
 }
 
-const std::shared_ptr<TimerQueue>& TimerQueue::Default() {
-  static const auto* const kDefault = new std::shared_ptr<TimerQueue>(std::make_shared<TimerQueue>());
-  return *kDefault;
-}
-
-TimerQueue::Clock::time_point TimerQueue::Now() const {
+TimerQueue::Clock::time_point TimerQueue::Impl::Now() const {
   if (!manual_) return Clock::now();
   MutexLock lock(mutex_);
   return manual_now_;
 }
 
-TimerQueue::TimerId TimerQueue::Schedule(Clock::time_point when, std::function<void()> callback) {
+TimerQueue::TimerId TimerQueue::Impl::Schedule(Clock::time_point when, std::function<void()> callback) {
   bool first = false;
   uint64_t id = 0;
   {
@@ -48,12 +77,7 @@ TimerQueue::TimerId TimerQueue::Schedule(Clock::time_point when, std::function<v
   return TimerId(id);
 }
 
-TimerQueue::TimerId TimerQueue::ScheduleAfter(std::chrono::nanoseconds delay,
-                                              std::function<void()> callback) {
-  return Schedule(Now() + delay, std::move(callback));
-}
-
-bool TimerQueue::Cancel(TimerId id) {
+bool TimerQueue::Impl::Cancel(TimerId id) {
   std::function<void()> dropped;  // its captures end without the lock
   MutexLock lock(mutex_);
   const auto instant = instants_.find(static_cast<uint64_t>(id));
@@ -67,18 +91,18 @@ bool TimerQueue::Cancel(TimerId id) {
   return true;
 }
 
-bool TimerQueue::DueLocked(Clock::time_point now) const {
+bool TimerQueue::Impl::DueLocked(Clock::time_point now) const {
   return !stopping_ && !timers_.empty() && timers_.begin()->first.first <= now;
 }
 
-std::function<void()> TimerQueue::TakeLocked() {
+std::function<void()> TimerQueue::Impl::TakeLocked() {
   std::function<void()> callback = std::move(timers_.begin()->second);
   instants_.erase(timers_.begin()->first.second);
   timers_.erase(timers_.begin());
   return callback;
 }
 
-void TimerQueue::AdvanceBy(std::chrono::nanoseconds step) {
+void TimerQueue::Impl::AdvanceBy(std::chrono::nanoseconds step) {
   COVEY_CHECK(manual_);
   MutexLock lock(mutex_);
   const Clock::time_point end = manual_now_ + step;
@@ -93,12 +117,12 @@ void TimerQueue::AdvanceBy(std::chrono::nanoseconds step) {
   manual_now_ = end;
 }
 
-size_t TimerQueue::pending() const {
+size_t TimerQueue::Impl::pending() const {
   MutexLock lock(mutex_);
   return timers_.size();
 }
 
-void TimerQueue::Loop() {
+void TimerQueue::Impl::Loop() {
   MutexLock lock(mutex_);
   while (!stopping_) {
     if (DueLocked(Clock::now())) {
@@ -114,5 +138,38 @@ void TimerQueue::Loop() {
     }
   }
 }
+
+TimerQueue::TimerQueue() : TimerQueue(std::make_unique<Impl>(/*manual=*/false)) {}
+
+TimerQueue::TimerQueue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+// A callback may use the queue until it has returned.
+TimerQueue::~TimerQueue() { impl_->Stop(); }
+
+std::shared_ptr<TimerQueue> TimerQueue::Manual() {
+  return std::shared_ptr<TimerQueue>(new TimerQueue(std::make_unique<Impl>(/*manual=*/true)));
+}
+
+const std::shared_ptr<TimerQueue>& TimerQueue::Default() {
+  static const auto* const kDefault = new std::shared_ptr<TimerQueue>(std::make_shared<TimerQueue>());
+  return *kDefault;
+}
+
+TimerQueue::Clock::time_point TimerQueue::Now() const { return impl_->Now(); }
+
+TimerQueue::TimerId TimerQueue::Schedule(Clock::time_point when, std::function<void()> callback) {
+  return impl_->Schedule(when, std::move(callback));
+}
+
+TimerQueue::TimerId TimerQueue::ScheduleAfter(std::chrono::nanoseconds delay,
+                                              std::function<void()> callback) {
+  return impl_->Schedule(impl_->Now() + delay, std::move(callback));
+}
+
+bool TimerQueue::Cancel(TimerId id) { return impl_->Cancel(id); }
+
+void TimerQueue::AdvanceBy(std::chrono::nanoseconds step) { impl_->AdvanceBy(step); }
+
+size_t TimerQueue::pending() const { return impl_->pending(); }
 
 }  // namespace covey

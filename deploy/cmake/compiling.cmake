@@ -1,4 +1,4 @@
-# How covey's own code is compiled. Generated code does not link covey_warnings.
+# How covey's own code is compiled: its warnings. Generated code has none of them.
 add_library(covey_warnings INTERFACE)
 target_compile_features(covey_warnings INTERFACE cxx_std_20)
 target_compile_options(covey_warnings INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor)
@@ -8,6 +8,10 @@ endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(covey_warnings INTERFACE -Wthread-safety)
 endif()
+# What is covey's own finds its internal headers by their place in the tree; what uses covey does not see them.
+add_library(covey_internal INTERFACE)
+target_link_libraries(covey_internal INTERFACE covey_warnings)
+target_include_directories(covey_internal INTERFACE ${PROJECT_SOURCE_DIR})
 # GCC 12 at -O3 sees overlaps in operator+ of strings that there are not (gcc.gnu.org PR 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(covey_warnings INTERFACE -Wno-restrict)
@@ -52,22 +56,29 @@ endif()
 set(COVEY_GENERATED_INCLUDE ${PROJECT_BINARY_DIR}/include)
 configure_file(${PROJECT_SOURCE_DIR}/deploy/cmake/version.h.in ${COVEY_GENERATED_INCLUDE}/covey/version.h @ONLY)
 
-# covey_includes(TARGET): what TARGET's own headers and those of its users are found by.
+# covey_includes(TARGET PART…): the public headers of TARGET, and of the parts whose headers they include. They live in
+# PART/include; programs include them as covey/….
 function(covey_includes target)
+  foreach(part IN LISTS ARGN)
+    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/${part}/include>)
+  endforeach()
   target_include_directories(${target} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${COVEY_GENERATED_INCLUDE}>
-    $<INSTALL_INTERFACE:${COVEY_INSTALL_INCLUDE}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    $<BUILD_INTERFACE:${COVEY_GENERATED_INCLUDE}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
 endfunction()
 
-# covey_program(NAME SOURCES… LIBS…): the program NAME. Its target is covey_NAME, or what TARGET says: names of targets
-# are shared with the project around covey.
+# covey_program(NAME SOURCES… LIBS… [EXAMPLE]): the program NAME. Its target is covey_NAME, or what TARGET says: names of
+# targets are shared with the project around covey. An EXAMPLE sees what programs outside see.
 function(covey_program name)
-  cmake_parse_arguments(ARG "" "TARGET" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "EXAMPLE" "TARGET" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TARGET)
     set(ARG_TARGET covey_${name})
   endif()
+  set(own covey_internal)
+  if(ARG_EXAMPLE)
+    set(own covey_warnings)
+  endif()
   add_executable(${ARG_TARGET} ${ARG_SOURCES})
   set_target_properties(${ARG_TARGET} PROPERTIES OUTPUT_NAME ${name})
-  target_link_libraries(${ARG_TARGET} PRIVATE ${ARG_LIBS} $<BUILD_INTERFACE:covey_warnings>)
+  target_link_libraries(${ARG_TARGET} PRIVATE ${ARG_LIBS} $<BUILD_INTERFACE:${own}>)
 endfunction()

@@ -1,26 +1,16 @@
-set(COVEY_INSTALL_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/covey)
-
-# covey_install_library(PART [TARGETS…] [HEADERS folder…] [FILES…]): what find_package(covey COMPONENTS PART) gives.
+# covey_install_library(PART TARGETS…): what find_package(covey COMPONENTS PART) gives, and the headers in include/.
 function(covey_install_library part)
   if(NOT COVEY_INSTALL)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "TARGETS;HEADERS;FILES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "TARGETS" ${ARGN})
   foreach(target IN LISTS ARG_TARGETS)
     string(REPLACE covey_ "" name ${target})
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   endforeach()
   install(TARGETS ${ARG_TARGETS} EXPORT covey-${part}-targets COMPONENT development
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/covey)
-  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  foreach(headers IN LISTS ARG_HEADERS)
-    file(GLOB files CONFIGURE_DEPENDS ${headers}/*.h)
-    install(FILES ${files} DESTINATION ${COVEY_INSTALL_INCLUDE}/${folder}/${headers} COMPONENT development)
-  endforeach()
-  foreach(file IN LISTS ARG_FILES)
-    cmake_path(GET file PARENT_PATH parent)
-    install(FILES ${file} DESTINATION ${COVEY_INSTALL_INCLUDE}/${folder}/${parent} COMPONENT development)
-  endforeach()
+  install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
 endfunction()
 
 # covey_install_program(TARGET): with the programs, not with the libraries.

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "covey/v1/admin_service.pb.h"
 #include "covey/v1/event_service.pb.h"
 #include "covey/v1/group_service.pb.h"

@@ -21,6 +21,8 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"--config", "FILE", "read settings from a TOML file; flags win over it. SIGHUP reads it again"},
+    {"--adopt", "",
+     "make a data directory that was copied or restored one's own, and go on with what is in it"},
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
     {"--version", "", "print the version"},
@@ -114,7 +116,9 @@ class Parser {
 
   std::string TakeAction(const std::string& name, const std::optional<std::string>& value) {
     if (value) return name + " takes no value, got " + Shown(*value);
-    if (name == "--help") {
+    if (name == "--adopt") {
+      result_.adopt = true;
+    } else if (name == "--help") {
       result_.action = Action::kHelp;
     } else if (name == "--man") {
       result_.action = Action::kManual;

@@ -21,6 +21,7 @@ struct CommandLine {
 
   Action action = Action::kRun;
   std::string config_file;  // absolute; empty: none
+  bool adopt = false;       // a data directory that is a copy is made the daemon's own
   std::vector<Flag> flags;  // each with a good value, in the order given
 };
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/duration.h"
-#include "core/run/pool.h"
+#include "covey/pool.h"
 
 namespace covey {
 namespace {

@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/status.h"
 #include "core/engine/pool_table.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
 #include "core/output/output_store.h"
 #include "core/state/group_state.h"
+#include "covey/status.h"
 #include "covey/v1/admin_service.pb.h"
 #include "covey/v1/event_service.pb.h"
 #include "covey/v1/group_service.pb.h"

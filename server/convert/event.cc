@@ -6,15 +6,15 @@
 namespace covey {
 namespace {
 
-v1::TaskState AfterExit(state::Result result) {
+v1::TaskState AfterExit(state::Ending result) {
   switch (result) {
-    case state::Result::kNone:
+    case state::Ending::kNone:
       return v1::TASK_STATE_QUEUED;
-    case state::Result::kSucceeded:
+    case state::Ending::kSucceeded:
       return v1::TASK_STATE_SUCCEEDED;
-    case state::Result::kFailed:
+    case state::Ending::kFailed:
       return v1::TASK_STATE_FAILED;
-    case state::Result::kStopped:
+    case state::Ending::kStopped:
       return v1::TASK_STATE_STOPPED;
   }
   return v1::TASK_STATE_UNSPECIFIED;

@@ -24,9 +24,9 @@ v1::TaskState TaskStateOf(const TaskView& task) {
       break;
   }
   switch (task.state.result) {
-    case state::Result::kSucceeded:
+    case state::Ending::kSucceeded:
       return v1::TASK_STATE_SUCCEEDED;
-    case state::Result::kStopped:
+    case state::Ending::kStopped:
       return v1::TASK_STATE_STOPPED;
     default:
       return v1::TASK_STATE_FAILED;

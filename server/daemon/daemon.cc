@@ -1,4 +1,4 @@
-#include "server/daemon/daemon.h"
+#include "covey/daemon.h"
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -71,6 +71,7 @@ class Daemon {
  public:
   Daemon(const CommandLine& command_line, Config config, FunctionRegistry functions, sigset_t signals)
       : config_(std::move(config)),
+        adopt_(command_line.adopt),
         live_(command_line, config_),
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
@@ -96,14 +97,21 @@ class Daemon {
  private:
   // The data directory and every address: what another program may hold.
   Status Claim() {
-    if (Status status = stores_.Open(config_, log_); !status.ok()) return status;
+    if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
     frontend_ = std::make_unique<Frontend>(config_, log_);
-    return frontend_->Listen();
+    if (Status status = frontend_->Listen(); !status.ok()) return status;
+    health_.OnChange([this](bool well) { frontend_->SetWell(well); });
+    if (stores_.copied()) TellSick(Health::Reason::kCopied, stores_.data()->Refusal()->message);
+    return Status::Ok();
   }
 
   Status Recover() {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->addresses().front(), functions_, log_);
     return work_->Recover();
+  }
+
+  void TellSick(Health::Reason reason, const std::string& why) {
+    if (health_.Set(reason, why)) log_->error("{}", why);
   }
 
   // Calls first: a task may call the daemon as soon as it runs.
@@ -138,12 +146,16 @@ class Daemon {
     context.instance_id = NewUuid();
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
+    context.health = &health_;
     context.reload = [this] { return live_.Reload(); };
     context.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
     return context;
   }
 
-  std::string ReadyStatus() const { return "serving on " + frontend_->addresses().front(); }
+  std::string ReadyStatus() const {
+    return (stores_.copied() ? "parked, a copy: reads are served on " : "serving on ") +
+           frontend_->addresses().front();
+  }
 
   void AwaitStop() {
     int signal_number = 0;
@@ -179,10 +191,12 @@ class Daemon {
   }
 
   const Config config_;  // of the start
+  const bool adopt_;
   LiveConfig live_;
   const std::shared_ptr<const FunctionRegistry> functions_;
   const sigset_t signals_;
   const std::shared_ptr<spdlog::logger> log_;
+  Health health_;
   Stores stores_;
   std::unique_ptr<Work> work_;
   std::unique_ptr<Frontend> frontend_;

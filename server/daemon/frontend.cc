@@ -40,6 +40,19 @@ void Frontend::Serve(ServiceContext context) {
   context_.listen = listeners_.names();
   context_.on_drain = [this] { SetServing(false); };
   server_->Serve();
+  SetServing(true);
+}
+
+void Frontend::SetServing(bool serving) {
+  MutexLock lock(serving_mutex_);
+  serving_ = serving;
+  server_->SetServing(serving_ && well_);
+}
+
+void Frontend::SetWell(bool well) {
+  MutexLock lock(serving_mutex_);
+  well_ = well;
+  if (serving_) server_->SetServing(well_);
 }
 
 std::vector<Heartbeat::Probe> Frontend::Probes() {

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base/status.h"
+#include "core/base/mutex.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/listeners.h"
@@ -37,8 +38,9 @@ class Frontend {
   const std::vector<std::string>& addresses() const { return listeners_.names(); }
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
-  // After Listen.
-  void SetServing(bool serving) { server_->SetServing(serving); }
+  // After Listen. Health checks answer SERVING when it serves and is well.
+  void SetServing(bool serving) COVEY_EXCLUDES(serving_mutex_);
+  void SetWell(bool well) COVEY_EXCLUDES(serving_mutex_);
   Status Permit(const Config& config) { return listeners_.Permit(config); }
   // One for each queue: its thread answers, and the engine behind it. After Serve.
   std::vector<Heartbeat::Probe> Probes();
@@ -54,6 +56,10 @@ class Frontend {
   ServiceContext context_;                  // empty until Serve: no handler runs before
   std::unique_ptr<Dispatcher> dispatcher_;  // of calls of server_
   std::unique_ptr<edge::Server> server_;
+
+  Mutex serving_mutex_;  // held while the server is told, so that the last word is the last
+  bool serving_ COVEY_GUARDED_BY(serving_mutex_) = false;
+  bool well_ COVEY_GUARDED_BY(serving_mutex_) = true;
 };
 
 }  // namespace covey

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/status.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/unix_socket.h"
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
 #include "core/engine/engine.h"
 #include "core/output/file_output_store.h"
+#include "covey/result.h"
 #include "server/config/command_line.h"
 #include "server/services/service_context.h"
 

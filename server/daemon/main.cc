@@ -1,3 +1,3 @@
-#include "server/daemon/daemon.h"
+#include "covey/daemon.h"
 
 int main(int argc, char** argv) { return covey::RunDaemon(argc, argv); }

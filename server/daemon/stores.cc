@@ -7,30 +7,13 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include "core/engine/uuid.h"
-#include "server/journal/data_lock.h"
 #include "server/journal/memory_journal.h"
 #include "server/journal/sqlite_journal.h"
 
 namespace covey {
-namespace {
-
-std::string IdOf(const std::string& directory) {
-  const std::string path = directory + "/id";
-  std::string id;
-  std::ifstream(path) >> id;
-  if (!id.empty()) return id;
-  id = NewUuid();
-  (void)MakePrivateFile(path);
-  std::ofstream(path) << id << "\n";
-  return id;
-}
-
-}  // namespace
-
 Stores::~Stores() {
   Close();
   output_.reset();
@@ -39,9 +22,9 @@ Stores::~Stores() {
   std::filesystem::remove_all(temporary_, ignored);
 }
 
-Status Stores::Open(const Config& config, const std::shared_ptr<spdlog::logger>& log) {
+Status Stores::Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log) {
   const bool in_memory = config.journal == "memory";
-  if (Status status = in_memory ? OpenTemporary() : OpenData(config, log); !status.ok()) return status;
+  if (Status status = in_memory ? OpenTemporary() : OpenData(config, adopt, log); !status.ok()) return status;
   auto output = FileOutputStore::Open({.directory = (in_memory ? temporary_ : config.data_dir) + "/output",
                                        .bounds = {.head = config.output_limit, .tail = config.output_limit}});
   if (!output.ok()) return Status::Error(output.error().message);
@@ -61,13 +44,20 @@ Status Stores::OpenTemporary() {
   return Status::Ok();
 }
 
-Status Stores::OpenData(const Config& config, const std::shared_ptr<spdlog::logger>& log) {
+Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log) {
+  using OfCopy = DataDirectory::OfCopy;
+  auto data = DataDirectory::Open(config.data_dir, adopt ? OfCopy::kAdopt : OfCopy::kPark);
+  if (!data.ok()) return Status::Error(data.error().message);
+  data_ = std::move(data.value());
+  id_ = data_->id();
+  if (data_->was_copied() && adopt)
+    log->warn("data directory {}, which was a copy, is adopted", data_->path());
   auto journal = OpenSqliteJournal({.directory = config.data_dir,
+                                    .data = data_,
                                     .durability = config.durable ? Durability::kFull : Durability::kNone,
                                     .log = [log](const std::string& line) { log->info("{}", line); }});
   if (!journal.ok()) return Status::Error(journal.error().message);
   journal_ = std::move(journal.value());
-  id_ = IdOf(config.data_dir);
   return Status::Ok();
 }
 

@@ -5,10 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/journal/journal.h"
 #include "core/output/file_output_store.h"
+#include "covey/status.h"
 #include "server/config/config.h"
+#include "server/journal/data_directory.h"
 
 namespace covey {
 
@@ -23,8 +24,9 @@ class Stores {
   Stores(const Stores&) = delete;
   Stores& operator=(const Stores&) = delete;
 
-  // Takes the lock on the data directory and opens what is in it. Recovers nothing.
-  Status Open(const Config& config, const std::shared_ptr<spdlog::logger>& log);
+  // Takes the lock on the data directory and opens what is in it. Recovers nothing. `adopt`: a copy is made
+  // one's own.
+  Status Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
   // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
   void Close();
 
@@ -32,11 +34,16 @@ class Stores {
   const std::shared_ptr<FileOutputStore>& output() const { return output_; }
   // A random name for this data directory, made once: tells the processes of its tasks from all others.
   const std::string& id() const { return id_; }
+  // Null when the journal is in memory.
+  const std::shared_ptr<DataDirectory>& data() const { return data_; }
+  // The data directory is a copy: nothing of it may run, and the processes of its tasks are another daemon's.
+  bool copied() const { return data_ != nullptr && data_->copied(); }
 
  private:
   Status OpenTemporary();
-  Status OpenData(const Config& config, const std::shared_ptr<spdlog::logger>& log);
+  Status OpenData(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
 
+  std::shared_ptr<DataDirectory> data_;
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileOutputStore> output_;
   std::string id_;

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/base/unique_fd.h"
+#include "covey/status.h"
 
 namespace covey {
 

@@ -45,7 +45,9 @@ Status Work::Recover() {
 
 Status Work::MakeProcesses() {
   const std::string prefix = stores_.id() + ":";
-  const size_t stale = ProcessSupervisor::KillStale(prefix, ProcessExecutor::kTokenVariable);
+  // A copy has an id of its own, since with the original's it would kill what that one runs.
+  const size_t stale =
+      stores_.copied() ? 0 : ProcessSupervisor::KillStale(prefix, ProcessExecutor::kTokenVariable);
   if (stale > 0) log_->warn("killed {} processes that an earlier run of the daemon had left", stale);
   auto supervisor =
       ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,

@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "core/base/status.h"
 #include "core/engine/engine.h"
-#include "core/executor/function_registry.h"
 #include "core/executor/process_executor.h"
+#include "covey/function_registry.h"
+#include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/stores.h"
 

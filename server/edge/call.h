@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/edge/list.h"
 #include "server/edge/queue.h"
 #include "server/edge/reader.h"

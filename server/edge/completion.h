@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/edge/errors.h"
 #include "server/edge/queue.h"
 #include "server/edge/wakeup.h"

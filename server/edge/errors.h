@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 // What the edge itself says of a call, and the one table from covey's codes to gRPC's.
 namespace covey::edge {

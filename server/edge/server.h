@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "core/base/status.h"
+#include "covey/status.h"
 #include "server/edge/call.h"
 #include "server/edge/errors.h"
 #include "server/edge/queue.h"

@@ -1,34 +1,38 @@
 #include "server/journal/data_lock.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "core/base/make_directory.h"
 
 namespace covey {
-namespace {
 
-Error SystemError(const std::string& path, const char* what) {
+Error DataDirectoryError(const std::string& path, const char* what) {
   const int code = errno;
-  return {.code = code == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kFailedPrecondition,
+  const bool full = code == ENOSPC || code == EDQUOT;
+  return {.code = full ? ErrorCode::kResourceExhausted : ErrorCode::kFailedPrecondition,
           .reason = "DATA_DIR_UNUSABLE",
           .message = path + ": cannot " + what + ": " + std::strerror(code)};
 }
 
-// A new directory is durable only once its parent is.
 Result<Void> SyncDirectory(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return SystemError(path, "sync the directory");
+  if (!fd || ::fsync(fd.get()) != 0) return DataDirectoryError(path, "sync the directory");
   return Void{};
 }
 
+namespace {
+
+// A new directory is durable only once its parent is.
 Result<Void> MakeDataDirectory(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const size_t slash = path.find_last_of('/');
@@ -39,7 +43,45 @@ Result<Void> MakeDataDirectory(std::string path) {
     if (errno != ENOENT || retry) break;
     if (Result<Void> made = MakeDataDirectory(parent); !made.ok()) return made;
   }
-  return SystemError(path, "make the directory");
+  return DataDirectoryError(path, "make the directory");
+}
+
+std::string UserName(uid_t uid) {
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[4096];
+  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) != 0 || found == nullptr) {
+    return "uid " + std::to_string(uid);
+  }
+  return found->pw_name;
+}
+
+// Refuses a directory that is somebody else's, or open to others.
+Result<Void> CheckPrivate(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return DataDirectoryError(path, "look at the directory");
+  Error error{.code = ErrorCode::kFailedPrecondition, .reason = "DATA_DIR_UNUSABLE"};
+  if (!S_ISDIR(found.st_mode)) {
+    error.message = "data directory " + path + " is no directory";
+    return error;
+  }
+  const std::string self = UserName(::geteuid());
+  if (found.st_uid != ::geteuid()) {
+    const std::string owner = UserName(found.st_uid);
+    error.message = "data directory " + path + " belongs to " + owner + ", and the daemon runs as " + self +
+                    ": run it as " + owner + ", or, when what is in it can be trusted, chown -R " + self +
+                    " " + path;
+    return error;
+  }
+  if ((found.st_mode & 077) != 0) {
+    char mode[8];
+    std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(found.st_mode & 07777));
+    error.message = "data directory " + path + " is open to others (mode " + mode +
+                    "), who could read secrets of tasks or have programs run as " + self +
+                    ": when what is in it can be trusted, chmod 700 " + path;
+    return error;
+  }
+  return Void{};
 }
 
 std::string Owner(int fd) {
@@ -54,12 +96,13 @@ std::string Owner(int fd) {
 
 Result<DataLock> DataLock::Take(const std::string& directory) {
   if (Result<Void> made = MakeDataDirectory(directory); !made.ok()) return made.error();
+  if (Result<Void> checked = CheckPrivate(directory); !checked.ok()) return checked.error();
   const std::string path = directory + "/lock";
   DataLock lock;
   lock.fd_.Reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.fd_ || !lock.fd_.LeaveStdio()) return SystemError(path, "open the lock file");
+  if (!lock.fd_ || !lock.fd_.LeaveStdio()) return DataDirectoryError(path, "open the lock file");
   if (::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return SystemError(path, "lock");
+    if (errno != EWOULDBLOCK) return DataDirectoryError(path, "lock");
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "DATA_DIR_IN_USE",
                  .message = "data directory " + directory + " is in use by " + Owner(lock.fd_.get())};
@@ -75,9 +118,9 @@ Result<DataLock> DataLock::Take(const std::string& directory) {
 Result<Void> MakePrivateFile(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0) return SystemError(path, "open the file");
+  if (!fd || ::fstat(fd.get(), &info) != 0) return DataDirectoryError(path, "open the file");
   if ((info.st_mode & 0077) != 0 && ::fchmod(fd.get(), 0600) != 0)
-    return SystemError(path, "make the file private");
+    return DataDirectoryError(path, "make the file private");
   return Void{};
 }
 

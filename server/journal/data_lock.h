@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "covey/result.h"
 
 namespace covey {
 
@@ -11,10 +11,15 @@ namespace covey {
 // with the process, however it ends.
 class DataLock {
  public:
-  // Makes the directory (0700) and its parents where they are missing. kFailedPrecondition when it is in use.
+  // Makes the directory (0700) and its parents where they are missing. kFailedPrecondition when it is in use,
+  // or is one that others may write to or look into: who can plant a journal there has programs run as the
+  // daemon.
   static Result<DataLock> Take(const std::string& directory);
 
   DataLock() = default;
+
+  // The descriptor of the lock's file.
+  int fd() const { return fd_.get(); }
 
  private:
   UniqueFd fd_;
@@ -22,5 +27,11 @@ class DataLock {
 
 // Makes a file that is not there, and one that is there, readable by its owner alone.
 Result<Void> MakePrivateFile(const std::string& path);
+
+// Makes what was made, renamed or removed in a directory durable.
+Result<Void> SyncDirectory(const std::string& path);
+
+// What a system call on a path of the data directory failed with, told with what is to be done about it.
+Error DataDirectoryError(const std::string& path, const char* what);
 
 }  // namespace covey

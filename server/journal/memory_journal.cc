@@ -11,6 +11,10 @@
 namespace covey {
 namespace {
 
+Error Injected(const std::string& what) {
+  return {.code = ErrorCode::kUnavailable, .reason = "JOURNAL_FAILED", .message = "injected " + what};
+}
+
 uint64_t RandomIdentity() {
   std::random_device device;
   return static_cast<uint64_t>(device()) << 32 | device();
@@ -43,7 +47,7 @@ void MemoryJournal::AppendAsync(Append append, std::function<void(AppendResult)>
   MutexLock lock(mutex_);
   if (closed_) {
     lock.Unlock();
-    done(journal::Failed(journal::Closed().message));
+    done(journal::Failed(journal::Closed()));
     if (flush_) flush_();
     return;
   }
@@ -85,17 +89,17 @@ AppendResult MemoryJournal::CarryOutLocked(Append append) {
   if (--faults_.front().second == 0) faults_.pop_front();
   switch (fault) {
     case Fault::kFail:
-      return journal::Failed("injected failure");
+      return journal::Failed(Injected("failure"));
     case Fault::kLoseRequest:
-      return {.kind = AppendResult::Kind::kUnknown, .error = "injected loss of a request"};
+      return {.kind = AppendResult::Kind::kUnknown, .error = Injected("loss of a request")};
     case Fault::kLoseReply:
       (void)WriteLocked(std::move(append));
-      return {.kind = AppendResult::Kind::kUnknown, .error = "injected loss of a reply"};
+      return {.kind = AppendResult::Kind::kUnknown, .error = Injected("loss of a reply")};
     case Fault::kLoseOwnership:
       owner_of_all_ = ++newest_epoch_;
       return WriteLocked(std::move(append));
   }
-  return journal::Failed("unknown fault");
+  return journal::Failed(Injected("unknown fault"));
 }
 
 uint64_t MemoryJournal::OwnerLocked(const std::string& group) const {

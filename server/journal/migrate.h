@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/sqlite.h"
 
 namespace covey {

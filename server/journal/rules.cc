@@ -41,7 +41,8 @@ WallTime SystemNow() {
 
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing) {
   using Kind = AppendResult::Kind;
-  if (const auto problem = Malformed(append)) return Failed("append to " + append.group + ": " + *problem);
+  if (const auto problem = Malformed(append))
+    return Failed({.reason = "JOURNAL_FAILED", .message = "append to " + append.group + ": " + *problem});
   if (standing.repeated) return Committed(append.batch->last());
   if (!standing.request_of.empty())  // before the id: the retry of a create asks for its first answer
     return AppendResult{.kind = Kind::kDuplicate, .existing = standing.request_of};
@@ -77,9 +78,7 @@ const std::string& RequestOf(const Append& append) {
 
 AppendResult Committed(uint64_t head) { return {.kind = AppendResult::Kind::kCommitted, .head = head}; }
 
-AppendResult Failed(std::string error) {
-  return {.kind = AppendResult::Kind::kFailed, .error = std::move(error)};
-}
+AppendResult Failed(Error error) { return {.kind = AppendResult::Kind::kFailed, .error = std::move(error)}; }
 
 bool Matches(const GroupFilter& filter, const GroupSummary& group) {
   const auto& phases = filter.phases;

@@ -39,7 +39,7 @@ const std::string& RequestOf(const Append& append);
 std::optional<AppendResult> Judge(const Append& append, const Standing& standing);
 
 AppendResult Committed(uint64_t head);
-AppendResult Failed(std::string error);
+AppendResult Failed(Error error);
 
 // True when the group is one that `filter` asks for.
 bool Matches(const GroupFilter& filter, const GroupSummary& group);

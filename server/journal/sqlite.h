@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 struct sqlite3;
 struct sqlite3_context;

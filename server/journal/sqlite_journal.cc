@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "server/journal/data_lock.h"
 #include "server/journal/read_connection.h"
 #include "server/journal/rules.h"
 #include "server/journal/sqlite_writer.h"
@@ -82,17 +81,19 @@ class Readers {
 // Joins the two halves: what writes goes to the writer's thread, what reads to the readers'.
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(bool durable, std::function<WallTime()> now, DataLock lock,
+  SqliteJournal(bool durable, std::function<WallTime()> now, std::shared_ptr<DataDirectory> data,
                 std::unique_ptr<WriteConnection> write, SqliteWriter::Limits limits,
                 std::vector<std::unique_ptr<ReadConnection>> reads)
       : durable_(durable),
         now_(std::move(now)),
-        lock_(std::move(lock)),
+        data_(std::move(data)),
         writer_(std::move(write), limits),
         readers_(std::move(reads)) {}
   ~SqliteJournal() override { Close(); }
 
-  JournalCapabilities capabilities() const override { return {.backend = "sqlite", .durable = durable_}; }
+  JournalCapabilities capabilities() const override {
+    return {.backend = "sqlite", .durable = durable_, .copied = data_->copied()};
+  }
 
   void Acquire(std::vector<std::string> groups, Done<uint64_t> done) override {
     writer_.Acquire(std::move(groups), std::move(done));
@@ -169,7 +170,7 @@ class SqliteJournal final : public Journal {
 
   const bool durable_;
   const std::function<WallTime()> now_;
-  const DataLock lock_;  // outlives the connections
+  const std::shared_ptr<DataDirectory> data_;  // its lock outlives the connections
   SqliteWriter writer_;
   Readers readers_;
 };
@@ -177,13 +178,18 @@ class SqliteJournal final : public Journal {
 }  // namespace
 
 Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options) {
-  Result<DataLock> lock = DataLock::Take(options.directory);
-  if (!lock.ok()) return lock.error();
-  const SqliteFile file{.path = options.directory + "/journal.db",
+  std::shared_ptr<DataDirectory> data = std::move(options.data);
+  if (data == nullptr) {
+    auto opened = DataDirectory::Open(options.directory, DataDirectory::OfCopy::kAdopt);
+    if (!opened.ok()) return opened.error();
+    data = std::move(opened.value());
+  }
+  const SqliteFile file{.path = data->path() + "/journal.db",
                         .vfs = options.vfs,
                         .durability = options.durability,
                         .max_pages = options.max_pages,
-                        .log = options.log};
+                        .log = options.log,
+                        .refusal = [raw = data.get()] { return raw->Refusal(); }};
   for (const char* suffix : {"", "-wal", "-shm"}) {
     const std::string path = file.path + suffix;
     if (*suffix != '\0' && ::access(path.c_str(), F_OK) != 0) continue;  // SQLite makes it when it needs it
@@ -198,11 +204,12 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
     if (!read.ok()) return read.error();
     reads.push_back(std::move(read.value()));
   }
+  for (const char* suffix : {"", "-wal"}) data->Pin(file.path + suffix);
   const SqliteWriter::Limits limits{.appends = std::max<size_t>(options.max_commit_appends, 1),
                                     .bytes = std::max<size_t>(options.max_commit_bytes, 1)};
-  return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(
-      options.durability == Durability::kFull, std::move(options.now), std::move(lock.value()),
-      std::move(write.value()), limits, std::move(reads)));
+  return std::unique_ptr<Journal>(
+      std::make_unique<SqliteJournal>(options.durability == Durability::kFull, std::move(options.now),
+                                      std::move(data), std::move(write.value()), limits, std::move(reads)));
 }
 
 }  // namespace covey

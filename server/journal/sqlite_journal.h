@@ -5,8 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/journal/journal.h"
+#include "covey/result.h"
+#include "server/journal/data_directory.h"
 
 namespace covey {
 
@@ -19,6 +20,8 @@ struct SqliteJournalOptions {
   // Data directory; made when it is not there. Locked as long as the journal is open: a second journal on it,
   // of any process, is refused.
   std::string directory;
+  // The same, when the caller has opened it already; null: opened here, and made one's own if it is a copy.
+  std::shared_ptr<DataDirectory> data;
   Durability durability = Durability::kFull;
   // Reads at once, each on a thread and a connection of its own; 1..16.
   int readers = 2;
@@ -40,6 +43,8 @@ struct SqliteJournalOptions {
 // Errors say what is wrong with the directory or the file: it is in use (kFailedPrecondition,
 // DATA_DIR_IN_USE), made by a newer version (JOURNAL_TOO_NEW), not a journal or damaged (JOURNAL_CORRUPT), or
 // on a file system where SQLite cannot keep what it acknowledges (JOURNAL_NOT_DURABLE).
+//
+// While DataDirectory::Refusal has a reason every write is refused with it, and reads go on.
 Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options);
 
 }  // namespace covey

@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/sqlite.h"
 #include "server/journal/sqlite_journal.h"
 
@@ -17,6 +18,7 @@ struct SqliteFile {
   Durability durability = Durability::kFull;
   int64_t max_pages = 0;
   std::function<void(const std::string& line)> log;  // or empty
+  std::function<std::optional<Error>()> refusal;     // why nothing may be written at the moment; or empty
 };
 
 // The one connection that writes and checkpoints, set up and checked as SqliteJournalOptions says; makes the

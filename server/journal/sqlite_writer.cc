@@ -26,7 +26,7 @@ bool SqliteWriter::Enqueue(Command& command) {
 void SqliteWriter::AppendAsync(Append append, Answer done) {
   Command command{.append = std::move(append), .done = std::move(done)};
   if (Enqueue(command)) return;
-  command.done(journal::Failed(journal::Closed().message));
+  command.done(journal::Failed(journal::Closed()));
   if (flush_) flush_();
 }
 

@@ -57,7 +57,7 @@ Record LoadRecord(v1::Record* in, int64_t base, uint64_t number, std::string* pr
   record.event = {
       .kind = FromNumber(in->kind(), EventKind::kGroupCreated, static_cast<EventKind>(state::kEventKinds - 1),
                          "event kind", problem),
-      .result = FromNumber(in->result(), state::Result::kNone, state::Result::kStopped, "result", problem),
+      .result = FromNumber(in->result(), state::Ending::kNone, state::Ending::kStopped, "result", problem),
       .outcome =
           FromNumber(in->outcome(), state::Outcome::kNone, state::Outcome::kCancelled, "outcome", problem),
       .failure =

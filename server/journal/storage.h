@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/journal/journal.h"
+#include "covey/result.h"
 
 // Between core's values and the bytes that the SQLite journal stores (storage.proto). Everything goes there
 // and comes back. Decoding checks each number: what this version does not know is an error that says so,

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/journal/journal.h"
+#include "covey/result.h"
 #include "server/journal/checksum.h"
 
 // Stored bytes as values, when they are what was stored: they match the checksum of their place, and can be

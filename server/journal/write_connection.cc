@@ -83,8 +83,18 @@ bool WriteConnection::GetMeta(std::string_view key, int64_t* value) {
   return true;
 }
 
+bool WriteConnection::Refused() {
+  refused_ = false;
+  const std::optional<Error> refusal = file_.refusal ? file_.refusal() : std::nullopt;
+  if (!refusal) return false;
+  broken_ = *refusal;
+  refused_ = true;
+  return true;
+}
+
 bool WriteConnection::Begin() {
   in_commit_ = false;
+  if (Refused()) return false;
   if (!db_.is_open()) {
     if (Result<Void> connected = Connect(); !connected.ok()) {
       broken_ = connected.error();
@@ -112,8 +122,8 @@ bool WriteConnection::Fence() {
 
 AppendResult WriteConnection::Abandon() {
   heads_.clear();
-  AppendResult result = journal::Failed(broken_.message);
-  if (!db_.is_open()) return result;
+  AppendResult result = journal::Failed(broken_);
+  if (!db_.is_open() || refused_) return result;
   const bool full = broken_.code == ErrorCode::kResourceExhausted;
   if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
   if (full) {
@@ -127,7 +137,8 @@ AppendResult WriteConnection::Abandon() {
   if (db_.in_transaction()) (void)db_.Execute("ROLLBACK");
   std::unique_ptr<WriteStatements> old_statements = std::move(statements_);
   sqlite::Database old = std::move(db_);
-  if (Result<Void> connected = Connect(); !connected.ok()) {
+  // At the path there may be somebody else's file by now.
+  if ((file_.refusal && file_.refusal()) || !Connect().ok()) {
     statements_.reset();
     db_.Close();
   }
@@ -267,7 +278,7 @@ bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* b
 }
 
 Error WriteConnection::Fail() {
-  if (db_.is_open()) broken_ = db_.last_error();
+  if (db_.is_open() && !refused_) broken_ = db_.last_error();
   Error error = broken_;
   (void)Abandon();
   return error;

@@ -79,6 +79,8 @@ class WriteConnection {
   bool SetMeta(std::string_view key, int64_t value);
   bool GetMeta(std::string_view key, int64_t* value);
   bool Fence();
+  // Nothing may be written; broken_ says why.
+  bool Refused();
   // Of a transaction that is no append: rolls back.
   Error Fail();
 
@@ -91,6 +93,7 @@ class WriteConnection {
   std::unique_ptr<WriteStatements> statements_;
   Error broken_;            // why Write or Begin failed
   bool in_commit_ = false;  // a COMMIT failed
+  bool refused_ = false;    // the last Begin: nothing was tried
   uint64_t newest_epoch_ = 0;
   uint64_t owner_of_all_ = 0;
   std::unordered_map<std::string, uint64_t> owners_;  // of groups with an owner of their own

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/base/error.h"
+#include "covey/result.h"
 #include "server/journal/sqlite.h"
 
 namespace covey {

@@ -36,6 +36,9 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
   info.set_pid(getpid());
   for (const std::string& address : service.listen) info.add_listen(address);
   info.set_draining(engine.draining());
+  if (service.health != nullptr) {
+    for (std::string& why : service.health->whys()) info.add_not_serving(std::move(why));
+  }
   info.mutable_journal()->set_backend(engine.journal_capabilities().backend);
   info.mutable_journal()->set_durable(engine.journal_capabilities().durable);
   info.set_process_control(service.process_control);

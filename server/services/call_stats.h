@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/methods.h"
+#include "covey/methods.h"
 
 namespace covey {
 

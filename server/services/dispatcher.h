@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-#include "proto/methods.h"
+#include "covey/methods.h"
 #include "server/check/check.h"
 #include "server/edge/edge.h"
 #include "server/services/call_stats.h"

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/spec/output_sizes.h"
-#include "core/spec/output_stream.h"
+#include "covey/output_stream.h"
 #include "server/services/run_group.h"
 
 namespace covey {

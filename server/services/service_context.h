@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/engine/engine.h"
-#include "core/executor/function_registry.h"
 #include "core/executor/process_executor.h"
 #include "core/run/thread_set.h"
+#include "covey/function_registry.h"
+#include "covey/result.h"
+#include "server/services/health.h"
 
 namespace covey {
 
@@ -40,6 +41,7 @@ struct ServiceContext {
   std::chrono::steady_clock::time_point start_instant;
   std::string config_file;                            // absolute; empty: none
   std::function<void()> on_drain;                     // told when Drain was called
+  const Health* health = nullptr;                     // null: always well
   std::function<Result<Reloaded>()> reload;           // blocks; from any thread
   std::function<void(const std::string& line)> warn;  // for the log; from any thread; may be empty
 };

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "core/time/timer_queue.h"
+#include "covey/timer_queue.h"
 #include "server/services/service_context.h"
 
 namespace covey {

@@ -53,9 +53,15 @@ void Queued(size_t queued) {
 }  // namespace
 }  // namespace covey::testing
 
-int main() {
-  covey::testing::Submits(100'000, 1);
-  covey::testing::Submits(100'000, 100);
+int main(int argc, char** argv) {
+  const int tasks = argc > 1 ? std::atoi(argv[1]) : 100'000;
+  if (argc > 2 || tasks < 1'000) {
+    std::fprintf(stderr, "usage: engine_bench [TASKS]; TASKS must be 1000 or more\n");
+    return 64;
+  }
+  covey::testing::Submits(static_cast<size_t>(tasks), 1);
+  covey::testing::Submits(static_cast<size_t>(tasks), 100);
   covey::testing::Queued(1'000);
   covey::testing::Queued(1'000'000);
+  return 0;
 }

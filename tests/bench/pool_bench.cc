@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/run/run.h"
+#include "covey/run.h"
 
 namespace {
 
@@ -116,7 +116,7 @@ double Commands(int tasks) {
       for (const Command& command :
            {Command{.kind = CommandKind::kSubmit}, Command{.kind = CommandKind::kStart, .task = index},
             Command{.kind = CommandKind::kExit,
-            .result = covey::state::Result::kSucceeded,
+            .result = covey::state::Ending::kSucceeded,
             .task = index,
             .attempt = 1}}) {
         covey::state::EventBuffer events;

@@ -23,8 +23,8 @@
 #include <thread>
 #include <vector>
 
-#include "client/client.h"
 #include "core/base/check.h"
+#include "covey/client/client.h"
 #include "covey/v1/admin_service.grpc.pb.h"
 #include "grpc/health/v1/health.pb.h"
 

@@ -1,11 +1,52 @@
 #!/usr/bin/env bash
-# Measures: builds what is in this folder without assertions or sanitizers, and runs it, one after the other.
+# run.sh [--quick | --full] [NAME…]: builds what is in this folder without assertions or sanitizers and runs it, one after the
+# other. --quick, which is the default: a few rounds of each, minutes; --full: 15 rounds, for figures that are shown to
+# others. What each has printed is kept in build/bench/NAME.txt, and drawn by plots/plot.py into build/bench/NAME.svg.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+full=
+names=()
+while (($# > 0)); do
+  case $1 in
+    --quick) full= ;;
+    --full) full=yes ;;
+    -*)
+      printf 'usage: ./dev bench [--quick | --full] [NAME…], got %s\n' "$1" >&2
+      exit 64
+      ;;
+    *) names+=("$1") ;;
+  esac
+  shift
+done
+
+# arguments NAME: those of one program.
+arguments() {
+  case $1 in
+    engine) printf '%s' "${full:+1000000}" ;;
+    pool) printf '%s' "${full:+1000000}" ;;
+    process) printf '%s' "${full:+15 1000}" ;;
+    rpc) printf '%s' "${full:+15}" ;;
+    journal) ;;
+  esac
+}
+
+known=()
+for source in tests/bench/*_bench.cc; do
+  name=${source##*/}
+  known+=("${name%_bench.cc}")
+done
+((${#names[@]} > 0)) || names=("${known[@]}")
+for name in "${names[@]}"; do
+  [[ " ${known[*]} " == *" $name "* ]] || { printf 'bench: there is no %s; there are: %s\n' "$name" "${known[*]}" >&2 && exit 64; }
+done
+
 cmake --preset release -DCOVEY_BUILD_BENCH=ON -DCOVEY_BUILD_DAEMON=ON >/dev/null
 cmake --build build/release -j "$(nproc)" --target covey_benchmarks
-for bench in build/release/bench/*; do
-  [[ -f $bench && -x $bench ]] || continue
-  printf '\n== %s\n' "$(basename "$bench")"
-  "$bench"
+mkdir -p build/bench
+for name in "${names[@]}"; do
+  printf '\n== %s\n' "$name"
+  # shellcheck disable=SC2046 # words
+  build/release/bench/"$name"_bench $(arguments "$name") | tee "build/bench/$name.txt"
 done
+tests/bench/plots/plot.py build/bench

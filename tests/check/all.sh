@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# all.sh [NAME…]: runs the checks one after the other, the quick ones first, all of them even if one fails. Each writes
-# build/check/NAME.log, which is shown when it fails. Closes with `N passed, N failed, N skipped`.
+# all.sh [--long | NAME…]: runs the checks one after the other, the quick ones first, all of them even if one fails. Without
+# arguments those that every change passes; with --long also those that build the tree once more to ask of it what seldom
+# breaks, which is for before an issue is resolved. Each writes build/check/NAME.log, which is shown when it fails. Closes
+# with `N passed, N failed, N skipped`.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Name and most seconds of each.
-CHECKS="format:60 shell:60 buf:300 languages:240 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1500 package:1200 crash:900 fuzz:900
-  tsan:1200 asan:1800 image:1500"
+SHORT="format:60 shell:60 buf:300 languages:240 layering:60 words:60 links:60 selftest:60 tsa:600 tidy:1500 crash:900 tsan:1200"
+LONG="package:1200 fuzz:900 patches:1800 asan:1800 image:1500"
+CHECKS="$SHORT $LONG"
 
 limit_of() {
   local check
@@ -16,10 +19,12 @@ limit_of() {
   exit 64
 }
 
-names=("$@")
-if ((${#names[@]} == 0)); then
-  for check in $CHECKS; do names+=("${check%%:*}"); done
-fi
+names=()
+case ${1:-} in
+  '') for check in $SHORT; do names+=("${check%%:*}"); done ;;
+  --long) for check in $CHECKS; do names+=("${check%%:*}"); done ;;
+  *) names=("$@") ;;
+esac
 for name in "${names[@]}"; do limit_of "$name" >/dev/null; done
 
 mkdir -p build/check

@@ -39,8 +39,8 @@ for program in covey coveyd; do
 done
 "$out/tree/usr/bin/coveyd" --config "$out/tree/etc/covey/coveyd.toml" --check-config
 dpkg-deb -c "$library" >"$out/files"
-for file in include/covey/core/run/run.h include/covey/client/client.h include/covey/version.h lib/libcovey_core.a lib/pkgconfig/covey-client.pc \
-  lib/cmake/covey/covey-config.cmake; do
+for file in include/covey/run.h include/covey/client/client.h include/covey/version.h include/covey/v1/types.pb.h \
+  lib/libcovey_core.a lib/pkgconfig/covey-client.pc lib/cmake/covey/covey-config.cmake; do
   grep -q " ./usr/$file$" "$out/files" || fail "libcovey-dev has no /usr/$file"
 done
 

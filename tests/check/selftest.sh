@@ -19,7 +19,7 @@ expect() {
 # layer FILE INCLUDE: the tree has this include alone.
 layer() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree/core/spec" "$tree/core/process" "$tree/server" "$tree/client" "$tree/proto"
+  mkdir -p "$tree/core/spec" "$tree/core/process" "$tree/core/state" "$tree/core/include/covey" "$tree/server" "$tree/client" "$tree/proto"
   printf '#include %s\n' "$2" >"$tree/$1"
 }
 for include in '<vector>' '<sys/epoll.h>' '<linux/close_range.h>' '<signal.h>' '"core/base/mutex.h"'; do
@@ -45,8 +45,27 @@ layer client/grpc_connection.cc '"covey/v1/task_service.grpc.pb.h"'
 expect failed layering 'client and generated services'
 layer proto/a.h '<google/protobuf/message.h>'
 expect failed layering 'plain data beside the contract and Protobuf'
-layer client/a.cc '"core/base/status.h"'
+layer client/a.cc '"covey/status.h"'
 expect passed layering 'client and plain values'
+layer client/a.cc '"covey/group.h"'
+expect failed layering 'client and the library'
+layer core/state/a.h '"covey/context.h"'
+expect failed layering 'states and contexts'
+layer core/state/a.h '"covey/client/client.h"'
+expect failed layering 'core and a public header of the client'
+layer core/include/covey/policy.h '"core/base/check.h"'
+expect failed layering 'a public header and an internal one'
+layer core/include/covey/status.h '"covey/policy.h"'
+expect failed layering 'a public header and one of a room above'
+layer core/include/covey/group.h '"covey/policy.h"'
+expect passed layering 'a public header and one of a room below'
+layer core/include/covey/orphan.h '<vector>'
+expect passed layering 'a public header by itself'
+layer core/a.h '"covey/orphan.h"'
+expect failed layering 'a public header that is in no room'
+layer core/state/a.h '"core/state/b.h"'
+printf '#include "core/state/a.h"\n' >"$tree/core/state/b.h"
+expect failed layering 'a circle of headers'
 layer core/spec/a.h '"core/journal/journal.h"'
 expect failed layering 'specs and the journal'
 layer core/process/a.h '"core/output/output_store.h"'

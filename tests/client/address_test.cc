@@ -1,4 +1,4 @@
-#include "client/address.h"
+#include "covey/client/address.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

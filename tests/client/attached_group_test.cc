@@ -1,4 +1,4 @@
-#include "client/attached_group.h"
+#include "covey/client/attached_group.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "client/client.h"
+#include "covey/client/client.h"
 #include "tests/client/fake_daemon.h"
 
 namespace covey::client {

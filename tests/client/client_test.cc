@@ -1,6 +1,6 @@
 // The library against a real gRPC server.
 
-#include "client/client.h"
+#include "covey/client/client.h"
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/wrappers.pb.h>

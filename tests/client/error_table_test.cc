@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "client/error_code.h"
+#include "covey/client/error_code.h"
 
 namespace covey::client {
 namespace {

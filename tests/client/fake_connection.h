@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "client/connection.h"
-#include "core/base/error.h"
+#include "covey/client/connection.h"
+#include "covey/result.h"
 
 namespace covey::client {
 

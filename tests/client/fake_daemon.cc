@@ -14,7 +14,7 @@
 #include <filesystem>
 
 #include "core/base/check.h"
-#include "proto/methods.h"
+#include "covey/methods.h"
 #include "proto/rpc_status.h"
 
 namespace covey::client {

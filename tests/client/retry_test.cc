@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "client/client.h"
+#include "covey/client/client.h"
 #include "tests/client/fake_connection.h"
 #include "tests/client/fake_daemon.h"
 

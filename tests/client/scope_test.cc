@@ -1,4 +1,4 @@
-#include "client/scope.h"
+#include "covey/client/scope.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "client/client.h"
+#include "covey/client/client.h"
 #include "tests/client/fake_connection.h"
 #include "tests/client/fake_daemon.h"
 

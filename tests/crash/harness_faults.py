@@ -49,8 +49,8 @@ class Faults:
         down.died = time.time()
         return code
 
-    def up(self):
-        self._daemon.start()
+    def up(self, *flags):
+        self._daemon.start(*flags)
         self._record.downs[-1].ready = time.time()
 
     def instant(self, most):
@@ -166,7 +166,7 @@ class Copy:
     def look(self, record, exact):
         """Each group is as it was (when exact), or told as damaged; the daemon lives, or its start was refused."""
         daemon = self.daemon
-        daemon.spawn()
+        daemon.spawn("--adopt")
         wait_until(lambda: daemon.process.poll() is not None or daemon.covey("info").code == 0,
                    "the copy has started, or has not")
         if daemon.process.poll() is not None:

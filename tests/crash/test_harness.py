@@ -25,7 +25,7 @@ class Restoring(Faults):
         self.down(self._daemon.kill)
         shutil.rmtree(self._daemon.data)
         os.rename(older, self._daemon.data)
-        self.up()
+        self.up("--adopt")
         return []
 
 

@@ -80,7 +80,6 @@ class FullDiskTest(unittest.TestCase):
             self.daemon.covey("info")
             self.assertTrue(sleepers(seconds), f"{result}\n… but its process is gone")
 
-    @mended_by(8)
     def test_one_code_for_all_calls(self):
         self.daemon.start()
         group, _ = self.sleeping()

@@ -186,7 +186,6 @@ class LeavesTest(RestartCase):
         self.daemon.stop()
         self.assertEqual(0, successor.covey("health").code)
 
-    @mended_by(8)
     def test_a_copy_beside_the_original(self):
         """A restore drill: the original goes on, and nothing runs a second time."""
         self.daemon.start()

@@ -100,8 +100,8 @@ class ProgramTest(unittest.TestCase):
         with open(source, "w") as file:
             file.write(program)
         build = os.path.dirname(BIN)
-        result = run(["c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-I", ROOT,
-                      "-isystem", os.path.join(build, "proto", "gen"), source, "-o", binary,
+        result = run(["c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", 
+                      *[f"-I{os.path.join(ROOT, part, 'include')}" for part in ("core", "client", "proto")], "-isystem", os.path.join(build, "proto", "gen"), source, "-o", binary,
                       *[os.path.join(build, *library.split("/")) if library.endswith(".a") else library
                         for library in libraries], "-pthread"], limit=120)
         self.assertEqual(0, result.code, result)
@@ -109,7 +109,7 @@ class ProgramTest(unittest.TestCase):
 
     def test_client(self):
         packages = run(["pkg-config", "--libs", "grpc++", "protobuf"]).out.split()
-        program = self.build("client/client.h", "client/libcovey_client.a", "proto/libcovey_rpc_status.a",
+        program = self.build("covey/client/client.h", "client/libcovey_client.a", "proto/libcovey_rpc_status.a",
                              "proto/libcovey_methods.a", "proto/libcovey_proto.a", *packages)
         daemon = Daemon()
         self.addCleanup(daemon.remove)
@@ -119,7 +119,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(0, daemon.stop())
 
     def test_library(self):
-        program = self.build("core/run/run.h", "core/libcovey_core.a")
+        program = self.build("covey/run.h", "core/libcovey_core.a")
         result = run([program])
         self.assertEqual((0, "hasty failed: no luck\n"), (result.code, result.out), result)
 

@@ -31,9 +31,12 @@ install(TARGETS plugin)
 """
 
 PLUGIN = """
-#include <covey/version.h>
+#include "covey/run.h"
+#include "covey/version.h"
 
-#include "core/run/run.h"
+#if __has_include("core/base/mutex.h")
+#error "internal headers can be reached"
+#endif
 
 static_assert(COVEY_VERSION_NUMBER == COVEY_VERSION_MAJOR * 10000 + COVEY_VERSION_MINOR * 100 + COVEY_VERSION_PATCH);
 
@@ -43,6 +46,15 @@ extern "C" int Work() {
 }
 """
 
+TALKER = """
+#include "covey/client/client.h"
+
+#if __has_include("core/base/mutex.h") || __has_include("client/retry.h")
+#error "internal headers can be reached"
+#endif
+
+int main() {}
+"""
 
 # The parent's own, instead of the one that covey would take by itself.
 LAUNCHER = """#!/bin/sh
@@ -80,7 +92,7 @@ class SubprojectTest(unittest.TestCase):
 
     def test_a_part_of_another_project(self):
         for name, text in (("CMakeLists.txt", PARENT % {"root": ROOT}), ("plain.cc", "int plain;\n"),
-                           ("plugin.cc", PLUGIN), ("talker.cc", '#include "client/client.h"\nint main() {}\n')):
+                           ("plugin.cc", PLUGIN), ("talker.cc", TALKER)):
             with open(os.path.join(self.folder, name), "w") as file:
                 file.write(text)
         launcher = os.path.join(self.folder, "launcher")

@@ -1,4 +1,4 @@
-#include "proto/methods.h"
+#include "covey/methods.h"
 
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>

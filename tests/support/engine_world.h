@@ -13,7 +13,7 @@
 #include "core/engine/engine.h"
 #include "core/executor/executor.h"
 #include "core/output/output_store.h"
-#include "core/time/timer_queue.h"
+#include "covey/timer_queue.h"
 #include "server/journal/memory_journal.h"
 
 // A world for tests of the engine: the journal in memory, with its faults; an executor that does what the

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "client/task.h"
+#include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {

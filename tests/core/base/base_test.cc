@@ -4,9 +4,9 @@
 #include <string>
 #include <thread>
 
-#include "core/base/error.h"
 #include "core/base/mutex.h"
-#include "core/base/status.h"
+#include "covey/result.h"
+#include "covey/status.h"
 
 namespace covey {
 namespace {
@@ -113,8 +113,11 @@ TEST(Result, HoldsAValueOrAnError) {
 
 TEST(Result, EndsTheProgramWhenTheValueIsNotThere) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const Result<int> bad = Error{};
-  EXPECT_DEATH(static_cast<void>(bad.value()), "invariant broken: ok");
+  const Result<int> bad = Error{.reason = "GROUP_NOT_FOUND", .message = "no group g"};
+  EXPECT_DEATH(static_cast<void>(bad.value()),
+               "value\\(\\) of a call that failed: GROUP_NOT_FOUND: no group g");
+  const Result<int> good = 7;
+  EXPECT_DEATH(static_cast<void>(good.error()), "error\\(\\) of a call that succeeded");
 }
 
 TEST(CondVar, WaitUntilSaysWhetherTheInstantHasPassed) {

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/run/pool.h"
+#include "covey/pool.h"
 #include "tests/core/base/gate.h"
 
 namespace covey {

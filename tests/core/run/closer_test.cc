@@ -1,4 +1,4 @@
-#include "core/run/closer.h"
+#include "covey/closer.h"
 
 #include <gtest/gtest.h>
 

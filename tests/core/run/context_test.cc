@@ -1,4 +1,4 @@
-#include "core/run/context.h"
+#include "covey/context.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "covey/timer_queue.h"
 #include "tests/core/base/gate.h"
 
 namespace covey {

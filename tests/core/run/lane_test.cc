@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/run/pool.h"
+#include "covey/pool.h"
 #include "tests/core/base/gate.h"
 #include "tests/core/run/lane_testing.h"
 

@@ -7,9 +7,9 @@
 #include <thread>
 #include <utility>
 
-#include "core/run/group.h"
 #include "core/run/lane.h"
-#include "core/run/pool.h"
+#include "covey/group.h"
+#include "covey/pool.h"
 #include "tests/core/base/gate.h"
 #include "tests/core/base/watched_thread.h"
 

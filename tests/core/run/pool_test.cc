@@ -1,4 +1,4 @@
-#include "core/run/pool.h"
+#include "covey/pool.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,10 @@
-#include "core/run/runner.h"
+#include "covey/runner.h"
 
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+
+#include "core/run/run_caught.h"
 
 namespace covey {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/run/lane.h"
-#include "core/run/pool.h"
+#include "covey/pool.h"
 #include "tests/core/base/gate.h"
 #include "tests/core/run/lane_testing.h"
 
@@ -61,7 +61,7 @@ TEST_F(Order, EqualsTakeTurns) {
 }
 
 TEST_F(Order, AShareCountsAsOneBesideItsSiblings) {
-  const auto share = pool_->NewShare();
+  const auto share = Lane::NewShare(*pool_);
   Add('a', 2, {.share = share});
   Add('b', 2, {.share = share});
   Add('c', 4);
@@ -69,7 +69,7 @@ TEST_F(Order, AShareCountsAsOneBesideItsSiblings) {
 }
 
 TEST_F(Order, PrioritiesOrderLanesAndShares) {
-  const auto low = pool_->NewShare(0, -1);
+  const auto low = Lane::NewShare(*pool_, 0, -1);
   Add('a', 2, {.share = low});
   Add('b', 2, {.priority = 1, .share = low});
   Add('c', 2);
@@ -112,7 +112,7 @@ TEST_F(Order, ALaneThatIsAskedLessOftenIsServedInTheEnd) {
 TEST_F(Order, APriorityCanBeChanged) {
   Add('a', 3);
   Member& b = Add('b', 3);
-  const auto share = pool_->NewShare(0, -3);
+  const auto share = Lane::NewShare(*pool_, 0, -3);
   Add('c', 3, {.share = share});
   b.lane->SetPriority(4);
   share->SetPriority(2);
@@ -128,8 +128,8 @@ TEST_F(Order, TheLevelsOfALaneShareItsTurns) {
 
 TEST(SlotShare, ItsLimitHoldsForAllItsLanes) {
   const auto pool = Pool::New(8);
-  const auto share = pool->NewShare(3);
-  const auto inner = pool->NewShare(2, 0, share);
+  const auto share = Lane::NewShare(*pool, 3);
+  const auto inner = Lane::NewShare(*pool, 2, 0, share);
   std::vector<std::shared_ptr<Recorder>> owners;
   std::vector<std::unique_ptr<Lane>> lanes;
   for (const auto& parent : {share, inner, inner}) {
@@ -164,7 +164,7 @@ TEST(SlotShare, ItsLimitHoldsForAllItsLanes) {
 
 TEST(SlotShare, AFullOneLeavesTheRestToOthers) {
   const auto pool = Pool::New(4);
-  const auto share = pool->NewShare(1, 5);
+  const auto share = Lane::NewShare(*pool, 1, 5);
   const auto owner = std::make_shared<Recorder>();
   const auto other_owner = std::make_shared<Recorder>();
   Lane lane(pool, owner, {.share = share});
@@ -185,9 +185,9 @@ TEST(SlotShare, AFullOneLeavesTheRestToOthers) {
 TEST(SlotShare, MayGoBeforeItsPoolAndItsLanes) {
   auto pool = Pool::New(1);
   std::weak_ptr<Pool> weak = pool;
-  auto share = pool->NewShare(1);
+  auto share = Lane::NewShare(*pool, 1);
   {
-    auto inner = pool->NewShare(1, 3, share);
+    auto inner = Lane::NewShare(*pool, 1, 3, share);
     const auto owner = std::make_shared<Recorder>();
     Lane lane(pool, owner, {.share = inner});
     inner = nullptr;
@@ -204,7 +204,7 @@ TEST(SlotShare, MayGoBeforeItsPoolAndItsLanes) {
 
 TEST(SlotShare, ClosingThePoolRefusesWhatALimitHeldBack) {
   const auto pool = Pool::New(0);
-  const auto share = pool->NewShare(1);
+  const auto share = Lane::NewShare(*pool, 1);
   const auto owner = std::make_shared<Recorder>();
   Lane lane(pool, owner, {.share = share});
   ASSERT_TRUE(lane.Push(Tickets(3)).ok());

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "core/run/lane.h"
-#include "core/run/pool.h"
 #include "core/run/share.h"
+#include "covey/pool.h"
 #include "tests/core/base/gate.h"
 #include "tests/core/run/lane_testing.h"
 
@@ -183,7 +183,7 @@ class BesideTheModel {
       const int priority = Priority();
       const size_t node = model_.Add(parent, false, limit, priority);
       lanes_.push_back({});
-      shares_.push_back(pool_->NewShare(limit, priority, shares_[parent]));
+      shares_.push_back(Lane::NewShare(*pool_, limit, priority, shares_[parent]));
       EXPECT_EQ(shares_.size(), node + 1);
     }
     for (int i = 0; i < 5; ++i) AddLane();

@@ -73,9 +73,9 @@ std::vector<Command> Commands(const World& world, const Limits& limits) {
     // Of this attempt, and of one that is over or was never started.
     for (const uint32_t attempt : {now, now + 1, now - 1}) {
       commands.push_back(
-          {.kind = CommandKind::kExit, .result = Result::kSucceeded, .task = i, .attempt = attempt});
+          {.kind = CommandKind::kExit, .result = Ending::kSucceeded, .task = i, .attempt = attempt});
       commands.push_back({.kind = CommandKind::kExit,
-                          .result = Result::kFailed,
+                          .result = Ending::kFailed,
                           .failure = FailureKind::kExit,
                           .task = i,
                           .attempt = attempt,
@@ -134,16 +134,16 @@ void CheckState(const World& world) {
     switch (task.phase) {
       case Phase::kQueued:
         ++(Stopped(group, task) ? stopped : queued);
-        ASSERT_TRUE(task.result == Result::kNone);
+        ASSERT_TRUE(task.result == Ending::kNone);
         break;
       case Phase::kRunning:
         ++running;
         ASSERT_GE(task.attempt, 1u);
-        ASSERT_TRUE(task.result == Result::kNone);
+        ASSERT_TRUE(task.result == Ending::kNone);
         break;
       case Phase::kEnded:
-        ++(task.result == Result::kSucceeded ? succeeded : task.result == Result::kFailed ? failed : stopped);
-        ASSERT_TRUE(task.result != Result::kNone);
+        ++(task.result == Ending::kSucceeded ? succeeded : task.result == Ending::kFailed ? failed : stopped);
+        ASSERT_TRUE(task.result != Ending::kNone);
         break;
     }
   }
@@ -340,7 +340,7 @@ TEST(Decide, TheFirstFailureDecidesAndSaysWho) {
   log.clear();
   static_cast<void>(Step(world,
                          {.kind = CommandKind::kExit,
-                          .result = Result::kFailed,
+                          .result = Ending::kFailed,
                           .failure = FailureKind::kExit,
                           .task = 1,
                           .attempt = 1,
@@ -348,7 +348,7 @@ TEST(Decide, TheFirstFailureDecidesAndSaysWho) {
                          &log));
   const std::vector<Event> expected = {
       {.kind = EventKind::kTaskExited,
-       .result = Result::kFailed,
+       .result = Ending::kFailed,
        .failure = FailureKind::kExit,
        .task = 1,
        .attempt = 1,

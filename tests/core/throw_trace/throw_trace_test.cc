@@ -5,7 +5,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/run/run.h"
+#include "covey/run.h"
+
+#include "core/run/run_caught.h"
 
 namespace covey {
 

@@ -1,4 +1,4 @@
-#include "core/time/timer_queue.h"
+#include "covey/timer_queue.h"
 
 #include <gtest/gtest.h>
 

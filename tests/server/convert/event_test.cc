@@ -90,18 +90,18 @@ TEST(Event, TellsWhatAWatcherOfAllGroupsNeeds) {
 }
 
 TEST(Event, AnExitTellsHow) {
-  const auto exit = [](state::Result result) {
+  const auto exit = [](state::Ending result) {
     return Tell({.kind = EventKind::kTaskExited, .result = result, .task = 0, .attempt = 1}).task_state();
   };
-  EXPECT_EQ(exit(state::Result::kNone), v1::TASK_STATE_QUEUED);
-  EXPECT_EQ(exit(state::Result::kSucceeded), v1::TASK_STATE_SUCCEEDED);
-  EXPECT_EQ(exit(state::Result::kFailed), v1::TASK_STATE_FAILED);
-  EXPECT_EQ(exit(state::Result::kStopped), v1::TASK_STATE_STOPPED);
+  EXPECT_EQ(exit(state::Ending::kNone), v1::TASK_STATE_QUEUED);
+  EXPECT_EQ(exit(state::Ending::kSucceeded), v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(exit(state::Ending::kFailed), v1::TASK_STATE_FAILED);
+  EXPECT_EQ(exit(state::Ending::kStopped), v1::TASK_STATE_STOPPED);
 }
 
 TEST(Event, AFailureIsTheRecordedOneOrItsKind) {
   const state::Event event{.kind = EventKind::kTaskExited,
-                           .result = state::Result::kFailed,
+                           .result = state::Ending::kFailed,
                            .failure = FailureKind::kSignal,
                            .task = 0,
                            .attempt = 1,
@@ -121,7 +121,7 @@ TEST(Event, AFailureIsTheRecordedOneOrItsKind) {
   EXPECT_EQ(out.failure().task(), "t");
   EXPECT_EQ(out.failure().attempt(), 3u);
   EXPECT_FALSE(
-      Tell({.kind = EventKind::kTaskExited, .result = state::Result::kSucceeded, .task = 0}).has_failure());
+      Tell({.kind = EventKind::kTaskExited, .result = state::Ending::kSucceeded, .task = 0}).has_failure());
 }
 
 TEST(Event, AFailureIsBoundedWhateverTheJournalHolds) {

@@ -98,7 +98,7 @@ TEST(Task, ItIsTold) {
   EXPECT_EQ(out.state(), v1::TASK_STATE_RUNNING);
   EXPECT_EQ(out.start_time().seconds(), 2);
   task.state.phase = state::TaskState::Phase::kEnded;
-  task.state.result = state::Result::kFailed;
+  task.state.result = state::Ending::kFailed;
   task.ended = Moment(3'000'000);
   task.failure = std::make_shared<const Failure>(Failure{.message = "cut \xE2\x82"});
   task.result = std::make_shared<const Payload>(Payload{.bytes = "r"});
@@ -107,9 +107,9 @@ TEST(Task, ItIsTold) {
   EXPECT_EQ(out.result().text(), "r");
   v1::Task parsed;
   EXPECT_TRUE(parsed.ParseFromString(out.SerializeAsString())) << "whatever a task says can be sent";
-  task.state.result = state::Result::kSucceeded;
+  task.state.result = state::Ending::kSucceeded;
   EXPECT_EQ(TaskStateOf(task), v1::TASK_STATE_SUCCEEDED);
-  task.state.result = state::Result::kStopped;
+  task.state.result = state::Ending::kStopped;
   EXPECT_EQ(TaskStateOf(task), v1::TASK_STATE_STOPPED);
   task.state = {};
   task.stopped = true;

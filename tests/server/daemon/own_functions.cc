@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-#include "server/daemon/daemon.h"
+#include "covey/daemon.h"
 
 int main(int argc, char** argv) {
   covey::FunctionRegistry functions;

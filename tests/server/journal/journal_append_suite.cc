@@ -166,7 +166,7 @@ TEST_P(JournalSuite, MalformedAppendsFail) {
   for (const Append& append : {none, empty, unnumbered, no_summary, no_spec, not_created, other_name}) {
     const AppendResult result = client_->Send(append);
     EXPECT_EQ(result.kind, Kind::kFailed);
-    EXPECT_FALSE(result.error.empty());
+    EXPECT_FALSE(result.error.message.empty());
   }
   group.set_next(1);
   Commit(group.Create());

@@ -35,7 +35,7 @@ class JournalSuite : public ::testing::TestWithParam<std::string> {
   void Commit(Append append) {
     const uint64_t last = append.batch->last();
     const AppendResult result = client_->Send(std::move(append));
-    EXPECT_EQ(result.kind, AppendResult::Kind::kCommitted) << result.error;
+    EXPECT_EQ(result.kind, AppendResult::Kind::kCommitted) << result.error.message;
     EXPECT_EQ(result.head, last);
   }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <future>
 
+#include "core/base/make_directory.h"
 #include "tests/server/journal/fault_vfs.h"
 #include "tests/server/journal/sqlite_support.h"
 
@@ -19,7 +20,7 @@ class SqliteFaultTest : public ::testing::Test {
   // What a new process would find if this one died now: a journal on a copy of the files.
   std::unique_ptr<OpenJournal> AfterACrash() {
     const std::string copy = copies_.path() + "/" + std::to_string(++copies_made_);
-    std::filesystem::create_directory(copy);
+    MakeDirectory(copy, 0700);
     for (const char* file : {"/journal.db", "/journal.db-wal"}) {
       if (std::filesystem::exists(dir_.path() + file)) std::filesystem::copy(dir_.path() + file, copy + file);
     }
@@ -40,7 +41,7 @@ TEST_F(SqliteFaultTest, AFailedSyncFailsItsBatchForGood) {
   const Append seal = group.Seal();
   const AppendResult failed = open.client->Send(seal);
   EXPECT_EQ(failed.kind, Kind::kFailed);
-  EXPECT_FALSE(failed.error.empty());
+  EXPECT_FALSE(failed.error.message.empty());
   EXPECT_EQ(open.client->Head("g").value(), 1u);
   // The frames of the failed commit are in the log; recovery must not take them for a commit.
   EXPECT_EQ(AfterACrash()->client->Head("g").value(), 1u);
@@ -212,7 +213,8 @@ TEST_F(SqliteFaultTest, AFullJournalRefusesUntilThereIsRoom) {
       ASSERT_LT(++rounds, 1000);
     } while (result.kind == Kind::kCommitted);
     EXPECT_EQ(result.kind, Kind::kFailed);
-    EXPECT_NE(result.error.find("full"), std::string::npos) << result.error;
+    EXPECT_EQ(result.error.reason, "JOURNAL_FULL") << result.error.message;
+    EXPECT_EQ(result.error.code, ErrorCode::kResourceExhausted);
     EXPECT_EQ(open.client->Head("g").value(), head);
     group.set_next(head + 1);
     EXPECT_EQ(open.client->Send(group.Tasks(1, std::string(10'000, 'x'))).kind, Kind::kFailed)

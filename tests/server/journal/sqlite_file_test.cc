@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/make_directory.h"
 #include "server/journal/sql.h"
 #include "tests/server/journal/sqlite_support.h"
 
@@ -259,14 +260,14 @@ TEST_F(SqliteFileTest, WhatIsPurgedIsErased) {
 }
 
 TEST_F(SqliteFileTest, AnotherDatabaseIsRefused) {
-  std::filesystem::create_directories(Directory());
+  ASSERT_TRUE(MakeDirectories(Directory(), 0700));
   Execute("CREATE TABLE photos(id)");
   EXPECT_EQ(Refused().reason, "JOURNAL_CORRUPT");
   EXPECT_NE(Refused().message.find("is not a covey journal"), std::string::npos);
 }
 
 TEST_F(SqliteFileTest, AFileThatIsNoDatabaseIsRefused) {
-  std::filesystem::create_directories(Directory());
+  ASSERT_TRUE(MakeDirectories(Directory(), 0700));
   std::ofstream(File()) << std::string(10'000, 'x');
   EXPECT_EQ(Refused().reason, "JOURNAL_CORRUPT") << Refused().message;
   EXPECT_NE(Refused().message.find(File()), std::string::npos) << Refused().message;

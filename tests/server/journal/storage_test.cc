@@ -107,7 +107,7 @@ Record AnyRecord(std::mt19937_64& random, uint64_t number) {
   Record record{.number = number,
                 .time = WallTime(std::chrono::microseconds(static_cast<int64_t>(random()))),
                 .event = {.kind = static_cast<state::EventKind>(random() % (state::kEventKinds - 1) + 1),
-                          .result = static_cast<state::Result>(random() % 4),
+                          .result = static_cast<state::Ending>(random() % 4),
                           .outcome = static_cast<state::Outcome>(random() % 4),
                           .failure = static_cast<FailureKind>(random() % 9),
                           .task = random() % 3 == 0 ? state::kNoTask : static_cast<uint32_t>(random()),

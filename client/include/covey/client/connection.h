@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "client/options.h"
-#include "client/stream.h"
-#include "core/base/error.h"
-#include "proto/methods.h"
+#include "covey/client/options.h"
+#include "covey/client/stream.h"
+#include "covey/methods.h"
+#include "covey/result.h"
 
 namespace covey::client {
 
@@ -29,15 +29,5 @@ class Connection {
   // A call with many requests, and one or many answers.
   virtual std::unique_ptr<MessageStream> Open(const methods::Method& method, const CallOptions& options) = 0;
 };
-
-// The unary call as a value.
-template <typename Response>
-Result<Response> Ask(Connection& connection, const methods::Method& method,
-                     const google::protobuf::Message& request, const CallOptions& options) {
-  Response answer;
-  const Result<Void> end = connection.Call(method, request, &answer, options);
-  if (!end.ok()) return end.error();
-  return answer;
-}
 
 }  // namespace covey::client

@@ -5,11 +5,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "core/run/context.h"
-#include "core/spec/output_stream.h"
-#include "core/spec/task_spec.h"
+#include "covey/context.h"
+#include "covey/output_stream.h"
+#include "covey/payload.h"
 
 namespace covey {
 

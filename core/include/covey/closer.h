@@ -2,13 +2,12 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
+#include <utility>
 
-#include "core/base/mutex.h"
-#include "core/base/status.h"
-#include "core/run/context.h"
-#include "core/run/pool.h"
-#include "core/run/runner.h"
+#include "covey/context.h"
+#include "covey/pool.h"
+#include "covey/runner.h"
+#include "covey/status.h"
 
 namespace covey {
 
@@ -40,24 +39,17 @@ class Closer {
   Closer& operator=(const Closer&) = delete;
 
   // Not from within the runner: it would wait for itself.
-  Status Close() COVEY_EXCLUDES(mutex_);
+  Status Close();
 
   // True once the runner has ended: Close will not block.
-  bool ended() const COVEY_EXCLUDES(mutex_);
+  bool ended() const;
 
  protected:
   Closer(std::shared_ptr<Runner> runner, const Options& options, bool cancels);
 
  private:
-  // Constant after construction.
-  const bool cancels_;
-  const Context context_;
-  const std::shared_ptr<Pool> pool_;
-
-  mutable Mutex mutex_;  // no other lock is taken under it
-  CondVar over_;
-  bool closed_ COVEY_GUARDED_BY(mutex_) = false;
-  std::optional<Status> status_ COVEY_GUARDED_BY(mutex_);  // of the runner, once it has ended
+  class Impl;
+  const std::unique_ptr<Impl> impl_;  // has its own synchronisation
 };
 
 // The same, but Close only waits: the runner ends by itself or with its parent.

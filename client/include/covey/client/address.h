@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace covey::client {
 

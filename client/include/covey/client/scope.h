@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "client/connection.h"
-#include "core/base/error.h"
+#include "covey/client/connection.h"
+#include "covey/result.h"
 #include "covey/v1/group_service.pb.h"
 
 namespace covey::client {

@@ -1,14 +1,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 
-#include "core/base/status.h"
-#include "core/time/timer_queue.h"
+#include "covey/status.h"
 
 namespace covey {
+
+class TimerQueue;
 
 // Tells work when to end, and why: a cancellation with a cause, an optional deadline, and a parent whose end
 // is its own. A handle: copies are the same context.

@@ -9,17 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/mutex.h"
-#include "core/base/status.h"
-#include "core/run/blocking_lane.h"
-#include "core/run/context.h"
-#include "core/run/pool.h"
-#include "core/run/runner.h"
-#include "core/state/group_state.h"
+#include "covey/context.h"
+#include "covey/policy.h"
+#include "covey/pool.h"
+#include "covey/runner.h"
+#include "covey/status.h"
 
 namespace covey {
-
-using Policy = state::Policy;
 
 // One start or stop of a runner, for the log function.
 struct LogInfo {
@@ -30,8 +26,7 @@ struct LogInfo {
 };
 
 // Several tasks as one: the first failure cancels the rest, cancelling the group cancels every task, and Wait
-// returns the outcome after everything has stopped. Every decision is the pure state machine's (core/state),
-// taken under mutex_; what a decision causes is carried out without it.
+// returns the outcome after everything has stopped.
 //
 // Lifetime: the destructor cancels what is left and waits for it. It must not run in one of the group's own
 // tasks, nor may Wait be called there: they would wait for themselves.
@@ -67,7 +62,6 @@ class Group {
     uint32_t failed = 0;
     uint32_t stopped = 0;  // ended after the decision with a failure: counts as nothing
   };
-  using Function = std::function<Status(const Context&)>;
 
   // At most so many failures are kept for failures(); counts() has them all.
   static constexpr size_t kMaxFailuresKept = 1024;
@@ -84,7 +78,7 @@ class Group {
   // at once and also while blocked, with the group's failure or cancel when that is decided; with kDecided or
   // kSealed when the outcome is a success; with ErrClosed on a closed pool. An unnamed task is named by its
   // number, from 0, in failures, and by its runner in the log.
-  Status Go(Function function, std::string name = {});
+  Status Go(std::function<Status(const Context&)> function, std::string name = {});
   Status Go(std::shared_ptr<Runner> runner, std::string name = {});
   // The same for work that needs no thread. The group keeps the runner until `done` is called, from any
   // thread; the first call counts, and when every copy of it is gone without a call the task has failed.
@@ -100,59 +94,17 @@ class Group {
   Status Wait();
 
   // Takes effect at once; lowering it lets running tasks finish. 0: none but the pool's.
-  void SetLimit(uint32_t limit) { lane_.SetLimit(limit); }
+  void SetLimit(uint32_t limit);
 
   // What the tasks are given. Over when the outcome is decided.
-  const Context& context() const { return context_; }
+  const Context& context() const;
   // Failures so far, in order, decisive or not, but for the tasks that the decision stopped.
-  std::vector<Failure> failures() const COVEY_EXCLUDES(mutex_);
-  Counts counts() const COVEY_EXCLUDES(mutex_);
+  std::vector<Failure> failures() const;
+  Counts counts() const;
 
  private:
-  struct Task;
-  struct AsyncTask;
-
-  // Waits for a slot and starts `task` on it. When OK, the caller runs it and Finish follows.
-  Status Admit(Task& task) COVEY_EXCLUDES(mutex_);
-  void Finish(Task& task, Status status) COVEY_EXCLUDES(mutex_);
-  void Log(const Task& task, LogInfo::What what, const Status& failure) const;
-  void Expire() COVEY_EXCLUDES(mutex_);
-
-  // Decides and applies one command. True when this decided the outcome: then live_ is one higher, and the
-  // caller must TellTasks.
-  bool StepLocked(const state::Command& command, Task* task, const Status& status) COVEY_REQUIRES(mutex_);
-  Status OutcomeLocked(const state::Event& decided, const Status& status) const COVEY_REQUIRES(mutex_);
-  Status RefusalLocked() const COVEY_REQUIRES(mutex_);
-  bool ArmedLocked() const COVEY_REQUIRES(mutex_) { return waited_for_ && going_ == 0; }
-  // Ends the tasks' context.
-  void TellTasks() COVEY_EXCLUDES(mutex_);
-  // One of live_ is over. The group may be gone when it returns.
-  void Leave() COVEY_EXCLUDES(mutex_);
-  void WakeIfOverLocked() COVEY_REQUIRES(mutex_);
-
-  // Constant after construction.
-  const std::shared_ptr<Pool> pool_;
-  const bool recover_;
-  const std::function<void(const LogInfo&)> log_;
-  const std::optional<std::chrono::nanoseconds> timeout_;
-  const Context expiry_;  // ends with the timeout
-  const Context context_;
-
-  BlockingLane lane_;  // has its own synchronisation
-
-  mutable Mutex mutex_;  // no other lock is taken under it
-  CondVar over_;
-  state::GroupState state_ COVEY_GUARDED_BY(mutex_);
-  bool waited_for_ COVEY_GUARDED_BY(mutex_) = false;
-  size_t going_ COVEY_GUARDED_BY(mutex_) = 0;  // calls of Go that have not been admitted or refused
-  size_t live_ COVEY_GUARDED_BY(mutex_) = 0;   // tasks and calls that Wait waits for
-  Status outcome_ COVEY_GUARDED_BY(mutex_);    // of a decided group
-  std::vector<Failure> failures_ COVEY_GUARDED_BY(mutex_);
-
-  // Last: withdrawn first, which waits for a call under way.
-  Context::Registration parent_done_;
-  Context::Registration expired_;
-  Context::Registration context_done_;
+  class Impl;
+  const std::unique_ptr<Impl> impl_;  // has its own synchronisation
 };
 
 }  // namespace covey

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/base/error.h"
+#include "covey/result.h"
 
 namespace google::protobuf {
 class Message;

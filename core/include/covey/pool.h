@@ -6,12 +6,14 @@
 #include <functional>
 #include <memory>
 
-#include "core/base/status.h"
-#include "core/run/context.h"
-#include "core/run/share.h"
-#include "core/run/thread_set.h"
+#include "covey/context.h"
+#include "covey/status.h"
 
 namespace covey {
+
+class SlotTree;
+class ThreadSet;
+class TimerQueue;
 
 // Reusable execution slots and the threads for them. `max` bounds how many slots are held at once. The pool
 // has the only queue of tasks: tickets wait in lanes, one for each group, and a free slot goes to the next by
@@ -69,11 +71,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Stats stats() const;
   // stats().waiting alone.
   size_t waiting() const;
-
-  // A node for lanes that have a limit and a turn together. `limit` 0: none but those above. `parent` is a
-  // share of this pool, or null: the pool itself.
-  std::shared_ptr<SlotShare> NewShare(uint32_t limit = 0, int priority = 0,
-                                      std::shared_ptr<SlotShare> parent = nullptr);
 
   // Refuses what waits and what comes, and returns when the last slot is free. ErrClosed the second time. Not
   // from a task of this pool, nor from within a LaneOwner's call: it would wait for itself.

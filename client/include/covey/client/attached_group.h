@@ -1,15 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "client/connection.h"
-#include "client/stream.h"
-#include "core/base/error.h"
-#include "core/base/mutex.h"
+#include "covey/client/connection.h"
+#include "covey/client/stream.h"
+#include "covey/result.h"
 #include "covey/v1/group_service.pb.h"
 
 namespace covey::client {
@@ -25,7 +23,7 @@ namespace covey::client {
 //
 // Invariants:
 //   1. The first message was written before anything else could be.
-//   2. id_ is set by the first message read and never changes.
+//   2. The id is set by the first message read and never changes.
 class AttachedGroup {
  public:
   // Starts the call with `first` as its first message.
@@ -33,7 +31,7 @@ class AttachedGroup {
                 const CallOptions& options);
   AttachedGroup(const AttachedGroup&) = delete;
   AttachedGroup& operator=(const AttachedGroup&) = delete;
-  ~AttachedGroup() = default;
+  ~AttachedGroup();
 
   // Adds tasks, at most 10000 a call and about 4 MB in all. False when the call is over: Finish says why.
   bool Add(const v1::TaskSpec& task);
@@ -57,15 +55,11 @@ class AttachedGroup {
   void Abandon();
 
  private:
+  class State;
+
   const std::shared_ptr<Connection> connection_;
   Duplex<v1::RunGroupRequest, v1::RunGroupResponse> stream_;
-
-  // Used by the reading side alone.
-  std::optional<v1::GroupResult> result_;
-
-  // Held for no call: the innermost lock.
-  mutable Mutex mutex_;
-  std::string id_ COVEY_GUARDED_BY(mutex_);
+  const std::unique_ptr<State> state_;  // what has been read
 };
 
 }  // namespace covey::client

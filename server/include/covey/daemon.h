@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/executor/function_registry.h"
+#include "covey/function_registry.h"
 
 namespace covey {
 

@@ -7,14 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "client/attached_group.h"
-#include "client/connection.h"
-#include "client/options.h"
-#include "client/request_id.h"
-#include "client/scope.h"
-#include "client/stream.h"
-#include "client/task.h"
-#include "core/base/error.h"
+#include "covey/client/attached_group.h"
+#include "covey/client/connection.h"
+#include "covey/client/options.h"
+#include "covey/client/request_id.h"
+#include "covey/client/scope.h"
+#include "covey/client/stream.h"
+#include "covey/client/task.h"
+#include "covey/result.h"
 #include "covey/v1/admin_service.pb.h"
 #include "covey/v1/event_service.pb.h"
 #include "covey/v1/group_service.pb.h"

@@ -4,13 +4,10 @@
 #include <string>
 #include <utility>
 
-#include "core/base/status.h"
-#include "core/run/context.h"
+#include "covey/context.h"
+#include "covey/status.h"
 
 namespace covey {
-
-// Demangled name of a type, as in typeid(x).name().
-std::string Demangle(const char* mangled);
 
 // Work that can be run: blocks while it goes on; returns when it is done, failed, or its context is
 // cancelled.
@@ -29,9 +26,7 @@ class Func final : public Runner {
       : function_(std::move(function)), name_(std::move(name)) {}
   Status Run(const Context& context) override { return function_(context); }
   // Without a name: the demangled type of the callable.
-  std::string Name() const override {
-    return name_.empty() ? Demangle(function_.target_type().name()) : name_;
-  }
+  std::string Name() const override;
 
  private:
   const std::function<Status(const Context&)> function_;
@@ -46,20 +41,5 @@ class AsyncRunner {
   virtual void Start(const Context& context, std::function<void(Status)> done) = 0;
   virtual std::string Name() const;
 };
-
-// Runs `work`. With `recover` an exception of any type that leaves it becomes a failure of kind panic: its
-// type and what() as the message, the stack of the throw site as the detail (when covey::throw_trace is
-// linked; otherwise the detail says so). Without, it ends the program. The only place in core that catches
-// everything.
-Status RunCaught(const std::function<Status()>& work, bool recover = true);
-
-// What covey::throw_trace offers to RunCaught; null when it is not linked.
-struct ThrowTracer {
-  void (*arm)();     // this thread: remember the stacks of the throws to come; calls nest
-  void (*disarm)();  // undoes one arm
-  // Armed: the stack of the throw of the exception that is being handled; "" when it was not seen.
-  std::string (*stack)();
-};
-void SetThrowTracer(const ThrowTracer* tracer);
 
 }  // namespace covey

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "core/base/check.h"
 
 namespace covey {
 
@@ -41,7 +41,7 @@ struct Error {
   std::vector<FieldViolation> fields;  // of kInvalidArgument
 };
 
-// A value, or why there is none.
+// A value, or why there is none. To ask for the one that is not there ends the program.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -51,17 +51,32 @@ class [[nodiscard]] Result {
   bool ok() const { return std::holds_alternative<T>(value_); }
   // Requires ok().
   T& value() {
-    COVEY_CHECK(ok());
+    RequireValue();
     return std::get<T>(value_);
   }
   const T& value() const {
-    COVEY_CHECK(ok());
+    RequireValue();
     return std::get<T>(value_);
   }
   // Requires !ok().
-  const Error& error() const { return std::get<Error>(value_); }
+  const Error& error() const {
+    if (ok()) [[unlikely]] {
+      std::fputs("covey: error() of a call that succeeded\n", stderr);
+      std::abort();
+    }
+    return std::get<Error>(value_);
+  }
 
  private:
+  void RequireValue() const {
+    if (ok()) [[likely]]
+      return;
+    const Error& error = std::get<Error>(value_);
+    std::fprintf(stderr, "covey: value() of a call that failed: %s: %s\n", error.reason.c_str(),
+                 error.message.c_str());
+    std::abort();
+  }
+
   std::variant<T, Error> value_;
 };
 

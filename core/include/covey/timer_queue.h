@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace covey {
+
+// Calls functions at instants of a monotonic clock, on one thread of its own, or, with Manual(), on the
+// thread of the test that moves the time.
+//
+// Thread safety: every method may be called from any thread, also from a callback.
+// Invariants:
+// 1. Callbacks run one at a time, in the order of their instants (those of one instant as they were
+//    scheduled), with no lock held. They must not block.
+// 2. After Cancel has answered true the callback never runs; otherwise it has run, runs, or never existed.
+// 3. Destruction drops what is pending and waits for a callback that runs (not from within one).
+class TimerQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class TimerId : uint64_t {};  // 0 is none
+
+  TimerQueue();
+  // A queue whose time stands still at an arbitrary instant until AdvanceBy.
+  static std::shared_ptr<TimerQueue> Manual();
+  ~TimerQueue();
+  TimerQueue(const TimerQueue&) = delete;
+  TimerQueue& operator=(const TimerQueue&) = delete;
+
+  // The one of this process, started at first use.
+  static const std::shared_ptr<TimerQueue>& Default();
+
+  Clock::time_point Now() const;
+
+  TimerId Schedule(Clock::time_point when, std::function<void()> callback);
+  TimerId ScheduleAfter(std::chrono::nanoseconds delay, std::function<void()> callback);
+  bool Cancel(TimerId id);
+
+  // Manual queues only: moves the time and runs what is due, step by step.
+  void AdvanceBy(std::chrono::nanoseconds step);
+
+  size_t pending() const;
+
+ private:
+  class Impl;
+  explicit TimerQueue(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;  // has its own synchronisation
+};
+
+}  // namespace covey
