@@ -37,7 +37,15 @@ struct TaskView {
 };
 
 // What something waits for. The values are those of covey.v1.WaitReason.
-enum class WaitReason : uint8_t { kPool = 1, kLimit = 2, kTasks = 3, kSeal = 4, kStop = 5, kJournal = 6 };
+enum class WaitReason : uint8_t {
+  kPool = 1,
+  kLimit = 2,
+  kTasks = 3,
+  kSeal = 4,
+  kStop = 5,
+  kJournal = 6,
+  kReader = 14
+};
 
 struct WaitView {
   WaitReason reason = WaitReason::kPool;
@@ -46,7 +54,7 @@ struct WaitView {
   uint32_t max = 0;                // kPool, kLimit
   uint32_t running = 0;            // kPool, kLimit
   uint32_t ahead = 0;              // kPool, kLimit, of a task: tasks of its group before it
-  std::vector<std::string> tasks;  // kTasks, kStop: at most kMaxTasks
+  std::vector<std::string> tasks;  // kTasks, kStop, kReader: at most kMaxTasks
   static constexpr size_t kMaxTasks = 10;
 };
 

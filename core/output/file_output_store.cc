@@ -156,6 +156,28 @@ void FileOutputStore::Taken(const OutputKey& key, uint64_t offset) {
   if (const StreamPtr stream = FindStream(key, &runs)) stream->Taken(offset);
 }
 
+bool FileOutputStore::WaitsForReader(const OutputKey& key) {
+  bool runs = false;
+  const StreamPtr stream = FindStream(key, &runs);
+  return stream != nullptr && stream->WaitsForReader();
+}
+
+void FileOutputStore::StopPacing() {
+  shared_->stopping = true;
+  std::vector<StreamPtr> streams;
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mutex);
+    for (const auto& [id, group] : shard.groups) {
+      for (const auto& [key, attempt] : group.attempts) {
+        for (const StreamPtr& stream : attempt.streams) {
+          if (stream != nullptr) streams.push_back(stream);
+        }
+      }
+    }
+  }
+  for (const StreamPtr& stream : streams) stream->LookAgain();
+}
+
 void FileOutputStore::Schedule(const OutputKey& key, StreamPtr stream) {
   writers_.Run([this, key, stream = std::move(stream)] { WriteOut(key, stream); });
 }

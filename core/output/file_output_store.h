@@ -52,6 +52,7 @@ class FileOutputStore final : public OutputStore {
   size_t Room(const OutputKey& key, const std::function<void()>& has_room) override;
   void Write(const OutputKey& key, std::string_view bytes) override;
   void Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) override;
+  bool WaitsForReader(const OutputKey& key) override;
   void Taken(const OutputKey& key, uint64_t offset) override;
   OutputPiece Read(const OutputKey& key, uint64_t offset, size_t limit) override;
   uint64_t Size(const OutputKey& key) override;
@@ -62,6 +63,8 @@ class FileOutputStore final : public OutputStore {
   // For streams whose first byte is still to come.
   void SetBounds(OutputLog::Bounds bounds) COVEY_EXCLUDES(bounds_mutex_);
 
+  // From now on no writer waits for a reader: the store's owner is stopping.
+  void StopPacing();
   // Waits until all that was written so far is in the files.
   void Flush() { writers_.WaitIdle(); }
   // Descriptors that are kept open, for tests.

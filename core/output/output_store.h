@@ -48,6 +48,8 @@ class OutputStore {
   using Finished = std::function<void(const OutputSizes& sizes)>;
   virtual void Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) = 0;
 
+  // The writer of this stream waits for its reader.
+  virtual bool WaitsForReader(const OutputKey& key) = 0;
   // The one reader of a paced attempt has taken what comes before `offset`.
   virtual void Taken(const OutputKey& key, uint64_t offset) = 0;
 

@@ -36,7 +36,7 @@ size_t RunningStream::RoomLocked() const {
   const size_t waiting = pending_.size() + in_flight_;
   size_t room = kBound - std::min(waiting, kBound);
   if (shared_->pending >= kBoundOfAll) room = waiting == 0 ? kLeastRoom : 0;
-  if (paced_)
+  if (paced_ && !shared_->stopping)
     room = static_cast<size_t>(std::min<uint64_t>(room, kWindow - std::min(written_ - taken_, kWindow)));
   return room;
 }
@@ -73,11 +73,23 @@ bool RunningStream::Close(std::function<void()> closed) {
   return !std::exchange(scheduled_, true);
 }
 
+bool RunningStream::WaitsForReader() const {
+  MutexLock lock(mutex_);
+  return has_room_ && paced_ && !shared_->stopping && written_ - taken_ >= kWindow;
+}
+
 void RunningStream::Taken(uint64_t offset) {
-  std::function<void()> has_room;
   {
     MutexLock lock(mutex_);
     taken_ = std::max(taken_, std::min(offset, written_));
+  }
+  LookAgain();
+}
+
+void RunningStream::LookAgain() {
+  std::function<void()> has_room;
+  {
+    MutexLock lock(mutex_);
     has_room = TellLocked();
   }
   if (has_room) has_room();

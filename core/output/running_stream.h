@@ -29,7 +29,8 @@ class RunningStream {
   struct Shared {
     explicit Shared(size_t open_files) : fds(open_files) {}
     FdCache fds;
-    std::atomic<size_t> pending{0};  // bytes of all streams that are not in files yet
+    std::atomic<size_t> pending{0};     // bytes of all streams that are not in files yet
+    std::atomic<bool> stopping{false};  // no writer waits for a reader any more
   };
 
   // Bytes that wait for a writer thread at most, of one stream and, less 4 KiB for each of them, of all.
@@ -49,8 +50,11 @@ class RunningStream {
   bool Push(std::string_view bytes) COVEY_EXCLUDES(mutex_);
   // Nothing is written any more. `closed` is called when all of it is in the files. True: WriteOut is to be called.
   bool Close(std::function<void()> closed) COVEY_EXCLUDES(mutex_);
+  bool WaitsForReader() const COVEY_EXCLUDES(mutex_);
   // The reader has taken what comes before `offset`.
   void Taken(uint64_t offset) COVEY_EXCLUDES(mutex_);
+  // What there is room for has changed for all streams.
+  void LookAgain() COVEY_EXCLUDES(mutex_);
   // Its files are gone: whatever comes is dropped.
   void Abandon() COVEY_EXCLUDES(mutex_);
 

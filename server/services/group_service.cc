@@ -9,6 +9,7 @@
 #include "server/services/find_task.h"
 #include "server/services/run_group.h"
 #include "server/services/services.h"
+#include "server/services/stream_output.h"
 #include "server/services/task_intake.h"
 
 // GroupService.
@@ -235,6 +236,7 @@ void AddGroupService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.GroupService/ListGroups"), ListGroups);
   dispatcher.Add(Named("/covey.v1.GroupService/DeleteGroup"), DeleteGroup);
   dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain);
+  dispatcher.Add(Named("/covey.v1.GroupService/StreamOutput"), StreamOutput);
 }
 
 }  // namespace covey

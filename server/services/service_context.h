@@ -39,6 +39,7 @@ struct ServiceContext {
   std::vector<std::string> listen;
   std::chrono::system_clock::time_point start_time;
   std::chrono::steady_clock::time_point start_instant;
+  std::chrono::nanoseconds reader_timeout{0};         // of RunGroup's output; 0: none
   std::string config_file;                            // absolute; empty: none
   std::function<void()> on_drain;                     // told when Drain was called
   const Health* health = nullptr;                     // null: always well

@@ -1,6 +1,7 @@
 """Attached output is lossless whatever its reader does (promise 17); of detached output the ends are kept, and what
 is lost is told."""
 
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import unittest
 from daemon import COVEY, Daemon, DaemonTest, lines, process_task, wait_until
 from small_disk import SmallDisk
 from test_found_output import unread
+import grpcurl
 import seen
 
 MIB = 1 << 20
@@ -78,6 +80,12 @@ class AttachedTest(DaemonTest):
         result = self.covey("run", "--raw", "--", "seq", "300000")
         self.assertEqual((0, "300000"), (result.code, result.out.split()[-1]))
 
+    def test_explain_says_that_it_waits_for_its_reader(self):
+        _, group = self.blocked("explained")
+        for target in (group, f"{group}/yes"):
+            self.assertIn("the client does not take the output of 1 task, which waits",
+                          self.covey("explain", target).out)
+
     def test_one_that_is_blocked_is_cancelled(self):
         client, group = self.blocked("cancelled")
         self.assertExit(0, self.covey("cancel", group))  # waits until nothing of it runs
@@ -116,6 +124,21 @@ class AttachedTest(DaemonTest):
         self.assertEqual(0, client.wait())
 
 
+class ReaderTimeoutTest(DaemonTest):
+    flags = ("--reader-timeout", "1s")
+
+    def test_a_reader_that_takes_nothing_for_too_long_is_lost(self):
+        client = self.daemon.covey_start("run", "--raw", "--name", "stuck", "--", "yes")
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+        wait_until(lambda: unread(client.stdout) > 0, "output has come")
+        group = seen.rows(self.daemon, "ps", "--all", "--name", "stuck")[0]["id"]
+        wait_until(lambda: "endTime" in seen.group(self.daemon, group), "the group is over")
+        end = seen.group(self.daemon, group)
+        self.assertEqual("GROUP_STATE_CANCELLED", end["state"])
+        self.assertEqual("owner_lost: the client has taken no output for 1s", end["failure"]["message"])
+
+
 class DetachedTest(DaemonTest):
     def test_the_ends_are_kept_and_the_rest_is_counted(self):
         size = 5 * MIB
@@ -134,6 +157,71 @@ class DetachedTest(DaemonTest):
         pieces = seen.output(self.daemon, group, "sh", 1)["stdout"]
         self.assertEqual(lost, sum(piece for _, piece in pieces if isinstance(piece, int)))
         self.assertEqual(size - lost, sum(len(piece) for _, piece in pieces if isinstance(piece, str)))
+
+
+@unittest.skipIf(grpcurl.GRPCURL is None, grpcurl.WHY_NOT)
+class GroupStreamTest(DaemonTest):
+    """The output of a whole detached group as one stream."""
+
+    def tearDown(self):
+        self.covey("cancel", "--all")
+        super().tearDown()
+
+    def detach(self, *scripts):
+        tasks = lines(*[process_task("sh", "-c", script, name=f"t{index}") for index, script in enumerate(scripts)])
+        return self.assertExit(0, self.covey("run", "--detach", "-f", "-", stdin=tasks)).out.strip()
+
+    def test_it_comes_as_it_is_written(self):
+        """Each task waits for what the other has written to be seen."""
+        paths = [os.path.join(self.daemon.folder, f"step{number}") for number in range(3)]
+        wait = [f"until [ -e {path} ]; do sleep 0.02; done" for path in paths]
+        group = self.detach(f"echo a; {wait[1]}; echo c", f"{wait[0]}; echo b; {wait[2]}; printf d")
+        follower = self.daemon.covey_start("logs", "--follow", group)
+        for path, line in zip([*paths, None], ("t0 | a\n", "t1 | b\n", "t0 | c\n", "t1 | d\n")):
+            self.assertEqual(line, follower.stdout.readline())
+            if path:
+                open(path, "w").close()
+        self.assertEqual(("", ""), follower.communicate())
+        self.assertEqual(0, follower.returncode)
+
+    def test_what_has_ended_comes_too(self):
+        group = self.detach("echo a; echo b >&2", "printf 'no line end'")
+        self.covey("wait", group)
+        result = self.covey("logs", "--follow", group)
+        self.assertEqual((0, ["t0 | a", "t1 | no line end"], ["t0 | b"]),
+                         (result.code, sorted(result.out.splitlines()), result.err.splitlines()))
+        result = self.covey("logs", "--follow", "--stderr", group)
+        self.assertEqual((0, "", "t0 | b\n"), (result.code, result.out, result.err))
+
+    def test_it_goes_on_where_it_was(self):
+        """From the cursor of every message: the rest, no byte twice, also after a restart of the daemon."""
+        group = self.detach(*[f"seq {index} 30000; echo oops >&2" for index in range(3)])
+        self.covey("wait", group)
+        self.daemon.kill()
+        self.daemon.start()
+
+        def stream(cursor):
+            request = {"group_id": group, **({"cursor": cursor} if cursor else {})}
+            return grpcurl.Grpcurl(self.daemon).call("covey.v1.GroupService/StreamOutput", request)
+
+        def pieces(messages):
+            return [(chunk["task"], chunk["stream"], int(chunk.get("offset", 0)), chunk.get("data", ""),
+                     chunk.get("end", False)) for chunk in (message["chunk"] for message in messages)]
+        whole = stream(None)
+        self.assertGreater(len(whole), 6)
+        self.assertEqual(6, sum(piece[4] for piece in pieces(whole)), "each stream has one end")
+        for number, message in enumerate(whole):
+            self.assertEqual(pieces(whole[number + 1:]), pieces(stream(message["cursor"])), number)
+
+    def test_a_cursor_of_something_else_is_refused(self):
+        first = self.detach("echo a; sleep 60")
+        other = self.covey("create").out.strip()
+        messages = wait_until(lambda: grpcurl.Grpcurl(self.daemon).call("covey.v1.GroupService/StreamOutput", {"group_id": first}),
+                              "output is there")
+        for cursor in (messages[-1]["cursor"], "eHh4"):
+            error = grpcurl.Grpcurl(self.daemon).error("covey.v1.GroupService/StreamOutput",
+                                                       {"group_id": other, "cursor": cursor})
+            self.assertIn("cursor must be the cursor of an answer about this group", json.dumps(error))
 
 
 class FullDiskTest(unittest.TestCase):

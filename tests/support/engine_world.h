@@ -54,6 +54,7 @@ class NoOutput : public OutputStore {
     done(sizes);
   }
   void Taken(const OutputKey&, uint64_t) override {}
+  bool WaitsForReader(const OutputKey&) override { return waits_for_reader; }
   OutputPiece Read(const OutputKey&, uint64_t, size_t) override { return {.end = true}; }
   uint64_t Size(const OutputKey&) override { return 0; }
   std::shared_ptr<void> Subscribe(const std::string&,
@@ -66,6 +67,7 @@ class NoOutput : public OutputStore {
   std::atomic<int> finished = 0;
   std::atomic<int> purged = 0;
   OutputSizes sizes;  // told of every attempt
+  std::atomic<bool> waits_for_reader = false;
 };
 
 // Starts nothing: records the launches and stops, and lets the test say how each attempt goes on.

@@ -160,6 +160,24 @@ TEST_F(CliRunTest, ExitsAsTheFirstFailure) {
             "covey: task 1: exit 8\ncovey: failed: 3 tasks in 1.00s; first failure: task 2: exit 7\n");
 }
 
+TEST_F(CliRunTest, OutputThatWasLostIsAnErrorOfItsOwn) {
+  v1::RunGroupResponse gap = Output("a", "end\n", v1::OUTPUT_STREAM_STDOUT);
+  gap.mutable_output()->set_dropped(7);
+  gap.mutable_output()->set_offset(7);
+  Script({gap}, ResultOf(v1::GROUP_STATE_SUCCEEDED, 1));
+  Program succeeded(daemon_.address(), {"run", "--", "true"});
+  EXPECT_EQ(succeeded.Wait(), 74);
+  EXPECT_NE(succeeded.err().find("7 bytes of output were lost"), std::string::npos) << succeeded.err();
+  Program json(daemon_.address(), {"run", "--output", "json", "--", "true"});
+  EXPECT_EQ(json.Wait(), 74);
+  // What failed comes first.
+  v1::RunGroupResponse failed = ResultOf(v1::GROUP_STATE_FAILED, 1);
+  *failed.mutable_result()->mutable_first_failure() = ExitFailure("a", 5);
+  Script({gap}, failed);
+  Program program(daemon_.address(), {"run", "--", "true"});
+  EXPECT_EQ(program.Wait(), 5);
+}
+
 TEST_F(CliRunTest, AStackIsShownSinceNobodyPrintedIt) {
   v1::RunGroupResponse result = ResultOf(v1::GROUP_STATE_FAILED, 1);
   v1::Failure& failure = *result.mutable_result()->mutable_first_failure();

@@ -288,6 +288,19 @@ TEST_F(FileOutputStoreTest, APacedWriterWaitsForItsReader) {
   EXPECT_EQ(Finish("g", 0).standard_output, written + 2 * RunningStream::kWindow);
 }
 
+TEST_F(FileOutputStoreTest, AStopWaitsForNoReader) {
+  store_->Begin("g", 0, 1, true);
+  int told = 0;
+  const auto has_room = [&] { ++told; };
+  Write(Key("g", 0), std::string(RunningStream::kWindow, 'x'));
+  EXPECT_EQ(store_->Room(Key("g", 0), has_room), 0u);
+  EXPECT_TRUE(store_->WaitsForReader(Key("g", 0)));
+  store_->StopPacing();
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(store_->WaitsForReader(Key("g", 0)));
+  EXPECT_EQ(store_->Room(Key("g", 0), has_room), RunningStream::kBound);
+}
+
 // In place of the standard output of g/0 stands a FIFO: opening it waits for somebody at the other end.
 class HangingFile {
  public:

@@ -43,7 +43,8 @@ TEST(Event, EnumsCountAlike) {
   EXPECT_EQ(static_cast<int>(WaitReason::kSeal), v1::WAIT_REASON_SEAL);
   EXPECT_EQ(static_cast<int>(WaitReason::kStop), v1::WAIT_REASON_STOP);
   EXPECT_EQ(static_cast<int>(WaitReason::kJournal), v1::WAIT_REASON_JOURNAL);
-  EXPECT_EQ(static_cast<int>(WaitReason::kJournal), static_cast<int>(v1::WaitReason_MAX));
+  EXPECT_EQ(static_cast<int>(WaitReason::kReader), v1::WAIT_REASON_READER);
+  EXPECT_EQ(static_cast<int>(WaitReason::kReader), static_cast<int>(v1::WaitReason_MAX));
   EXPECT_EQ(static_cast<int>(FailureKind::kError), v1::FAILURE_KIND_ERROR);
   EXPECT_EQ(static_cast<int>(FailureKind::kPanic), v1::FAILURE_KIND_PANIC);
   EXPECT_EQ(static_cast<int>(FailureKind::kExit), v1::FAILURE_KIND_EXIT);
