@@ -273,6 +273,11 @@ Result<v1::DrainResponse> Client::Drain(const v1::DrainRequest& request, const C
   return Ask<v1::DrainResponse>(*connection_, Named("/covey.v1.AdminService/Drain"), request, call);
 }
 
+Result<Void> Client::Undrain(const CallOptions& call) {
+  return Drop(Ask<v1::UndrainResponse>(*connection_, Named("/covey.v1.AdminService/Undrain"),
+                                       v1::UndrainRequest(), call));
+}
+
 Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
   return Ask<v1::ReloadResponse>(*connection_, Named("/covey.v1.AdminService/Reload"), v1::ReloadRequest(),
                                  call);

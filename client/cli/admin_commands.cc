@@ -1,4 +1,4 @@
-// The commands about the daemon as a whole: drain and reload.
+// The commands about the daemon as a whole: drain, undrain and reload.
 
 #include <string>
 
@@ -27,6 +27,19 @@ int Drain(Session& session, const Arguments& arguments) {
     session.PrintJson(v1::DrainResponse());
   } else {
     session.Print("drained: no group runs, and none is taken\n");
+  }
+  return session.ExitWith(0);
+}
+
+int Undrain(Session& session, const Arguments&) {
+  Result<client::Client> client = session.Connect();
+  if (!client.ok()) return session.Fail(client.error());
+  const Result<Void> undrained = client.value().Undrain();
+  if (!undrained.ok()) return session.Fail(undrained.error());
+  if (session.json()) {
+    session.PrintJson(v1::UndrainResponse());
+  } else {
+    session.Print("the daemon takes groups\n");
   }
   return session.ExitWith(0);
 }
@@ -66,16 +79,33 @@ Command DrainCommand() {
       .synopsis = "[--timeout D]",
       .summary = "lets the daemon take no groups and waits for the running ones",
       .details =
-          "Lets the daemon refuse new groups from now on, until it is restarted, and waits until the\n"
-          "running ones have ended. Ctrl-C and --timeout end the waiting alone.",
+          "Lets the daemon refuse new groups from now on, until covey undrain or its next start, and\n"
+          "waits until the running ones have ended. Ctrl-C and --timeout end the waiting alone.",
       .examples = "covey drain --timeout 10m && systemctl restart coveyd",
       .exits =
           "0    no group runs any more\n"
+          "1    somebody has taken the drain back\n"
           "64   bad usage\n"
           "69   the daemon is out of reach or was lost\n"
           "124  --timeout passed",
       .options = {TimeoutOption()},
       .run = Drain,
+  };
+}
+
+Command UndrainCommand() {
+  return {
+      .name = "undrain",
+      .synopsis = "",
+      .summary = "lets the daemon take groups again after a drain",
+      .details =
+          "Takes covey drain back: the daemon takes new groups again, and who waits for the drain is told.\n"
+          "Nothing happens when it does not drain.",
+      .examples = "covey drain --timeout 10m || covey undrain",
+      .exits =
+          "0   the daemon takes groups\n"
+          "69  the daemon is out of reach, or stops",
+      .run = Undrain,
   };
 }
 

@@ -55,6 +55,20 @@ void Attempts::StopAll(const std::shared_ptr<const Failure>& cause, Effects& eff
   for (auto& [task, attempt] : attempts_) Stop(attempt, cause, effects);
 }
 
+void Attempts::Interrupt(const std::shared_ptr<const Failure>& cause,
+                         const std::function<bool(uint32_t task)>& spared, Effects& effects) {
+  for (auto& [task, attempt] : attempts_) {
+    if (attempt.stopping || spared(task)) continue;
+    attempt.interrupted = true;
+    Stop(attempt, cause, effects);
+  }
+}
+
+void Attempts::Suspend() {
+  suspended_ = true;
+  if (lane_ != nullptr) lane_->Clear();
+}
+
 std::shared_ptr<const Failure> Attempts::Started(uint32_t task, uint32_t number,
                                                  std::shared_ptr<Execution> execution) {
   Attempt* const attempt = Find(task, number);

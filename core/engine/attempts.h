@@ -38,6 +38,8 @@ class Attempts {
     Slot slot = Slot::kHeld;
     bool launched = false;  // its start is committed and the executor has been called
     bool stopping = false;
+    bool interrupted = false;                 // stopped since the daemon stops, and for no other reason
+    bool told = false;                        // of an interrupted one: the stop has reached it
     FailureKind cancel = FailureKind::kNone;  // of this task alone, whether that is written or not
     std::shared_ptr<Execution> execution;
     std::shared_ptr<const Failure> stop_cause;
@@ -63,9 +65,16 @@ class Attempts {
 
   void Stop(Attempt& attempt, std::shared_ptr<const Failure> cause, Effects& effects);
   void StopAll(const std::shared_ptr<const Failure>& cause, Effects& effects);
+  // Stops what is not stopping yet because the daemon stops, but for what `spared` names.
+  void Interrupt(const std::shared_ptr<const Failure>& cause,
+                 const std::function<bool(uint32_t task)>& spared, Effects& effects);
   // Keeps what the executor answered. The cause, when it was to be stopped meanwhile.
   std::shared_ptr<const Failure> Started(uint32_t task, uint32_t number,
                                          std::shared_ptr<Execution> execution);
+
+  // Drops what waits; nothing is to be queued any more.
+  void Suspend();
+  bool suspended() const { return suspended_; }
 
   // Starts the clock of an attempt's own timeout.
   void StartTimeout(Attempt& attempt, std::chrono::nanoseconds timeout, std::function<void()> expired);
@@ -79,6 +88,7 @@ class Attempts {
   const std::shared_ptr<TimerQueue> timers_;
   Map attempts_;
   std::unique_ptr<Lane> lane_;
+  bool suspended_ = false;
 };
 
 }  // namespace covey

@@ -78,6 +78,7 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     }
     return step.Finish(answer(reply));
   }
+  if (refusing_) return step.FinishWith(done, RefusedByStop());
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));
   if (auto error = ReserveLocked(tasks)) return step.FinishWith(done, *std::move(error));
@@ -125,6 +126,7 @@ void DurableGroup::AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<c
     ledger_.Submit(std::make_shared<const TaskSpec>(std::move(task)), std::exchange(request, nullptr),
                    environment_->wall_clock());
   }
+  if (attempts_.suspended()) return;
   // A free slot makes submitted and started one append.
   const auto wanted = static_cast<size_t>(std::count(takes_slot.begin(), takes_slot.end(), true));
   size_t free = wanted == 0 ? 0 : lane_->TryAcquire(wanted);

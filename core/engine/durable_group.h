@@ -40,6 +40,9 @@ struct GroupEnvironment {
   std::function<void(const std::string& line)> warn;
 };
 
+// kUnavailable: what is asked for is to be asked of the next daemon.
+Error RefusedByStop();
+
 // The daemon's driver of one group: it appends first. Commands are decided on the pending state (committed
 // plus in flight); replies, starts and streamed events are released when their append is committed; stopping
 // work never waits for that. (A library Group applies at once; both share the state machines and the Pool.)
@@ -53,9 +56,8 @@ struct GroupEnvironment {
 //    the lane from the grant to its end.
 // 2. After a failed append nothing is decided until all that was sent is answered; then the facts (exits,
 //    cancels: what has happened whether it was written or not) are decided once more, in their order.
-// 3. While the group is neither decided nor stopped, every queued task has a ticket in the lane or on its
-// way.
-//    Tickets of other attempts may wait there too; their grants are given back.
+// 3. While the group is neither decided, stopped nor suspended, every queued task has a ticket in the lane or
+//    on its way. Tickets of other attempts may wait there too; their grants are given back.
 //
 // Lock order: DurableGroup::mutex_, then Pool, TimerQueue and Budget. Nothing is called out of a DurableGroup with
 // mutex_ held but timers, clocks, Lane::TryAcquire, Adopt and Clear, none of which call back: what a step
@@ -98,6 +100,15 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void CancelTask(const std::string& name, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
   // Seals when the last unfinished task ends.
   void Arm() COVEY_EXCLUDES(mutex_);
+
+  // The daemon stops (promise 15). First a detached group takes no more tasks; with `suspend` it starts nothing
+  // more either: what is queued stays queued. One that belongs to a call goes on.
+  void BeginStop(bool suspend) COVEY_EXCLUDES(mutex_);
+  // Then a group that belongs to a call is cancelled, and what runs is told to stop: attempts end as lost, or
+  // are queued again, unless they end by themselves before they are told. Again: what has begun meanwhile.
+  void Interrupt() COVEY_EXCLUDES(mutex_);
+  // Nothing of it ends with the daemon any more, and nothing is on its way to the journal that can be written.
+  bool quiet() const COVEY_EXCLUDES(mutex_);
 
   // Calls `done` once when the group is over and that is durable, or at once when it is; also when another
   // owner takes the group (`fenced`). Returns 0 when called at once, else an id for Unwait, which answers
@@ -201,6 +212,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
+  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;         // tasks, since the daemon stops
+  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;      // and has come to its last step
   Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);

@@ -217,12 +217,14 @@ void Engine::CreateChecked(Create create, Done<GroupPtr> done) {
                                  pool.value(), epoch_);
   {
     MutexLock lock(mutex_);
-    if (draining_) {
+    if (draining_ || stopping_) {
+      Error refusal = stopping_ ? RefusedByStop()
+                                : Error{.code = ErrorCode::kUnavailable,
+                                        .reason = "DRAINING",
+                                        .message = "the daemon is draining and accepts no new groups"};
       lock.Unlock();
       pools_->Release(group->pool());
-      done(Error{.code = ErrorCode::kUnavailable,
-                 .reason = "DRAINING",
-                 .message = "the daemon is draining and accepts no new groups"});
+      done(std::move(refusal));
       return;
     }
     residents_.Add(group);
@@ -382,9 +384,24 @@ void Engine::BeginDrain() {
   draining_ = true;
 }
 
+std::optional<Error> Engine::EndDrain() {
+  MutexLock lock(mutex_);
+  if (stopping_) return RefusedByStop();
+  draining_ = false;
+  return std::nullopt;
+}
+
 bool Engine::draining() const {
   MutexLock lock(mutex_);
-  return draining_;
+  return draining_ || stopping_;
+}
+
+void Engine::BeginStop(bool suspend) {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;  // no group is added from here on
+  }
+  for (const GroupPtr& group : residents_.All()) group->BeginStop(suspend);
 }
 
 std::vector<Engine::GroupPtr> Engine::Busy() const {

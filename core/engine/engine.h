@@ -102,7 +102,13 @@ class Engine {
 
   // Refuses new groups from now on.
   void BeginDrain() COVEY_EXCLUDES(mutex_);
+  // Takes that back. kUnavailable once the daemon stops.
+  std::optional<Error> EndDrain() COVEY_EXCLUDES(mutex_);
+  // It drains or stops.
   bool draining() const COVEY_EXCLUDES(mutex_);
+  // Refuses new groups, and begins the stop of all that there are (DurableGroup::BeginStop). There is no way
+  // back.
+  void BeginStop(bool suspend) COVEY_EXCLUDES(mutex_);
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
@@ -139,6 +145,7 @@ class Engine {
 
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
+  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
   // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
   std::map<std::string, std::vector<std::function<void()>>> creating_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;

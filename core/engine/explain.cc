@@ -48,6 +48,12 @@ std::vector<std::string> Explainer::Running(bool stopping) const {
 void Explainer::AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>* waits) const {
   const Lane* const lane = attempts_.lane();
   if (lane == nullptr) return;
+  if (attempts_.suspended()) {
+    waits->push_back(
+        {.reason = WaitReason::kStop,
+         .message = "the daemon is stopping: what is queued runs when it has been started again"});
+    return;
+  }
   if (ledger_.log().stopped()) {
     waits->push_back(
         {.reason = WaitReason::kJournal,

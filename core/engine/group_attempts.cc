@@ -17,7 +17,7 @@ void DurableGroup::OnGranted(uint64_t ticket) {
   const auto [task, attempt] = Ticket::Unpack(ticket);
   const TaskTable& tasks = ledger_.tasks();
   // While the log is stopped nothing is decided: its tickets are queued again when it goes on.
-  const bool valid = !ledger_.log().stopped() && task < tasks.size() &&
+  const bool valid = !attempts_.suspended() && !ledger_.log().stopped() && task < tasks.size() &&
                      tasks[task].pending.attempt + 1 == attempt && attempts_.Find(task) == nullptr;
   if (valid && DecideLocked({.command = {.kind = CommandKind::kStart, .task = task}}, step.effects()) ==
                    Refusal::kNone) {
@@ -57,6 +57,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   }
   // Stopped before it was started: it never will be.
   const Attempts::Attempt stopped = attempts_.End(task, effects);
+  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
                           .result = state::Ending::kFailed,
@@ -99,6 +100,11 @@ void DurableGroup::OnTaskTimeout(uint32_t task, uint32_t attempt) {
 
 void DurableGroup::OnProgress(uint32_t task, uint32_t attempt, CommandKind kind, int code) {
   Step step(this);
+  if (Attempts::Attempt* const found = attempts_.Find(task, attempt);
+      found != nullptr && found->interrupted) {
+    found->told = true;  // nobody has cancelled it: there is nothing to record
+    return step.Finish();
+  }
   FactLocked({.command = {.kind = kind, .task = task, .attempt = attempt, .code = code}}, step.effects());
   step.Finish();
 }
@@ -108,6 +114,13 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   const Attempts::Attempt ended = attempts_.End(task, step.effects());
+  const bool never_began = !status.ok() && status.failure().kind == FailureKind::kCancelled;
+  if (ended.interrupted && (ended.told || never_began)) {
+    Failure failure = *ended.stop_cause;
+    if (!status.ok()) failure.message += " (" + status.failure().message + ")";
+    LoseLocked(task, attempt, std::move(failure), step.effects());
+    return step.Finish();
+  }
   Fact fact{.command = {.kind = CommandKind::kExit,
                         .result = status.ok() ? state::Ending::kSucceeded : state::Ending::kFailed,
                         .task = task,

@@ -22,6 +22,7 @@ class COVEY_SCOPED_CAPABILITY DurableGroup::Step {
     group_->HoldQueuedLocked();
     if (auto call = group_->ledger_.Close(std::move(reply))) effects_.calls.push_back(*std::move(call));
     finished_ = true;
+    if (group_->attempts_.suspended()) effects_.push.clear();
     group_->mutex_.Unlock();
     group_->CarryOut(std::move(effects_));
   }

@@ -68,6 +68,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
   virtual SlotUse slots() const { return SlotUse::kOne; }
+  // Attempts may go on while there is no daemon: a daemon that stops leaves them alone.
+  virtual bool outlives_daemon() const { return false; }
   virtual std::shared_ptr<Execution> Start(const Launch& launch,
                                            std::shared_ptr<AttemptListener> listener) = 0;
   // Takes up an attempt that an earlier daemon started and that may still run. Null: it does not, it is lost

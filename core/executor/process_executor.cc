@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -15,8 +16,14 @@ namespace {
 // A supervisor's listener that tells an attempt's.
 class Adapter final : public ProcessListener {
  public:
-  Adapter(std::weak_ptr<ProcessSupervisor> supervisor, std::shared_ptr<AttemptListener> listener)
-      : supervisor_(std::move(supervisor)), listener_(std::move(listener)) {}
+  using Log = std::function<void(std::string_view)>;
+
+  Adapter(std::weak_ptr<ProcessSupervisor> supervisor, std::shared_ptr<AttemptListener> listener,
+          std::string name, Log log)
+      : supervisor_(std::move(supervisor)),
+        listener_(std::move(listener)),
+        name_(std::move(name)),
+        log_(std::move(log)) {}
 
   void OnStarted(pid_t) override { listener_->OnStarted(); }
   size_t OutputRoom(ProcessId id, OutputStream stream) override {
@@ -30,7 +37,13 @@ class Adapter final : public ProcessListener {
   void OnOutput(OutputStream stream, std::string_view bytes) override { listener_->OnOutput(stream, bytes); }
   void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
   void OnKilled() override { listener_->OnKilled(); }
-  void OnGone(const ProcessResult& result) override { listener_->OnExit(ToStatus(result), nullptr); }
+  void OnGone(const ProcessResult& result) override {
+    if (log_ && result.leftovers_killed > 0) {
+      log_("task " + name_ + " left " + std::to_string(result.leftovers_killed) +
+           " processes, which were killed");
+    }
+    listener_->OnExit(ToStatus(result), nullptr);
+  }
 
  private:
   static Status ToStatus(const ProcessResult& result) {
@@ -67,6 +80,8 @@ class Adapter final : public ProcessListener {
 
   const std::weak_ptr<ProcessSupervisor> supervisor_;
   const std::shared_ptr<AttemptListener> listener_;
+  const std::string name_;
+  const Log log_;
   std::function<void()> has_room_;
 };
 
@@ -96,6 +111,15 @@ Environment Inherited(const ProcessSpec& spec) {
   return env;
 }
 
+// Seconds since 1970, with milliseconds.
+std::string UnixTime(std::chrono::steady_clock::time_point instant) {
+  const auto rest = instant - std::chrono::steady_clock::now();
+  const auto at = std::chrono::floor<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch() + rest);
+  const std::string text = std::to_string(at.count());
+  return text.size() <= 3 ? "0" : text.substr(0, text.size() - 3) + "." + text.substr(text.size() - 3);
+}
+
 class ProcessExecution final : public Execution {
  public:
   ProcessExecution(std::shared_ptr<ProcessSupervisor> supervisor, ProcessId id)
@@ -118,12 +142,15 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
   env["COVEY_GROUP"] = launch.group;
   env["COVEY_TASK"] = launch.task;
   if (!address_.empty()) env["COVEY_ADDRESS"] = address_;
+  env.erase("COVEY_DEADLINE");
+  if (launch.deadline) env["COVEY_DEADLINE"] = UnixTime(*launch.deadline);
   spec->env.assign(env.begin(), env.end());
 
   std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
                       std::to_string(launch.attempt);
-  const ProcessId id = supervisor_->Start(std::move(spec), std::move(token),
-                                          std::make_shared<Adapter>(supervisor_, std::move(listener)));
+  auto adapter =
+      std::make_shared<Adapter>(supervisor_, std::move(listener), launch.group + "/" + launch.task, log_);
+  const ProcessId id = supervisor_->Start(std::move(spec), std::move(token), std::move(adapter));
   return std::make_shared<ProcessExecution>(supervisor_, id);
 }
 

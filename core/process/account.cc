@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "core/process/errno_text.h"
+#include "core/process/shortage.h"
 
 namespace covey {
 namespace {
@@ -42,7 +43,7 @@ int LookUp(std::vector<char>* buffer, Entry* entry, Entry** found, const Call& c
 }
 
 StartProblem Unreachable(std::string field, int error) {
-  return {.code = ErrorCode::kUnavailable,
+  return {.code = IsShortage(error) ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
           .reason = "ACCOUNT_LOOKUP_FAILED",
           .field = std::move(field),
           .description = "cannot be looked up: " + ErrnoText(error)};

@@ -16,8 +16,12 @@ bool MayBeThere(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 }  // namespace
 
-AdoptingTracker::AdoptingTracker(std::string token_variable, Unowned unowned, Log log)
-    : token_variable_(std::move(token_variable)), unowned_(unowned), log_(std::move(log)) {}
+AdoptingTracker::AdoptingTracker(std::string token_variable, Unowned unowned, const std::string& root_record,
+                                 Log log)
+    : token_variable_(std::move(token_variable)),
+      unowned_(unowned),
+      log_(std::move(log)),
+      record_(root_record) {}
 
 bool AdoptingTracker::Prepare(Tree& tree) {
   MutexLock lock(mutex_);
@@ -27,6 +31,7 @@ bool AdoptingTracker::Prepare(Tree& tree) {
 }
 
 void AdoptingTracker::Started(Tree& tree) {
+  record_.Add(tree.id, tree.root, tree.start_ticks);
   MutexLock lock(mutex_);
   by_root_[tree.root] = tree.id;
 }
@@ -38,7 +43,7 @@ bool AdoptingTracker::Remember(Tree& tree) {
   RememberBelow(tree, tree.root, &missed);
   LookAtOrphans(&missed);
   for (const procfs::Stat& orphan : orphans_) {
-    if (known_.at(orphan.pid).owner != tree.id) continue;
+    if (!BelongsTo(tree, orphan)) continue;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
     RememberBelow(tree, orphan.pid, &missed);
   }
@@ -79,15 +84,12 @@ TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftove
   Sweep sweep{.gone = true};
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_.at(orphan.pid);
-    if (unowned_ == Unowned::kSuspect && known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
-      known.owner = tree.id;
-      Report(orphan);
-    }
+    const bool member = BelongsTo(tree, orphan);
     if (known.owner == 0 && known.unclear && known.suspects.contains(tree.id) &&
         tree.doubts++ < kMostDoubts) {
       sweep.gone = false;
     }
-    if (known.owner != tree.id) continue;
+    if (!member) continue;
     sweep.gone = false;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
     RememberBelow(tree, orphan.pid, &missed);
@@ -95,6 +97,15 @@ TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftove
   if (!sweep.gone && leftovers == Leftovers::kKill) sweep.killed = KillMembers(tree, &missed);
   sweep.gone = sweep.gone && !missed.any;
   return sweep;
+}
+
+bool AdoptingTracker::BelongsTo(const Tree& tree, const procfs::Stat& orphan) {
+  Known& known = known_.at(orphan.pid);
+  if (unowned_ == Unowned::kSuspect && known.owner == 0 && known.suspects == std::set<ProcessId>{tree.id}) {
+    known.owner = tree.id;
+    Report(orphan);
+  }
+  return known.owner == tree.id;
 }
 
 void AdoptingTracker::Release(Tree& tree) {
@@ -106,6 +117,7 @@ void AdoptingTracker::Release(Tree& tree) {
 }
 
 void AdoptingTracker::Tidy() {
+  record_.Beat();
   procfs::Missed missed;
   LookAtOrphans(&missed);
   // Nobody is forgotten by a look that has not seen everybody.
@@ -124,6 +136,7 @@ void AdoptingTracker::Finish() {
 }
 
 void AdoptingTracker::Forget(Tree& tree) {
+  record_.Remove(tree.id);
   MutexLock lock(mutex_);
   trees_.erase(tree.id);
   // The root is reaped already: another tree may have got its pid.
@@ -136,7 +149,7 @@ void AdoptingTracker::Forget(Tree& tree) {
 void AdoptingTracker::Report(const procfs::Stat& orphan) const {
   if (!log_) return;
   log_("process " + std::to_string(orphan.pid) + " (" + orphan.name +
-       ") left its session and dropped its token; it is killed, as every task that could own it has ended");
+       ") left its session and dropped its token; it goes with the last task that may own it");
 }
 
 void AdoptingTracker::RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed) {
@@ -220,9 +233,10 @@ void AdoptingTracker::FindOwner(const procfs::Stat& orphan, Known* known, procfs
   if (by_token != by_token_.end()) known->owner = by_token->second;
 }
 
-std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log) {
+std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, const std::string& root_record,
+                                                 TreeTracker::Log log) {
   return std::make_unique<AdoptingTracker>(std::move(token_variable), AdoptingTracker::Unowned::kSuspect,
-                                           std::move(log));
+                                           root_record, std::move(log));
 }
 
 }  // namespace covey

@@ -13,6 +13,7 @@
 #include "core/base/mutex.h"
 #include "core/process/adopted_orphans.h"
 #include "core/process/proc_fs.h"
+#include "core/process/root_record.h"
 #include "core/process/signal_members.h"
 #include "core/process/tree_tracker.h"
 
@@ -28,11 +29,11 @@ namespace covey {
 // 3. What is known of a process is forgotten once it has ended, at the latest by the second Tidy after that.
 class AdoptingTracker final : public TreeTracker {
  public:
-  // What becomes of an orphan without an owner. kLeave: it is nobody's; for beside cgroups, which hold what
-  // has shed everything.
+  // What becomes of an orphan without an owner: it goes with the last tree that may own it, or it is nobody's.
   enum class Unowned : uint8_t { kSuspect, kLeave };
 
-  AdoptingTracker(std::string token_variable, Unowned unowned, Log log);
+  // `root_record`: see RootRecord; empty: none.
+  AdoptingTracker(std::string token_variable, Unowned unowned, const std::string& root_record, Log log);
 
   bool Prepare(Tree& tree) override;
   void Started(Tree& tree) override;
@@ -69,6 +70,8 @@ class AdoptingTracker final : public TreeTracker {
   void Report(const procfs::Stat& orphan) const;
   // Everything below `from` belongs to `tree`, also once its parent has died.
   void RememberBelow(Tree& tree, pid_t from, procfs::Missed* missed);
+  // Also when no other tree may own the orphan, which is reported.
+  bool BelongsTo(const Tree& tree, const procfs::Stat& orphan);
   // How many were killed for the first time.
   uint32_t KillMembers(Tree& tree, procfs::Missed* missed);
   // Brings orphans_ up to date, and known_ for each of them.
@@ -81,6 +84,8 @@ class AdoptingTracker final : public TreeTracker {
   const std::string token_variable_;
   const Unowned unowned_;
   const Log log_;
+
+  RootRecord record_;  // has a mutex of its own
 
   // The loop's thread alone.
   AdoptedOrphans adopted_;

@@ -24,7 +24,7 @@ class Cgroup {
   std::vector<int> Members() const;
   // SIGKILL to every process in it and below it. To be repeated until Empty(): see cgroup_directory::Kill.
   bool Kill() const;
-  // Puts the limits of a tree on it, before the tree is in. What went wrong, if anything did.
+  // Puts the limits of a tree on it, before the tree is in. What went wrong, if anything did; errno says it too.
   std::optional<std::string> Limit(const ResourceLimits& limits) const;
   // The kernel has killed something of it for want of memory.
   bool MemoryRanOut() const;

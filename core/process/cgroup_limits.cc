@@ -49,14 +49,18 @@ int GiveBelow(int directory, std::string_view controller, bool give) {
 
 std::optional<std::string> Apply(int directory, const ResourceLimits& limits) {
   std::optional<std::string> problem;
+  int failed = 0;
   const auto write = [&](const char* file, const std::string& value) {
     if (problem) return;
     if (const int error = Write(directory, file, value); error != 0) {
       problem = "writing " + value + " to " + file + " of its cgroup: " + ErrnoText(error);
+      failed = error;
     }
   };
   if (limits.memory != 0) {
     write("memory.max", std::to_string(limits.memory));
+    // What is swapped out counts for nothing there. Missing where the kernel counts no swap.
+    if (::faccessat(directory, "memory.swap.max", F_OK, 0) == 0) write("memory.swap.max", "0");
     if (::faccessat(directory, "memory.oom.group", F_OK, 0) == 0) write("memory.oom.group", "1");
   }
   if (limits.cpu_milli != 0) {
@@ -64,6 +68,7 @@ std::optional<std::string> Apply(int directory, const ResourceLimits& limits) {
                          std::to_string(kCpuPeriodMicros));
   }
   if (limits.pids != 0) write("pids.max", std::to_string(limits.pids));
+  if (problem) errno = failed;
   return problem;
 }
 

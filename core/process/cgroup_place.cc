@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "core/base/make_directory.h"
 #include "core/process/cgroup_directory.h"
 #include "core/process/errno_text.h"
+#include "core/process/owner.h"
 #include "core/process/proc_fs.h"
 
 namespace covey::cgroup_place {
@@ -22,6 +24,9 @@ namespace {
 constexpr std::string_view kPrefix = "covey-";
 constexpr std::string_view kAsidePrefix = "coveyd-";
 constexpr std::chrono::seconds kStalePatience(5);
+constexpr std::chrono::seconds kLockPatience(1);
+constexpr const char* kTaken = "CGROUP_TAKEN";
+constexpr int kMostClaims = 10;
 
 Error Unusable(std::string message) {
   return {
@@ -42,21 +47,70 @@ std::string Unescape(const std::string& text) {
   return out;
 }
 
+Result<Claim> ClaimOnce(const std::string& parent) {
+  static std::atomic<unsigned> count{0};
+  const std::string path =
+      parent + "/" + std::string(kPrefix) + Owner::Self().Text() + "-" + std::to_string(count.fetch_add(1));
+  if (!MakeDirectory(path, 0755)) return Unusable("cannot make " + path + ": " + ErrnoText(errno));
+  UniqueFd directory = cgroup_directory::Open(AT_FDCWD, path.c_str());
+  if (!directory || ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || ::access(path.c_str(), F_OK) != 0) {
+    Error error = Unusable("cannot lock " + path + ": " + ErrnoText(errno));
+    error.reason = kTaken;
+    ::rmdir(path.c_str());
+    return error;
+  }
+  if (!UniqueFd(::openat(directory.get(), "cgroup.events", O_RDONLY | O_CLOEXEC))) {
+    ::rmdir(path.c_str());
+    return Unusable(path + " is no cgroup of version 2");
+  }
+  return Claim{.path = path, .directory = std::move(directory)};
+}
+
+// The owner that a name tells, `covey-<owner>-<count>`.
+std::optional<Owner> OwnerOf(std::string_view name) {
+  name.remove_prefix(kPrefix.size());
+  return Owner::Parse(name.substr(0, name.find('-')));
+}
+
+// A child of a dead owner has its descriptors, and so the lock, until it executes its program.
+bool LockOfDead(int directory) {
+  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  while (::flock(directory, LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
 void RemoveStaleOne(int at, const std::string& parent, const std::string& name, const Log& log) {
+  const std::optional<Owner> owner = OwnerOf(name);
+  const Owner::Fate fate = owner ? owner->Look() : Owner::Fate::kUnknown;
+  if (fate == Owner::Fate::kAlive) return;  // also one that has yet to lock it
   const UniqueFd directory = cgroup_directory::Open(at, name.c_str());
-  if (!directory || ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return;
+  if (!directory) return;
+  const bool dead = fate == Owner::Fate::kDead;
+  if (dead ? !LockOfDead(directory.get()) : ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return;
+  const std::string path = parent + "/" + name;
+  if (!dead && cgroup_directory::Populated(directory.get())) {
+    if (log) {
+      log("cgroup " + path +
+          " has processes, and its owner, in another pid namespace, cannot be known to be dead; "
+          "it is left alone");
+    }
+    return;
+  }
   const size_t members = cgroup_directory::Members(directory.get()).size();
   const auto deadline = std::chrono::steady_clock::now() + kStalePatience;
-  while (cgroup_directory::Populated(directory.get()) && std::chrono::steady_clock::now() < deadline) {
+  while (dead && cgroup_directory::Populated(directory.get()) &&
+         std::chrono::steady_clock::now() < deadline) {
     cgroup_directory::Kill(directory.get());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const bool removed = cgroup_directory::Remove(at, name.c_str());
   if (!log) return;
-  if (!removed) log("cgroup " + parent + "/" + name + " of a dead owner cannot be removed");
+  if (!removed) log("cgroup " + path + " of a dead owner cannot be removed");
   if (removed && members > 0) {
-    log("killed " + std::to_string(members) + " processes that a dead owner left in cgroup " + parent + "/" +
-        name);
+    log("killed " + std::to_string(members) + " processes that a dead owner left in cgroup " + path);
   }
 }
 
@@ -90,22 +144,13 @@ std::vector<std::string> OwnCgroups() {
 }
 
 Result<Claim> ClaimBelow(const std::string& parent) {
-  static std::atomic<unsigned> count{0};
-  const std::string path = parent + "/" + std::string(kPrefix) + std::to_string(::getpid()) + "-" +
-                           std::to_string(count.fetch_add(1));
-  if (!MakeDirectory(path, 0755)) return Unusable("cannot make " + path + ": " + ErrnoText(errno));
-  UniqueFd directory = cgroup_directory::Open(AT_FDCWD, path.c_str());
-  // Somebody else's RemoveStale may come between mkdir and flock and take it for stale.
-  if (!directory || ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || ::access(path.c_str(), F_OK) != 0) {
-    Error error = Unusable("cannot lock " + path + ": " + ErrnoText(errno));
-    ::rmdir(path.c_str());
-    return error;
+  Result<Claim> claim = ClaimOnce(parent);
+  // Somebody else's RemoveStale may come between mkdir and flock and take it for stale, if it lives in another
+  // pid namespace.
+  for (int tries = 1; tries < kMostClaims && !claim.ok() && claim.error().reason == kTaken; ++tries) {
+    claim = ClaimOnce(parent);
   }
-  if (!UniqueFd(::openat(directory.get(), "cgroup.events", O_RDONLY | O_CLOEXEC))) {
-    ::rmdir(path.c_str());
-    return Unusable(path + " is no cgroup of version 2");
-  }
-  return Claim{.path = path, .directory = std::move(directory)};
+  return claim;
 }
 
 void RemoveStale(const std::string& parent, const Log& log) {
@@ -120,11 +165,11 @@ void RemoveStale(const std::string& parent, const Log& log) {
 
 std::unique_ptr<MovedAside> MovedAside::From(int place) {
   const std::string self = std::to_string(::getpid());
+  const std::string name = std::string(kAsidePrefix) + Owner::Self().Text();
   const UniqueFd procs(::openat(place, "cgroup.procs", O_RDONLY | O_CLOEXEC));
   char text[64];
   const ssize_t n = procs ? ::read(procs.get(), text, sizeof text) : -1;
   if (n < 0 || std::string_view(text, static_cast<size_t>(n)) != self + "\n") return nullptr;
-  const std::string name = std::string(kAsidePrefix) + self;
   if (!MakeDirectoryAt(place, name.c_str(), 0755) && errno != EEXIST) return nullptr;
   UniqueFd kept = cgroup_directory::Open(place, ".");
   const UniqueFd aside(::openat(place, (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));

@@ -18,15 +18,16 @@ using Log = std::function<void(std::string_view)>;
 // /sys/fs/cgroup/unified). Empty: there is no such mount.
 std::vector<std::string> OwnCgroups();
 
-// A new directory below `parent`, locked with flock for as long as it is open. A directory of this name that
-// can be locked has a dead owner: so stale ones are recognised, whatever pid namespace their owner lived in.
+// A new directory below `parent`, `covey-<owner>-<count>`, locked with flock for as long as it is open. One that can
+// be locked has no living owner that has got so far.
 struct Claim {
   std::string path;
   UniqueFd directory;
 };
 Result<Claim> ClaimBelow(const std::string& parent);
 
-// Kills and removes what is left below `parent` of owners that are dead.
+// Removes what is left below `parent` of owners that are gone. Processes in it are killed only if the owner is known
+// to be dead: one of another pid namespace cannot be looked up, and neither can one of an earlier version.
 void RemoveStale(const std::string& parent, const Log& log);
 
 // The program out of its cgroup, into a new one below it, while this lives. A cgroup that gives controllers

@@ -13,7 +13,7 @@
 
 namespace covey {
 
-// Makes the cgroups of one supervisor, below one directory `covey-<pid>-<n>` of its own.
+// Makes the cgroups of one supervisor, below one directory `covey-<owner>-<n>` of its own.
 //
 // Lifetime: Open finds a place and removes what dead owners left there; the destructor removes the
 // directory and requires that every cgroup was released.
@@ -36,7 +36,7 @@ class CgroupPool {
   // Makes the controllers for limits (cpu, memory, pids) usable in the cgroups to come: those that the place
   // has and that may be given to cgroups below it. A cgroup that gives controllers may hold no process: when
   // the place is our own cgroup and this program is alone in it, the program moves into a cgroup beside the
-  // pool's, `coveyd-<pid>`, and back at the end. Once, before the first Acquire.
+  // pool's, `coveyd-<owner>`, and back at the end. Once, before the first Acquire.
   void EnableControllers();
   // What EnableControllers achieved, sorted.
   const std::vector<std::string>& controllers() const { return controllers_; }

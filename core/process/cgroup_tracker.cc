@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -16,9 +17,13 @@ namespace {
 // the rest, where orphans are adopted, by descent, session or token.
 class CgroupTracker : public TreeTracker {
  public:
-  CgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts, std::string token_variable, Log log)
+  CgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts, std::string token_variable)
       : pool_(std::move(pool)) {
-    if (adopts) movers_.emplace(std::move(token_variable), AdoptingTracker::Unowned::kLeave, std::move(log));
+    // As pid 1 of a container we also get the orphans of what others start in it (`docker exec`).
+    const auto unowned =
+        ::getpid() == 1 ? AdoptingTracker::Unowned::kLeave : AdoptingTracker::Unowned::kSuspect;
+    // Without a log: what has shed everything is no news where cgroups hold it.
+    if (adopts) movers_.emplace(std::move(token_variable), unowned, "", nullptr);
   }
 
   bool Prepare(Tree& tree) override {
@@ -96,8 +101,8 @@ class CgroupTracker : public TreeTracker {
 }  // namespace
 
 std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts,
-                                               std::string token_variable, TreeTracker::Log log) {
-  return std::make_unique<CgroupTracker>(std::move(pool), adopts, std::move(token_variable), std::move(log));
+                                               std::string token_variable) {
+  return std::make_unique<CgroupTracker>(std::move(pool), adopts, std::move(token_variable));
 }
 
 }  // namespace covey

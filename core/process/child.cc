@@ -47,8 +47,9 @@ void TieToParent(ChildPlan* plan) {
 // into it. The kernel sees to that: with the change it makes the memory, ours, one that only root may look at
 // (PR_SET_DUMPABLE), and it stays so.
 void BecomeAccount(ChildPlan* plan) {
-  if (!plan->set_account) return;
+  // Those that the program itself was given, as by a unit's AmbientCapabilities.
   ::syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (!plan->set_account) return;
   if (::syscall(SYS_setgroups, plan->group_count, plan->groups) < 0 ||
       ::syscall(SYS_setresgid, plan->group, plan->group, plan->group) < 0 ||
       ::syscall(SYS_setresuid, plan->user, plan->user, plan->user) < 0) {

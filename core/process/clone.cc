@@ -126,6 +126,7 @@ Clone CloneVfork(CloneWay way, const ChildStack& stack, bool share_descriptors, 
       pidfd = static_cast<int>(::syscall(SYS_pidfd_open, clone.pid, 0));
       if (pidfd < 0) {
         clone.error = errno;
+        clone.has_run = true;
         ::kill(clone.pid, SIGKILL);
         ::waitpid(clone.pid, nullptr, 0);
         clone.pid = -1;

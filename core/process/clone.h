@@ -33,7 +33,8 @@ class ChildStack {
 struct Clone {
   pid_t pid = -1;
   UniqueFd pidfd;
-  int error = 0;  // errno when pid is -1
+  int error = 0;         // errno when pid is -1
+  bool has_run = false;  // though pid is -1: the child could not be pinned, and was killed
 };
 
 // Runs `run(argument)` in a child that shares our memory (CLONE_VM) and stops the calling thread until it

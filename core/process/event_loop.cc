@@ -74,7 +74,7 @@ bool EventLoop::Add(const Supervised* process, Source source, int fd, uint32_t e
   epoll_event event{};
   event.events = events;
   event.data.u64 = reinterpret_cast<uint64_t>(process) | source;
-  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
 void EventLoop::Drop(UniqueFd* fd) {
@@ -131,6 +131,7 @@ void EventLoop::Run() {
     for (int i = 0; i < n; ++i) Dispatch(events[i].data.u64);
     ObeyAll();
     RingAlarms();
+    WatchLate();
     Bury();
   }
   tracker_->Finish();
@@ -147,6 +148,7 @@ std::optional<int> EventLoop::Timeout() {
   Clock::time_point next = Clock::time_point::max();
   if (tracker_->NeedsTidying()) next = tidy_at_;
   if (!alarms_.empty()) next = std::min(next, alarms_.begin()->first);
+  if (!unwatched_.empty()) next = std::min(next, watch_at_);
   if (next == Clock::time_point::max()) return -1;
   const auto rest = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
   return static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 60'000));
@@ -201,11 +203,9 @@ void EventLoop::Obey(Order order, Supervised& process) {
       buried_.push_back(&process);
       return process.listener->OnGone(process.result);
     case Order::kUnwatchable:
-      process.result.message = "killed, as it could not be watched: " + ErrnoText(ENOMEM);
-      Kill(process);
-      // No event will report the end: the sweep finds it.
-      process.root_ended = true;
-      return Sweep(process);
+      unwatched_.push_back(process.shared_from_this());
+      watch_at_ = Clock::now() + kLongestRetry;
+      return;
   }
 }
 
@@ -229,6 +229,12 @@ void EventLoop::RingAlarms() {
     tidy_at_ = now + kTidyInterval;
     tracker_->Tidy();
   }
+}
+
+void EventLoop::WatchLate() {
+  if (unwatched_.empty() || Clock::now() < watch_at_) return;
+  std::erase_if(unwatched_, [this](const auto& process) { return AddAll(*process); });
+  watch_at_ = Clock::now() + kLongestRetry;
 }
 
 void EventLoop::Bury() {

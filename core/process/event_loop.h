@@ -41,7 +41,7 @@ class EventLoop {
     kKill,
     kResume,       // its listener has room again
     kCancelled,    // it was never started
-    kUnwatchable,  // it was started, and Watch failed
+    kUnwatchable,  // it was started, and its events cannot be had yet
   };
   using Batch = std::vector<Supervised*>;
 
@@ -53,8 +53,8 @@ class EventLoop {
   // Fails when the system has no descriptors for it.
   Result<Void> Open();
 
-  // Hands over a process that has been started: its events arrive from now on. One whose events cannot be had
-  // (no memory for them) is killed.
+  // Hands over a process that has been started: its events arrive from now on, or as soon as there is memory for
+  // them.
   void Watch(const std::shared_ptr<Supervised>& process);
   void Post(Order order, std::shared_ptr<Supervised> process) COVEY_EXCLUDES(mutex_);
 
@@ -83,6 +83,7 @@ class EventLoop {
   void Obey(Order order, Supervised& process);
   void ObeyAll() COVEY_EXCLUDES(mutex_);
   void RingAlarms();
+  void WatchLate();
   void Bury();
 
   void FeedStdin(Supervised& process);
@@ -112,6 +113,8 @@ class EventLoop {
   PipeReader pipes_;
   std::set<std::pair<Clock::time_point, Supervised*>> alarms_;
   Clock::time_point tidy_at_;
+  Clock::time_point watch_at_;
+  std::vector<std::shared_ptr<Supervised>> unwatched_;  // to be tried again at watch_at_
   Batch buried_;
 
   Mutex mutex_;  // taken last

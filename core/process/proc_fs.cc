@@ -101,10 +101,9 @@ std::string ReadFile(const char* path, Missed* missed) {
   return {};
 }
 
-std::optional<Stat> ReadStat(pid_t pid, Missed* missed) {
-  char path[40];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
-  const std::string text = ReadFile(path, missed);
+namespace {
+
+std::optional<Stat> ParseStat(pid_t pid, const std::string& text) {
   // The name is in parentheses and may itself hold parentheses and spaces: its end is the last one.
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
@@ -131,6 +130,22 @@ std::optional<Stat> ReadStat(pid_t pid, Missed* missed) {
   if (stat.has_memory) stat.environment_size = environment_end - environment_begin;
   stat.environment_end = environment_end;
   return stat;
+}
+
+}  // namespace
+
+std::optional<Stat> ReadStat(pid_t pid, Missed* missed) {
+  char path[40];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
+  return ParseStat(pid, ReadFile(path, missed));
+}
+
+std::optional<Stat> ReadSelf() { return ParseStat(::getpid(), ReadFile("/proc/self/stat")); }
+
+bool IsOfOurNamespace() {
+  char name[32];
+  const ssize_t n = ::readlink("/proc/self", name, sizeof name);
+  return n > 0 && std::string_view(name, static_cast<size_t>(n)) == std::to_string(::getpid());
 }
 
 void ForEachPid(const std::function<void(pid_t)>& each, Missed* missed) {

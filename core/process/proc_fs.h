@@ -38,6 +38,11 @@ struct Missed {
 // Nothing when there is no such process, for threads of the kernel, and when it was missed.
 std::optional<Stat> ReadStat(pid_t pid, Missed* missed);
 
+// This program, by any name that /proc has for it.
+std::optional<Stat> ReadSelf();
+// False: /proc is that of another pid namespace, so that its numbers are not ours.
+bool IsOfOurNamespace();
+
 // Every process of this pid namespace, by rising pids. Each pid is handed out before the next one is looked
 // for, so that whoever was forked by a process that ended before it could be looked at comes later and is not
 // missed (unless the pids wrap round just then).

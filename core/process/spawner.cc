@@ -11,6 +11,7 @@
 
 #include "core/process/child.h"
 #include "core/process/errno_text.h"
+#include "core/process/interpreter.h"
 
 namespace covey {
 namespace {
@@ -71,13 +72,39 @@ const char* LimitName(int resource) {
   }
 }
 
-SpawnError Explain(const ChildPlan& plan, const ProcessSpec& spec) {
+// A child that gave up: one of its files that cannot be opened, or its own limit, is no shortage.
+Shortage ShortageOf(const ChildPlan& plan, const ResourceLimits& limits) {
+  const int error = plan.failed_errno;
+  if (!IsShortage(error)) return Shortage::kNone;
+  const bool limited = limits.memory != 0 || limits.address_space != 0;
+  if (error == ENOMEM && limited) return Shortage::kNone;
+  const ChildStep step = plan.failed_step;
+  const bool file = step == ChildStep::kStdoutFile || step == ChildStep::kStderrFile;
+  if (file && error == EAGAIN) return Shortage::kNone;
+  // A user may have no more processes (RLIMIT_NPROC), which execve tells.
+  return error == EAGAIN && plan.set_account ? Shortage::kOfItsOwn : Shortage::kOfAll;
+}
+
+// The candidate that is there, if any is, needs something that is not: that is what has to be told.
+SpawnError ExplainExec(const ChildPlan& plan, const std::string& working_dir, const std::string& start) {
+  const int error = plan.failed_errno;
+  for (const char* const* path = plan.candidates; *path != nullptr; ++path) {
+    std::string program(*path);
+    if (!program.starts_with('/') && !working_dir.empty()) program.insert(0, working_dir + "/");
+    const std::optional<std::string> missing = MissingInterpreter(program);
+    if (!missing) continue;
+    return {126, start + "its interpreter '" + *missing + "': " + ErrnoText(error)};
+  }
+  return {error == ENOENT || error == ENOTDIR ? 127 : 126, start + ErrnoText(error)};
+}
+
+SpawnError ExplainStep(const ChildPlan& plan, const ProcessSpec& spec) {
   const ChildStep step = plan.failed_step;
   const int error = plan.failed_errno;
   const std::string start = "cannot start '" + spec.argv[0] + "': ";
   switch (step) {
     case ChildStep::kExec:
-      return {error == ENOENT || error == ENOTDIR ? 127 : 126, start + ErrnoText(error)};
+      return ExplainExec(plan, spec.working_dir, start);
     case ChildStep::kWorkingDir:
       return {126, start + "working directory '" + spec.working_dir + "': " + ErrnoText(error)};
     case ChildStep::kCgroup:
@@ -100,6 +127,12 @@ SpawnError Explain(const ChildPlan& plan, const ProcessSpec& spec) {
       break;
   }
   return {126, start + "its parent is ending"};
+}
+
+SpawnError Explain(const ChildPlan& plan, const ProcessSpec& spec) {
+  SpawnError error = ExplainStep(plan, spec);
+  error.shortage = ShortageOf(plan, spec.limits);
+  return error;
 }
 
 void AddLimit(ChildPlan* plan, int resource, uint64_t soft, uint64_t hard) {
@@ -270,7 +303,8 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
                                          SpawnedChild* child) {
   if (std::optional<SpawnError> error = Check(spec)) return error;
   const auto failed = [&](const char* what, int error) {
-    return SpawnError{126, "cannot start '" + spec.argv[0] + "': " + what + ": " + ErrnoText(error)};
+    return SpawnError{126, "cannot start '" + spec.argv[0] + "': " + what + ": " + ErrnoText(error),
+                      IsShortage(error) ? Shortage::kOfAll : Shortage::kNone};
   };
 
   Pipe in, out, err;
@@ -319,12 +353,19 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
 
   Clone clone = CloneVfork(way_, stack_, share_descriptors_, directory, &RunChild, &plan);
   EmptySlots();
-  if (clone.pid < 0) return failed("clone", clone.error);
+  if (clone.pid < 0 && !clone.has_run) return failed("clone", clone.error);
+  // The program may have run for a moment: that is not tried again.
+  const auto failed_late = [&](int error) {
+    SpawnError late = failed("pidfd", error);
+    late.shortage = Shortage::kNone;
+    return late;
+  };
+  if (clone.pid < 0) return failed_late(clone.error);
   if (!clone.pidfd.LeaveStdio() || plan.failed_errno != 0) {
     const int error = errno;
     if (plan.failed_errno == 0) ::kill(-clone.pid, SIGKILL);
     ::waitpid(clone.pid, nullptr, 0);
-    if (plan.failed_errno == 0) return failed("pidfd", error);
+    if (plan.failed_errno == 0) return failed_late(error);
     return Explain(plan, spec);
   }
   child->pid = clone.pid;

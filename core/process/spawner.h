@@ -12,14 +12,17 @@
 #include "core/process/cgroup.h"
 #include "core/process/clone.h"
 #include "core/process/process.h"
+#include "core/process/shortage.h"
 #include "covey/result.h"
 
 namespace covey {
 
-// Why a process could not be started: 127 when the program was not found, else 126.
+// Why a process could not be started: 127 when the program was not found, else 126. With a shortage nothing of it
+// has run, and it may be tried again.
 struct SpawnError {
   int code = 126;
   std::string message;
+  Shortage shortage = Shortage::kNone;
 };
 
 // Our ends of a child that has executed its program.

@@ -15,7 +15,7 @@ namespace covey {
 
 // One process from Start to OnGone. A spawning thread fills `tree` and `child` and then hands the process
 // over to the loop (EventLoop::Watch); from there on both and all that follows them are the loop's alone.
-struct Supervised {
+struct Supervised : std::enable_shared_from_this<Supervised> {
   enum class Phase : uint8_t { kQueued, kSpawning, kWatched, kCancelled };
   enum class Wanted : uint8_t { kRun, kStop, kKill };
   // Of stdout or stderr, for PipeReader.
@@ -32,7 +32,8 @@ struct Supervised {
 
   // Guarded by the mutex of the supervisor.
   Phase phase = Phase::kQueued;
-  Wanted wanted = Wanted::kRun;  // asked for while it was being spawned
+  Wanted wanted = Wanted::kRun;              // asked for while it was being spawned
+  std::chrono::milliseconds start_pause{0};  // after it could not be started
 
   Tree tree;
   SpawnedChild child;

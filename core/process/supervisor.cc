@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <set>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -21,6 +20,7 @@
 #include "core/process/event_loop.h"
 #include "core/process/proc_fs.h"
 #include "core/process/spawner.h"
+#include "core/process/start_queue.h"
 #include "core/process/start_rules.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
@@ -79,7 +79,8 @@ std::thread StartQuietThread(std::function<void()> run) {
 
 class ProcessSupervisor::Impl {
  public:
-  Impl(const Options& options, bool adopts) : options_(options), adopts_(adopts) {
+  Impl(const Options& options, bool adopts)
+      : options_(options), adopts_(adopts), queue_(options.most_at_once) {
     for (unsigned i = 0; i < SpawnThreads(options); ++i)
       spawners_.emplace_back(Spawner::Options{.open_files = options.open_files});
   }
@@ -131,7 +132,7 @@ class ProcessSupervisor::Impl {
       processes_.emplace(id, process);
       cancelled = closing_;
       if (!cancelled) {
-        queue_.push_back(process);
+        queue_.Push(process);
         wake = idle_spawners_ > 0;
       }
     }
@@ -164,6 +165,19 @@ class ProcessSupervisor::Impl {
     loop_->Post(EventLoop::Order::kResume, std::move(process));
   }
 
+  void KillAll(bool close) {
+    std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
+    {
+      MutexLock lock(mutex_);
+      closing_ = closing_ || close;
+      for (const auto& [id, process] : processes_) {
+        EventLoop::Order order;
+        if (AskLocked(*process, Supervised::Wanted::kKill, &order)) orders.emplace_back(order, process);
+      }
+    }
+    for (auto& [order, process] : orders) loop_->Post(order, std::move(process));
+  }
+
   const std::string& mechanism() const { return mechanism_; }
   const StartRules& rules() const { return *rules_; }
 
@@ -180,7 +194,7 @@ class ProcessSupervisor::Impl {
                      ")");
     }
     if (Result<Void> probed = Probe(nullptr); !probed.ok()) return probed;
-    tracker_ = MakeAdoptingTracker(options_.token_variable, options_.log);
+    tracker_ = MakeAdoptingTracker(options_.token_variable, options_.root_record, options_.log);
     mechanism_ = tracker_->Describe() + " (no cgroups: " + why + ")";
     return Void{};
   }
@@ -196,7 +210,7 @@ class ProcessSupervisor::Impl {
     pool->Release(std::move(cgroup));
     if (!probed.ok()) return probed;
     controllers_ = pool->controllers();
-    tracker_ = MakeCgroupTracker(std::move(pool), adopts_, options_.token_variable, options_.log);
+    tracker_ = MakeCgroupTracker(std::move(pool), adopts_, options_.token_variable);
     mechanism_ = tracker_->Describe();
     return Void{};
   }
@@ -230,22 +244,25 @@ class ProcessSupervisor::Impl {
   }
 
   void SpawnUntilClosed(Spawner& spawner) {
+    while (std::shared_ptr<Supervised> process = NextToSpawn()) Spawn(spawner, process);
+  }
+
+  // Null: closed.
+  std::shared_ptr<Supervised> NextToSpawn() {
+    MutexLock lock(mutex_);
     for (;;) {
-      std::shared_ptr<Supervised> process;
-      {
-        MutexLock lock(mutex_);
-        while (queue_.empty()) {
-          if (closed_) return;
-          ++idle_spawners_;
-          queued_.Wait(mutex_);
-          --idle_spawners_;
-        }
-        process = std::move(queue_.front());
-        queue_.pop_front();
-        if (process->phase != Supervised::Phase::kQueued) continue;
+      if (closed_) return nullptr;
+      if (std::shared_ptr<Supervised> process = queue_.Pop(std::chrono::steady_clock::now())) {
         process->phase = Supervised::Phase::kSpawning;
+        return process;
       }
-      Spawn(spawner, process);
+      ++idle_spawners_;
+      if (const auto due = queue_.NextDue()) {
+        queued_.WaitUntil(mutex_, *due);
+      } else {
+        queued_.Wait(mutex_);
+      }
+      --idle_spawners_;
     }
   }
 
@@ -253,6 +270,7 @@ class ProcessSupervisor::Impl {
     Tree& tree = process->tree;
     tree.start_ticks = procfs::NowTicks();
     if (std::optional<SpawnError> error = TrySpawn(spawner, *process)) {
+      if (error->shortage != Shortage::kNone) return PutBack(process, *error);
       process->result.kind = ProcessResult::Kind::kStartFailed;
       process->result.code = error->code;
       process->result.message = std::move(error->message);
@@ -265,30 +283,58 @@ class ProcessSupervisor::Impl {
     tracker_->Started(tree);
     process->listener->OnStarted(tree.root);
     Supervised::Wanted wanted;
+    bool was_paused = false;
     {
       MutexLock lock(mutex_);
       process->phase = Supervised::Phase::kWatched;
       wanted = process->wanted;
+      was_paused = queue_.Started();
+      if (was_paused) queued_.NotifyAll();
     }
+    if (was_paused && options_.log) options_.log("processes can be started again");
     if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Order::kStop, process);
     if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Order::kKill, process);
     loop_->Watch(process);
   }
 
+  // Nothing of it has run: it waits where it was.
+  void PutBack(const std::shared_ptr<Supervised>& process, const SpawnError& error) {
+    bool cancelled = false;
+    bool first = false;
+    {
+      MutexLock lock(mutex_);
+      cancelled = process->wanted != Supervised::Wanted::kRun;
+      process->phase = cancelled ? Supervised::Phase::kCancelled : Supervised::Phase::kQueued;
+      if (cancelled) {
+        queue_.Ended();
+      } else {
+        first = queue_.PutBack(process, error.shortage, std::chrono::steady_clock::now());
+      }
+    }
+    if (cancelled) loop_->Post(EventLoop::Order::kCancelled, process);
+    if (first && options_.log) options_.log("processes wait until they can be started: " + error.message);
+  }
+
   std::optional<SpawnError> TrySpawn(Spawner& spawner, Supervised& process) {
     const ProcessSpec& spec = *process.spec;
-    const auto failed = [&spec](const std::string& why) {
-      return SpawnError{126, "cannot start '" + (spec.argv.empty() ? "" : spec.argv[0]) + "': " + why};
+    const auto failed = [&spec](const std::string& why, bool shortage = false) {
+      return SpawnError{126, "cannot start '" + (spec.argv.empty() ? "" : spec.argv[0]) + "': " + why,
+                        shortage ? Shortage::kOfAll : Shortage::kNone};
     };
     std::optional<Account> account;
     if (const auto problem = rules_->Check(spec, &account)) {
-      return failed(problem->field + " " + problem->description);
+      return failed(problem->field + " " + problem->description,
+                    problem->code == ErrorCode::kResourceExhausted);
     }
     Tree& tree = process.tree;
-    if (!tracker_->Prepare(tree)) return failed("no cgroup for it: " + ErrnoText(errno));
+    if (!tracker_->Prepare(tree)) {
+      // ENOSPC: no more cgroups.
+      const int error = errno;
+      return failed("no cgroup for it: " + ErrnoText(error), IsShortage(error) || error == ENOSPC);
+    }
     std::optional<SpawnError> error;
     if (spec.limits.NeedsCgroup()) {
-      if (const auto problem = tree.cgroup->Limit(spec.limits)) error = failed(*problem);
+      if (const auto problem = tree.cgroup->Limit(spec.limits)) error = failed(*problem, IsShortage(errno));
     }
     if (!error) {
       const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
@@ -305,26 +351,19 @@ class ProcessSupervisor::Impl {
     {
       MutexLock lock(mutex_);
       for (const Supervised* process : gone) {
+        if (process->phase != Supervised::Phase::kCancelled) queue_.Ended();
         const auto found = processes_.find(process->id);
         dead.push_back(std::move(found->second));
         processes_.erase(found);
       }
+      if (queue_.NextDue() && idle_spawners_ > 0) queued_.NotifyOne();
       empty = closing_ && processes_.empty();
       if (empty) emptied_.NotifyAll();
     }
   }
 
   void ShutDown() {
-    std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
-    {
-      MutexLock lock(mutex_);
-      closing_ = true;
-      for (const auto& [id, process] : processes_) {
-        EventLoop::Order order;
-        if (AskLocked(*process, Supervised::Wanted::kKill, &order)) orders.emplace_back(order, process);
-      }
-    }
-    for (auto& [order, process] : orders) loop_->Post(order, std::move(process));
+    KillAll(/*close=*/true);
     {
       MutexLock lock(mutex_);
       while (!processes_.empty()) emptied_.Wait(mutex_);
@@ -357,7 +396,7 @@ class ProcessSupervisor::Impl {
   CondVar emptied_;
   std::unordered_map<ProcessId, std::shared_ptr<Supervised>> processes_
       COVEY_GUARDED_BY(mutex_);  // until gone
-  std::deque<std::shared_ptr<Supervised>> queue_ COVEY_GUARDED_BY(mutex_);
+  StartQueue queue_ COVEY_GUARDED_BY(mutex_);
   ProcessId last_id_ COVEY_GUARDED_BY(mutex_) = 0;
   unsigned idle_spawners_ COVEY_GUARDED_BY(mutex_) = 0;
   bool closing_ COVEY_GUARDED_BY(mutex_) = false;  // nothing is started any more
@@ -384,6 +423,7 @@ ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std:
 
 void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }
 void ProcessSupervisor::Kill(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kKill); }
+void ProcessSupervisor::KillAll() { impl_->KillAll(/*close=*/false); }
 void ProcessSupervisor::Resume(ProcessId id) { impl_->Resume(id); }
 const std::string& ProcessSupervisor::mechanism() const { return impl_->mechanism(); }
 
@@ -394,37 +434,6 @@ std::optional<StartProblem> ProcessSupervisor::Check(const ProcessSpec& spec) co
 bool ProcessSupervisor::CheckMayBlock(const ProcessSpec& spec) { return StartRules::MayBlock(spec); }
 const std::vector<std::string>& ProcessSupervisor::controllers() const {
   return impl_->rules().controllers();
-}
-
-size_t ProcessSupervisor::KillStale(std::string_view token_prefix, std::string_view token_variable) {
-  if (token_prefix.empty()) return 0;
-  size_t killed = 0;
-  std::set<std::pair<pid_t, uint64_t>> seen;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  int rounds = 0;
-  for (bool found = true; found && std::chrono::steady_clock::now() < deadline; ++rounds) {
-    found = false;
-    procfs::Missed missed;
-    const auto look = [&](pid_t pid) {
-      if (pid == ::getpid()) return;
-      const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, &missed);
-      if (!stat || stat->dead()) return;
-      const std::optional<std::string> environment = procfs::ReadEnvironment(*stat, &missed);
-      if (!environment) {
-        if (rounds < kMostDoubts) found = true;
-        return;
-      }
-      const auto token = procfs::FindVariable(*environment, token_variable);
-      if (!token || !token->starts_with(token_prefix)) return;
-      found = true;
-      if (procfs::KillExactly(pid, stat->start_ticks, &missed) && seen.emplace(pid, stat->start_ticks).second)
-        ++killed;
-    };
-    procfs::ForEachPid(look, &missed);
-    found = found || missed.any;
-    if (found) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return killed;
 }
 
 }  // namespace covey

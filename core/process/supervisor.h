@@ -30,6 +30,9 @@ namespace covey {
 // threads. It must not run on a listener's call.
 // Thread safety: every method may be called from any thread, and from listeners.
 //
+// What cannot be started for want of descriptors, memory or processes is no failure: it waits, and is tried again
+// until it is started or stopped.
+//
 // Invariants:
 // 1. Each Start leads to exactly one OnGone, and nothing of that tree runs then.
 // 2. All threads live as long as the supervisor: those that start processes (a parent-death signal is bound to
@@ -38,6 +41,8 @@ namespace covey {
 // 3. Only pids that were started here, or adopted from them, are ever signalled or reaped.
 class ProcessSupervisor {
  public:
+  static constexpr size_t kDescriptorsEach = 6;  // pidfd, three pipes, directory and events of its cgroup
+
   struct Options {
     bool use_cgroups = true;
     // Makes limits on trees possible where cgroups have controllers; see CgroupPool::EnableControllers for
@@ -52,7 +57,13 @@ class ProcessSupervisor {
     // Threads that start processes; each stands still while its child executes its program, so one alone
     // would leave processors idle. 0: one for each processor, 2 to 8.
     unsigned spawn_threads = 0;
+    // So many processes at once; more wait until one has ended. 0: as many as there are descriptors for (each
+    // takes kDescriptorsEach at most).
+    size_t most_at_once = 0;
     std::string token_variable = "COVEY_TASK";
+    // Where to keep which roots run while there are no cgroups, for KillLeftovers after a sudden death of this
+    // program (leftovers.h); empty: nowhere.
+    std::string root_record;
     // Soft limit of open files for children that have none of their own; none: that of this program.
     std::optional<rlim_t> open_files;
     std::function<void(std::string_view)> log;  // what an administrator should know; from any thread
@@ -75,6 +86,8 @@ class ProcessSupervisor {
   void Stop(ProcessId id);
   // SIGKILL now.
   void Kill(ProcessId id);
+  // SIGKILL now, to all that were started; those that are not started yet never will be.
+  void KillAll();
   // Its listener has room for output again (ProcessListener::OutputRoom).
   void Resume(ProcessId id);
 
@@ -90,10 +103,6 @@ class ProcessSupervisor {
   // How processes are attributed here, and why not better: "cgroup v2 (/sys/fs/cgroup/…)", or "subreaper +
   // /proc walk (no cgroups: …)".
   const std::string& mechanism() const;
-
-  // Kills every process whose token begins with `token_prefix`, except this one, and waits up to ten seconds
-  // until they are gone: what a daemon that was killed has left where there are no cgroups. Returns how many.
-  static size_t KillStale(std::string_view token_prefix, std::string_view token_variable = "COVEY_TASK");
 
  private:
   class Impl;

@@ -84,11 +84,12 @@ class TreeTracker {
 // Every tree has a cgroup of its own. `adopts`: this program also gets the orphans, reaps them, and finds among
 // them by descent, session and token what has moved itself to another cgroup.
 std::unique_ptr<TreeTracker> MakeCgroupTracker(std::unique_ptr<CgroupPool> pool, bool adopts,
-                                               std::string token_variable, TreeTracker::Log log);
+                                               std::string token_variable);
 
 // Without cgroups, for a program that gets the orphans (a subreaper, or pid 1): what is left of a tree is
 // found below us. A process is attributed by descent, by session, or by `token_variable` in its environment;
 // one that shed all three is killed when every tree that could own it has ended, and reported to `log`.
-std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, TreeTracker::Log log);
+std::unique_ptr<TreeTracker> MakeAdoptingTracker(std::string token_variable, const std::string& root_record,
+                                                 TreeTracker::Log log);
 
 }  // namespace covey

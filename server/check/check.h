@@ -56,6 +56,7 @@ Violations Check(const v1::StreamEventsRequest& request);
 // AdminService.
 Violations Check(const v1::GetServerInfoRequest& request);
 Violations Check(const v1::DrainRequest& request);
+Violations Check(const v1::UndrainRequest& request);
 Violations Check(const v1::ReloadRequest& request);
 
 // The refusal of a request with `violations`, of which there is at least one.

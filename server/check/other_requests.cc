@@ -70,6 +70,7 @@ Violations Check(const v1::ClosePoolRequest& request) {
 
 Violations Check(const v1::GetServerInfoRequest&) { return {}; }
 Violations Check(const v1::ReloadRequest&) { return {}; }
+Violations Check(const v1::UndrainRequest&) { return {}; }
 
 Violations Check(const v1::DrainRequest& request) {
   const FieldPath root;

@@ -173,9 +173,10 @@ constexpr std::string_view kPlaces =
     "$XDG_RUNTIME_DIR/covey/coveyd.sock and keep data in $XDG_STATE_HOME/covey (else ~/.local/state/covey).\n"
     "Under systemd $RUNTIME_DIRECTORY and $STATE_DIRECTORY come first.\n";
 constexpr std::string_view kSignals =
-    "SIGTERM and SIGINT drain and exit; a second one cancels at once. SIGHUP reads the file again.\n";
+    "SIGTERM and SIGINT suspend what runs and exit; each further one cuts short what is waited for. SIGHUP\n"
+    "reads the file again; SIGUSR1 and SIGUSR2 do nothing.\n";
 constexpr std::string_view kExits =
-    "0 when everything ended, 1 when something ignored its cancel, 64 for bad flags, 78 for a bad file, 73 "
+    "0 when everything ended, 1 when something ignored its stop, 64 for bad flags, 78 for a bad file, 73 "
     "when\n"
     "an address, the data directory or the journal cannot be had.\n";
 

@@ -10,6 +10,9 @@
 
 namespace covey {
 
+// What SIGTERM does to groups that belong to no call.
+enum class OnStop : uint8_t { kSuspend, kCancel };
+
 // How the daemon runs. settings.h has the key, the flag and the range of each member.
 struct Config {
   std::vector<std::string> listen;  // "unix:/path" or "HOST:PORT"
@@ -19,9 +22,10 @@ struct Config {
   std::string data_dir;
   std::string journal = "sqlite";
   bool durable = true;
-  std::chrono::milliseconds drain_timeout{10'000};
-  std::chrono::milliseconds stop_timeout{30'000};
-  std::vector<PoolConfig> pools;  // each name once
+  OnStop on_stop = OnStop::kSuspend;
+  std::chrono::milliseconds stop_timeout{9'000};   // of the whole stop: `docker stop` waits for 10 s
+  std::chrono::milliseconds drain_timeout{4'500};  // of that; half of it counts when this is more
+  std::vector<PoolConfig> pools;                   // each name once
   size_t max_queued = 1'000'000;
   size_t max_queued_bytes = size_t{256} << 20;
   size_t output_limit = size_t{1} << 20;        // bytes kept of the head, and of the tail, of each stream

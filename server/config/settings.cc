@@ -195,14 +195,26 @@ std::vector<Setting> MakeSettings() {
        "cancels a group whose call takes none of its output for so long, 0s (never)..24h",
        [](std::string_view text, Config* config) { return SetDuration(text, &config->reader_timeout); },
        [](const Config& config) { return DurationValue(config.reader_timeout); }},
-      {"drain_timeout", Kind::kText, true, "DURATION",
-       "on SIGTERM: time for running groups to end by themselves, 0s..24h",
-       [](std::string_view text, Config* config) { return SetDuration(text, &config->drain_timeout); },
-       [](const Config& config) { return DurationValue(config.drain_timeout); }},
+      {"on_stop", Kind::kText, true, "WAY",
+       "on SIGTERM: suspend (detached groups go on after the next start) or cancel (they end)",
+       [](std::string_view text, Config* config) {
+         bool cancel = false;
+         Problem problem = SetChoice(text, "suspend", "cancel", &cancel);
+         if (problem.empty()) config->on_stop = cancel ? OnStop::kCancel : OnStop::kSuspend;
+         return problem;
+       },
+       [](const Config& config) {
+         return TomlString(config.on_stop == OnStop::kCancel ? "cancel" : "suspend");
+       }},
       {"stop_timeout", Kind::kText, true, "DURATION",
-       "after that: time for cancelled groups to be gone, 0s..24h",
+       "on SIGTERM: time for the whole stop, 0s..24h; what still runs at its end is killed",
        [](std::string_view text, Config* config) { return SetDuration(text, &config->stop_timeout); },
        [](const Config& config) { return DurationValue(config.stop_timeout); }},
+      {"drain_timeout", Kind::kText, true, "DURATION",
+       "of that: time for what runs to end by itself before it is told to stop, 0s..24h; at most half of "
+       "stop_timeout is used",
+       [](std::string_view text, Config* config) { return SetDuration(text, &config->drain_timeout); },
+       [](const Config& config) { return DurationValue(config.drain_timeout); }},
       {"queues", Kind::kNumber, false, "N", "completion queues of the API, one thread each, 1..64",
        [](std::string_view text, Config* config) { return SetNumber<int>(text, 1, 64, &config->queues); },
        [](const Config& config) { return std::to_string(config.queues); }},

@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,6 +21,7 @@
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
 #include "server/daemon/log.h"
+#include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
@@ -35,7 +36,10 @@ constexpr int kExitUsage = 64;         // EX_USAGE of sysexits.h
 constexpr int kExitCannotCreate = 73;  // EX_CANTCREAT
 constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
-constexpr milliseconds kStreamGrace{2000};
+constexpr milliseconds kLongestStreamGrace{2000};
+constexpr milliseconds kShortestStreamGrace{250};
+// Beyond the budget of a stop, for what the service manager sees of it: the end of streams, the last sync.
+constexpr milliseconds kPatienceBeyond{5000};
 
 // The signals that the daemon waits for: blocked before the first thread starts, so that none takes them.
 sigset_t BlockSignals() {
@@ -45,7 +49,12 @@ sigset_t BlockSignals() {
   sigaddset(&awaited, SIGINT);
   sigaddset(&awaited, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &awaited, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  // What would end the program and is no request to end. A child starts with none of it ignored.
+  for (const int meaningless :
+       {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXFSZ, SIGSTKFLT}) {
+    signal(meaningless, SIG_IGN);
+  }
+  for (int meaningless = SIGRTMIN; meaningless <= SIGRTMAX; ++meaningless) signal(meaningless, SIG_IGN);
   return awaited;
 }
 
@@ -56,15 +65,7 @@ int TakeStopSignal(sigset_t signals) {
   return sigtimedwait(&signals, nullptr, &now);
 }
 
-// gRPC's listener dies for good when files run out (CVE-2023-4785): take all that is allowed.
-void RaiseOpenFiles(spdlog::logger& log) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
-}
-
-// One run of the daemon, in phases: claim what it needs, recover, run; refuse, drain, cancel, close. Until it
+// One run of the daemon, in phases: claim what it needs, recover, run; refuse, suspend, close. Until it
 // runs nothing is granted and nothing starts: what has failed by then has lost nothing. Its parts go in the
 // opposite order of their making.
 class Daemon {
@@ -78,17 +79,15 @@ class Daemon {
         log_(MakeLog(config_.log_level, config_.log_json)) {}
 
   int Run() {
-    RaiseOpenFiles(*log_);
+    if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
     Status started = Claim();
     if (started.ok()) started = Recover();
-    if (!started.ok()) {
-      log_->error("{}", started.message());
-      return kExitCannotCreate;
-    }
+    if (!started.ok()) log_->error("{}", started.message());
     if (const int signal_number = TakeStopSignal(signals_); signal_number > 0) {
       log_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
+    if (!started.ok()) return kExitCannotCreate;
     Serve();
     AwaitStop();
     return Stop();
@@ -106,7 +105,7 @@ class Daemon {
   }
 
   Status Recover() {
-    work_ = std::make_unique<Work>(config_, stores_, frontend_->addresses().front(), functions_, log_);
+    work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
     return work_->Recover();
   }
 
@@ -166,23 +165,21 @@ class Daemon {
       const bool read = live_.Reload().ok();  // the log has been told the rest
       ServiceManager::Ready(read ? ReadyStatus() : ReadyStatus() + "; a reload was refused, see the log");
     }
-    log_->info("{}: draining for at most {} ms", strsignal(signal_number),
-               live_.current().drain_timeout.count());
+    const Config config = live_.current();
+    log_->info("{}: {} within {} ms", strsignal(signal_number),
+               config.on_stop == OnStop::kSuspend ? "suspending" : "stopping", config.stop_timeout.count());
   }
 
   int Stop() {
     stores_.output()->StopPacing();
     const Config config = live_.current();
-    Stopping stopping(work_->engine(), config, signals_, log_);
-    ServiceManager::Stopping("draining", config.drain_timeout + config.stop_timeout + kStreamGrace * 2);
-    frontend_->SetServing(false);
-    bool idle = stopping.Drain();
-    if (!idle) {
-      ServiceManager::Stopping("cancelling", config.stop_timeout + kStreamGrace * 2);
-      idle = stopping.Cancel();
-    }
+    ServiceManager::Stopping(config.on_stop == OnStop::kSuspend ? "suspending" : "stopping",
+                             config.stop_timeout + kPatienceBeyond);
+    Stopping stopping(work_->engine(), *work_->processes(), config, signals_, log_);
+    frontend_->ShowServing();
+    const bool idle = stopping.Run();
     heartbeat_.reset();
-    frontend_->Shutdown(kStreamGrace);
+    frontend_->Shutdown(std::clamp(stopping.rest(), kShortestStreamGrace, kLongestStreamGrace));
     if (!idle) {  // a thread that ignores its cancel cannot be ended: the process is
       stores_.Close();
       std::_Exit(kExitUncancelled);

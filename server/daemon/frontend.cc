@@ -1,11 +1,15 @@
 #include "server/daemon/frontend.h"
 
+#include <algorithm>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "core/base/check.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/daemon/inheritance.h"
+#include "server/daemon/open_files.h"
 #include "server/edge/errors.h"
 #include "server/services/services.h"
 #include "server/services/status.h"
@@ -23,29 +27,46 @@ Status Frontend::Listen() {
   COVEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
   COVEY_CHECK(google::rpc::ErrorInfo::descriptor() != nullptr);
   if (Status status = listeners_.Claim(); !status.ok()) return status;
+  const auto end = std::chrono::steady_clock::now() + kInheritance;
+  for (;;) {
+    MakeServer();
+    const Status status = server_->Listen();
+    if (status.ok()) return listeners_.Publish(server_->ports(), config_);
+    if (std::chrono::steady_clock::now() >= end) return listeners_.Named(status);
+    std::this_thread::sleep_for(kInheritance / 10);
+  }
+}
+
+void Frontend::MakeServer() {
+  dispatcher_.reset();
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),
                           .queues = config_.queues,
+                          .reserved_files = open_files::KeptFromConnections(open_files::Limit()),
                           .health_names = ServiceNames(),
                           .starting = ToGrpc(edge::ServerStarting()),
                           .log = [log = log_](std::string_view line) { log->error("{}", line); }});
   dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
   AddServices(*dispatcher_);
-  if (Status status = server_->Listen(); !status.ok()) return listeners_.Named(status);
-  return listeners_.Publish(server_->ports(), config_);
+}
+
+const std::string& Frontend::AddressForTasks() const {
+  const auto socket = std::find_if(addresses().begin(), addresses().end(),
+                                   [](const std::string& address) { return address.starts_with("unix:"); });
+  return socket == addresses().end() ? addresses().front() : *socket;
 }
 
 void Frontend::Serve(ServiceContext context) {
   context_ = std::move(context);
   context_.listen = listeners_.names();
-  context_.on_drain = [this] { SetServing(false); };
+  context_.on_drain = [this] { ShowServing(); };
   server_->Serve();
-  SetServing(true);
+  ShowServing();
 }
 
-void Frontend::SetServing(bool serving) {
+void Frontend::ShowServing() {
   MutexLock lock(serving_mutex_);
-  serving_ = serving;
+  serving_ = !context_.engine->draining();
   server_->SetServing(serving_ && well_);
 }
 

@@ -36,10 +36,13 @@ class Frontend {
   Status Listen();
   // The addresses for clients, with the ports that were chosen. After Listen.
   const std::vector<std::string>& addresses() const { return listeners_.names(); }
+  // Where a task finds the daemon: on a socket, if it listens on one.
+  const std::string& AddressForTasks() const;
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
-  // After Listen. Health checks answer SERVING when it serves and is well.
-  void SetServing(bool serving) COVEY_EXCLUDES(serving_mutex_);
+  // Tells health checks: SERVING when the engine takes groups and the daemon is well. After Serve.
+  void ShowServing() COVEY_EXCLUDES(serving_mutex_);
+  // After Listen.
   void SetWell(bool well) COVEY_EXCLUDES(serving_mutex_);
   Status Permit(const Config& config) { return listeners_.Permit(config); }
   // One for each queue: its thread answers, and the engine behind it. After Serve.
@@ -50,6 +53,9 @@ class Frontend {
   void Shutdown(std::chrono::milliseconds grace);
 
  private:
+  // In place of one that could not listen.
+  void MakeServer();
+
   const Config& config_;
   const std::shared_ptr<spdlog::logger> log_;
   Listeners listeners_;

@@ -4,54 +4,146 @@
 #include <string.h>
 
 #include <algorithm>
-#include <string>
 #include <variant>
 
 namespace covey {
+namespace {
 
+using Phase = state::TaskState::Phase;
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
-using std::chrono::steady_clock;
 
-bool Stopping::Drain() {
-  engine_.BeginDrain();
-  return AwaitIdle(config_.drain_timeout, /*hurry=*/true);
+constexpr milliseconds kLook{10};
+// Kept of the budget for what follows a SIGKILL: reaping, and the last records.
+constexpr milliseconds kLongestReserve{1000};
+// Those take as long even when the budget is tiny.
+constexpr milliseconds kAfterKill{500};
+constexpr size_t kMostNames = 5;
+constexpr size_t kMostGroups = 100;
+
+std::string Names(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kMostNames); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kMostNames) text += " and " + std::to_string(names.size() - kMostNames) + " more";
+  return text;
 }
 
-bool Stopping::Cancel() {
-  const auto busy = engine_.Busy();
-  log_->info("cancelling {} groups that still run", busy.size());
-  for (const Engine::GroupPtr& group : busy) {
+}  // namespace
+
+Stopping::Stopping(Engine& engine, ProcessExecutor& processes, const Config& config, const sigset_t& signals,
+                   std::shared_ptr<spdlog::logger> log)
+    : engine_(engine), processes_(processes), config_(config), signals_(signals), log_(std::move(log)) {
+  engine_.BeginStop(/*suspend=*/config_.on_stop == OnStop::kSuspend);
+  left_ = engine_.Busy();
+  if (config_.on_stop == OnStop::kCancel) return;
+  for (const Engine::GroupPtr& group : left_) {
+    if (!group->spec()->attached) watched_.push_back({group, group->RunningAttempts()});
+  }
+}
+
+milliseconds Stopping::rest() const {
+  const auto spent = std::chrono::floor<milliseconds>(Clock::now() - begin_);
+  return std::max(config_.stop_timeout - spent, milliseconds(0));
+}
+
+bool Stopping::Run() {
+  const auto reserve = std::min(config_.stop_timeout / 10, kLongestReserve);
+  bool quiet = Await(begin_ + std::min(config_.drain_timeout, config_.stop_timeout / 2));
+  if (!quiet) {
+    TellToStop();
+    quiet = Await(begin_ + config_.stop_timeout - reserve);
+  }
+  if (!quiet) {
+    processes_.KillAll();
+    quiet = Await(std::max(begin_ + config_.stop_timeout, Clock::now() + kAfterKill));
+  }
+  if (config_.on_stop == OnStop::kSuspend) TellFates();
+  if (!quiet) TellWhatIgnoresIt();
+  return quiet;
+}
+
+void Stopping::TellToStop() {
+  if (config_.on_stop == OnStop::kSuspend) {
+    log_->info("telling what still runs in {} groups to stop", left_.size());
+    interrupts_ = true;
+    return;
+  }
+  left_ = engine_.Busy();
+  log_->info("cancelling {} groups that still run", left_.size());
+  for (const Engine::GroupPtr& group : left_) {
     group->Cancel({.kind = FailureKind::kCancelled, .message = "the daemon is stopping"}, nullptr);
   }
-  if (AwaitIdle(config_.stop_timeout, /*hurry=*/false)) return true;
-  TellWhatIgnoresIt();
-  return false;
 }
 
-// True when nothing runs any more; false when the time is up, or, with `hurry`, at another signal.
-bool Stopping::AwaitIdle(milliseconds timeout, bool hurry) {
-  const auto deadline = steady_clock::now() + timeout;
+bool Stopping::Quiet() {
+  if (interrupts_) {  // each time: an attempt may have been about to begin
+    for (const Engine::GroupPtr& group : left_) group->Interrupt();
+  }
+  const bool suspends = config_.on_stop == OnStop::kSuspend;
+  std::erase_if(left_, [suspends](const Engine::GroupPtr& group) {
+    return suspends ? group->quiet() : !group->busy();
+  });
+  return left_.empty();
+}
+
+bool Stopping::Await(Clock::time_point until) {
   for (;;) {
-    if (engine_.Busy().empty()) return true;
-    const auto rest = std::chrono::duration_cast<nanoseconds>(deadline - steady_clock::now());
-    if (rest <= nanoseconds(0)) return false;
-    constexpr nanoseconds kLook = milliseconds(20);
-    const timespec look{.tv_sec = 0, .tv_nsec = std::min(rest, kLook).count()};
+    if (Quiet()) return true;
+    const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(until - Clock::now());
+    if (rest.count() <= 0) return false;
+    const timespec look{.tv_sec = 0, .tv_nsec = std::min<std::chrono::nanoseconds>(rest, kLook).count()};
     const int signal_number = sigtimedwait(&signals_, nullptr, &look);
-    if (signal_number > 0 && signal_number != SIGHUP && hurry) {
-      log_->info("{} again: cancelling now", strsignal(signal_number));
-      return false;
-    }
+    if (signal_number != SIGTERM && signal_number != SIGINT) continue;
+    log_->info("{} again: not waiting any longer for this", strsignal(signal_number));
+    return false;
   }
 }
 
-void Stopping::TellWhatIgnoresIt() {
-  for (const Engine::GroupPtr& group : engine_.Busy()) {
-    for (const TaskView& task : group->ViewTasks(0, group->task_count())) {
-      if (task.state.phase != state::TaskState::Phase::kRunning) continue;
-      const auto* function = std::get_if<FunctionSpec>(&task.spec->work);
-      log_->error("task {} of group {} ({}) has ignored its cancel for {} ms", task.name, group->id(),
+Stopping::Fate Stopping::FateOf(const Watched& watched) const {
+  Fate fate;
+  for (const auto& [task, attempt] : watched.attempts) {
+    const TaskView view = watched.group->ViewTask(task);
+    const bool runs = view.state.phase == Phase::kRunning;  // as far as the journal knows
+    if (runs ? view.spec->rerun_on_restart : view.state.phase == Phase::kQueued) {
+      ++fate.again;
+    } else if (runs || view.state.failure == FailureKind::kLost) {
+      fate.lost.push_back(view.name);
+    }
+  }
+  return fate;
+}
+
+void Stopping::TellFates() const {
+  size_t queued = 0;
+  size_t again = 0;
+  size_t lost = 0;
+  std::vector<std::string> failed;
+  for (const Watched& watched : watched_) {
+    const Fate fate = FateOf(watched);
+    const state::GroupState state = watched.group->View().state;
+    queued += state.queued;
+    again += fate.again;
+    lost += fate.lost.size();
+    const bool will = !state.decided && state.policy == state::Policy::kAll &&
+                      state.failed + fate.lost.size() > state.max_failures;
+    const bool has = state.decided && state.failure == FailureKind::kLost;
+    if (fate.lost.empty() || !(has || will)) continue;
+    failed.push_back("group " + watched.group->id() + (has ? " has failed" : " will fail") +
+                     ": its policy is ALL and this stop has lost " + Names(fate.lost));
+  }
+  if (queued + lost > 0) {
+    log_->info("{} tasks stay queued, {} of them will run again; {} are lost", queued, again, lost);
+  }
+  for (size_t i = 0; i < std::min(failed.size(), kMostGroups); ++i) log_->warn("{}", failed[i]);
+  if (failed.size() > kMostGroups) log_->warn("… and {} groups more", failed.size() - kMostGroups);
+  if (!failed.empty()) log_->warn("tasks with rerun_on_restart are run again instead of being lost");
+}
+
+void Stopping::TellWhatIgnoresIt() const {
+  for (const Engine::GroupPtr& group : left_) {
+    for (const auto& [task, attempt] : group->RunningAttempts()) {
+      const TaskView view = group->ViewTask(task);
+      const auto* function = std::get_if<FunctionSpec>(&view.spec->work);
+      log_->error("task {} of group {} ({}) has ignored its stop for {} ms", view.name, group->id(),
                   function == nullptr ? "a process" : "function " + function->name,
                   config_.stop_timeout.count());
     }

@@ -4,37 +4,68 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/engine/engine.h"
+#include "core/executor/process_executor.h"
 #include "server/config/config.h"
 
 namespace covey {
 
-// The way of the groups to the end of the daemon: what runs may end by itself, then it is cancelled.
+// The way of the groups to the end of the daemon, within one budget, `stop_timeout`. Nothing new is taken.
+// What runs may end by itself, for half of the budget at most; then it is told to stop; shortly before the end
+// what is left of processes is killed. Another SIGTERM or SIGINT cuts the step short that is under way.
+//
+// With OnStop::kSuspend groups go on after the next start: what is queued stays queued, what had to be stopped
+// is queued again or lost, and only groups that belong to a call are cancelled. With OnStop::kCancel all groups
+// in which something runs or waits are cancelled.
 //
 // Thread safety: none; the signals that it looks for are blocked.
 class Stopping {
  public:
-  // `config`: as it is when the daemon stops.
-  Stopping(Engine& engine, const Config& config, const sigset_t& signals, std::shared_ptr<spdlog::logger> log)
-      : engine_(engine), config_(config), signals_(signals), log_(std::move(log)) {}
+  using Clock = std::chrono::steady_clock;
 
-  // Waits for what runs, for `drain_timeout` at most, or until another signal asks to hurry. New groups are
-  // refused meanwhile. True when nothing runs any more.
-  bool Drain();
-  // Cancels what still runs and waits for it, for `stop_timeout` at most. False, and the log names it:
-  // something ignores its cancel.
-  bool Cancel();
+  // `config`: as it is when the daemon stops. From here on the budget counts, and nothing new is taken.
+  Stopping(Engine& engine, ProcessExecutor& processes, const Config& config, const sigset_t& signals,
+           std::shared_ptr<spdlog::logger> log);
+
+  // False, and the log names it: something ignores its stop. What happened to whom is in the log.
+  bool Run();
+  // What is left of the budget.
+  std::chrono::milliseconds rest() const;
 
  private:
-  bool AwaitIdle(std::chrono::milliseconds timeout, bool hurry);
-  void TellWhatIgnoresIt();
+  // A group, and what ran in it when the daemon began to stop.
+  struct Watched {
+    Engine::GroupPtr group;
+    std::vector<std::pair<uint32_t, uint32_t>> attempts;  // of groups that are suspended
+  };
+  struct Fate {
+    std::vector<std::string> lost;  // names of tasks
+    size_t again = 0;
+  };
+
+  void TellToStop();
+  // True when nothing is left that the end would hurt; false at `until`, or when another signal asks to hurry.
+  bool Await(Clock::time_point until);
+  bool Quiet();
+  Fate FateOf(const Watched& watched) const;
+  void TellFates() const;
+  void TellWhatIgnoresIt() const;
 
   Engine& engine_;
+  ProcessExecutor& processes_;
   const Config& config_;
   const sigset_t& signals_;
   const std::shared_ptr<spdlog::logger> log_;
+  const Clock::time_point begin_ = Clock::now();
+  std::vector<Watched> watched_;
+  std::vector<Engine::GroupPtr> left_;  // not quiet yet
+  bool interrupts_ = false;
 };
 
 }  // namespace covey

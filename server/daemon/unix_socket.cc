@@ -3,17 +3,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "core/base/make_directory.h"
 #include "core/process/account.h"
+#include "server/daemon/inheritance.h"
 
 namespace covey {
 namespace {
@@ -32,6 +34,16 @@ int TryConnect(const std::string& path) {
   std::copy(path.begin(), path.end(), address.sun_path);
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
   return errno;
+}
+
+// A socket of a daemon that was killed is there for a moment more: in its children that are about to execute.
+int TryConnectPatiently(const std::string& path) {
+  const auto end = std::chrono::steady_clock::now() + kInheritance;
+  for (;;) {
+    const int error = TryConnect(path);
+    if ((error != 0 && error != EAGAIN) || std::chrono::steady_clock::now() >= end) return error;
+    std::this_thread::sleep_for(kInheritance / 50);
+  }
 }
 
 }  // namespace
@@ -58,17 +70,17 @@ Status UnixSocket::Claim() {
     return SystemError("cannot make directory " + directory + " of the socket");
   }
   const std::string lock_path = path_ + ".lock";
-  lock_.Reset(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!lock_ || !lock_.LeaveStdio()) return SystemError("cannot open " + lock_path);
-  struct stat found {};
-  if (fstat(lock_.get(), &found) != 0 || !S_ISREG(found.st_mode)) {
-    return Status::Error("cannot lock " + lock_path + ": it exists and is no file");
+  switch (const int error = lock_.Take(lock_path)) {
+    case 0:
+      return CheckPath();
+    case EWOULDBLOCK:
+      return Status::Error("another daemon serves " + path_);
+    case EOPNOTSUPP:
+      return Status::Error("cannot lock " + lock_path + ": it exists and is no file");
+    default:
+      errno = error;
+      return SystemError("cannot lock " + lock_path);
   }
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return errno == EWOULDBLOCK ? Status::Error("another daemon serves " + path_)
-                                : SystemError("cannot lock " + lock_path);
-  }
-  return CheckPath();
 }
 
 // Refuses to replace what is at the path, unless it is a socket that a dead daemon left.
@@ -78,7 +90,7 @@ Status UnixSocket::CheckPath() const {
     return errno == ENOENT ? Status::Ok() : SystemError("cannot look at " + path_);
   }
   if (!S_ISSOCK(found.st_mode)) return Status::Error(path_ + " exists and is no socket");
-  switch (const int error = TryConnect(path_)) {
+  switch (const int error = TryConnectPatiently(path_)) {
     case ECONNREFUSED:
     case ENOENT:  // it has just gone
       return Status::Ok();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/file_lock.h"
 #include "core/base/unique_fd.h"
 #include "covey/status.h"
 
@@ -53,7 +54,7 @@ class UnixSocket {
   void RemoveStage();
 
   const std::string path_;
-  UniqueFd lock_;
+  FileLock lock_;
   UniqueFd stage_;          // the directory that the socket is bound in; open as long as staged_path_ is used
   std::string stage_path_;  // empty: it is gone
   std::string staged_path_;               // of the socket, by way of stage_

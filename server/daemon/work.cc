@@ -7,10 +7,14 @@
 #include <utility>
 
 #include "core/executor/function_executor.h"
+#include "core/process/leftovers.h"
+#include "core/process/owner.h"
+#include "server/daemon/open_files.h"
 
 namespace covey {
 namespace {
 
+constexpr size_t kStillToOpen = 20;       // by spawning threads, the loop, the cgroups' place
 constexpr rlim_t kChildOpenFiles = 1024;  // what programs expect; the daemon itself takes all it may
 
 }  // namespace
@@ -45,19 +49,35 @@ Status Work::Recover() {
 
 Status Work::MakeProcesses() {
   const std::string prefix = stores_.id() + ":";
-  // A copy has an id of its own, since with the original's it would kill what that one runs.
-  const size_t stale =
-      stores_.copied() ? 0 : ProcessSupervisor::KillStale(prefix, ProcessExecutor::kTokenVariable);
-  if (stale > 0) log_->warn("killed {} processes that an earlier run of the daemon had left", stale);
-  auto supervisor =
-      ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
-                                 .enable_controllers = true,
-                                 .become_subreaper = true,
-                                 .token_variable = ProcessExecutor::kTokenVariable,
-                                 .open_files = kChildOpenFiles,
-                                 .log = [log = log_](std::string_view line) { log->warn("{}", line); }});
+  const std::string record = config_.journal == "memory" ? "" : config_.data_dir + "/roots";
+  const auto warn = [log = log_](std::string_view line) { log->warn("{}", line); };
+  // What a copy of the data directory tells of belongs to the original.
+  const size_t left = stores_.copied() ? 0
+                                       : KillLeftovers({.token_prefix = prefix,
+                                                        .token_variable = ProcessExecutor::kTokenVariable,
+                                                        .record = record,
+                                                        .log = warn});
+  if (left > 0) log_->warn("killed {} processes that an earlier run of the daemon had left", left);
+  // Nearly all that it needs for itself it has open by now.
+  const rlim_t limit = open_files::Limit();
+  const size_t open = open_files::OpenNow() + kStillToOpen;
+  const size_t processes = open_files::ProcessesAtOnce(limit, open);
+  if (processes == 0) return Status::Error(open_files::TooFew(limit, open));
+  if (const std::string few = open_files::FewerThanSlots(limit, processes, config_.pools); !few.empty()) {
+    log_->warn("{}", few);
+  }
+  auto supervisor = ProcessSupervisor::Create({.use_cgroups = config_.use_cgroups,
+                                               .enable_controllers = true,
+                                               .become_subreaper = true,
+                                               .most_at_once = processes,
+                                               .token_variable = ProcessExecutor::kTokenVariable,
+                                               .root_record = record,
+                                               .open_files = kChildOpenFiles,
+                                               .log = warn});
   if (!supervisor.ok()) return Status::Error(supervisor.error().message);
-  processes_ = std::make_shared<ProcessExecutor>(std::move(supervisor.value()), prefix, address_);
+  processes_ = std::make_shared<ProcessExecutor>(
+      std::move(supervisor.value()), prefix + Owner::Self().Text() + ":", address_,
+      [log = log_](std::string_view line) { log->debug("{}", line); });
   return Status::Ok();
 }
 

@@ -48,7 +48,21 @@ void Queue::Stop() {
   mailbox_->Post([this] {
     stopping_ = true;
     for (Call* call = calls_.Front(); call != nullptr; call = calls_.Next(*call)) call->Stop();
+    TellWhenIdle();
   });
+}
+
+void Queue::AwaitNoCalls(std::chrono::steady_clock::time_point deadline) {
+  MutexLock lock(mutex_);
+  while (!was_idle_ && idle_changed_.WaitUntil(mutex_, deadline)) {
+  }
+}
+
+void Queue::TellWhenIdle() {
+  if (!stopping_ || !calls_.empty()) return;
+  MutexLock lock(mutex_);
+  was_idle_ = true;
+  idle_changed_.NotifyAll();
 }
 
 void Queue::Drain() {
@@ -106,6 +120,7 @@ void Queue::AddCall(Call& call) {
 void Queue::RemoveCall(Call& call) {
   call.Unlink();
   live_calls_.fetch_sub(1, std::memory_order_relaxed);
+  TellWhenIdle();
 }
 
 void Queue::Log(std::string_view what, std::string_view detail) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/mutex.h"
 #include "server/edge/list.h"
 #include "server/edge/mailbox.h"
 #include "server/edge/scope.h"
@@ -24,10 +26,10 @@ using LogFunction = std::function<void(std::string_view line)>;
 // One gRPC completion queue and the one thread that serves it: calls, their coroutines and all that they
 // touch belong to that thread. After each event everything that became ready runs, until nothing is ready.
 //
-// Life: made with the server; Start; Stop (calls are told); Drain, once gRPC has no calls any more: the queue
+// Life: made with the server; Start; Stop (calls are told); AwaitNoCalls; Drain, once gRPC has no calls any more: the queue
 // closes when its last call has ended; Join.
 //
-// Thread safety: Start, Stop, Drain, Join and mailbox().Post from any thread; live_calls too; the rest on the
+// Thread safety: Start, Stop, AwaitNoCalls, Drain, Join and mailbox().Post from any thread; live_calls too; the rest on the
 // queue's thread.
 class Queue {
  public:
@@ -41,6 +43,8 @@ class Queue {
 
   void Start();
   void Stop();
+  // After Stop: blocks until there was a moment without calls, or until the deadline.
+  void AwaitNoCalls(std::chrono::steady_clock::time_point deadline) COVEY_EXCLUDES(mutex_);
   void Drain();
   void Join();
   // Instead of Start … Join when the server could not start.
@@ -73,12 +77,17 @@ class Queue {
   void Loop();
   void Run(Runnable& runnable);
   void CloseWhenDone();
+  void TellWhenIdle() COVEY_EXCLUDES(mutex_);
 
   const LogFunction log_;
   const std::unique_ptr<grpc::ServerCompletionQueue> completions_;
   const std::shared_ptr<Mailbox> mailbox_;
   std::thread thread_;
   std::atomic<size_t> live_calls_ = 0;
+
+  Mutex mutex_;  // taken last
+  CondVar idle_changed_;
+  bool was_idle_ COVEY_GUARDED_BY(mutex_) = false;  // since it was stopped
 
   // Of the queue's thread alone.
   bool stopping_ = false;

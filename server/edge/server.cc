@@ -79,6 +79,9 @@ void KeepFilesFree(int count) {
   GuardAccept(std::max(all / 2, all - count));
 }
 
+// For clients that are there to say that they have heard of the end.
+constexpr std::chrono::milliseconds kGoodbye{100};
+
 // A handler that ends its call at once. The status outlives it.
 Task<grpc::Status> End(const grpc::Status& status) { co_return status; }
 
@@ -171,7 +174,13 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   down_ = true;
   SetServing(false);
   for (const auto& queue : queues_) queue->Stop();
-  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  // The calls get the grace, connections without calls do not: gRPC would wait as long for a client that does
+  // not look at its connection.
+  const auto end = std::chrono::steady_clock::now() + grace;
+  for (const auto& queue : queues_) queue->AwaitNoCalls(end);
+  const auto rest = std::clamp<std::chrono::nanoseconds>(end - std::chrono::steady_clock::now(),
+                                                         std::chrono::nanoseconds(0), kGoodbye);
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::ceil<std::chrono::microseconds>(rest));
   for (const auto& queue : queues_) queue->Drain();
   for (const auto& queue : queues_) queue->Join();
 }

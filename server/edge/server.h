@@ -57,9 +57,9 @@ struct ServerOptions {
 // from any thread but a queue's own.
 //
 // Invariants:
-// 1. Shutdown tells the handlers first (call.stopping(), Wake::kStopping), then lets gRPC wait for them for
-// the
-//    grace, then cancels the rest; it returns when every handler has returned and every call is destroyed.
+// 1. Shutdown tells the handlers first (call.stopping(), Wake::kStopping), then waits for them for the grace,
+//    then cancels the rest; it returns when every handler has returned and every call is destroyed. A
+//    connection without calls does not hold it up.
 // 2. A call that comes in while it stops gets UNAVAILABLE without seeing its handler.
 class Server {
  public:

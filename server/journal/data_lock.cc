@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "core/base/make_directory.h"
+#include "core/base/unique_fd.h"
 
 namespace covey {
 
@@ -84,14 +84,6 @@ Result<Void> CheckPrivate(const std::string& path) {
   return Void{};
 }
 
-std::string Owner(int fd) {
-  char text[32];
-  const ssize_t size = ::pread(fd, text, sizeof text, 0);
-  std::string pid(text, size > 0 ? static_cast<size_t>(size) : 0);
-  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-  return pid.empty() ? "another process" : "pid " + pid;
-}
-
 }  // namespace
 
 Result<DataLock> DataLock::Take(const std::string& directory) {
@@ -99,18 +91,15 @@ Result<DataLock> DataLock::Take(const std::string& directory) {
   if (Result<Void> checked = CheckPrivate(directory); !checked.ok()) return checked.error();
   const std::string path = directory + "/lock";
   DataLock lock;
-  lock.fd_.Reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.fd_ || !lock.fd_.LeaveStdio()) return DataDirectoryError(path, "open the lock file");
-  if (::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return DataDirectoryError(path, "lock");
+  if (const int error = lock.lock_.Take(path); error == EWOULDBLOCK) {
+    const pid_t holder = lock.lock_.holder();
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "DATA_DIR_IN_USE",
-                 .message = "data directory " + directory + " is in use by " + Owner(lock.fd_.get())};
-  }
-  // The pid is a help for people: a full disk must not keep the journal from opening.
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.fd_.get(), 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(lock.fd_.get(), pid.data(), pid.size(), 0);
+                 .message = "data directory " + directory + " is in use by " +
+                            (holder > 0 ? "pid " + std::to_string(holder) : "another process")};
+  } else if (error != 0) {
+    errno = error;
+    return DataDirectoryError(path, "lock the file");
   }
   return lock;
 }

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/base/unique_fd.h"
+#include "core/base/file_lock.h"
 #include "covey/result.h"
 
 namespace covey {
@@ -19,10 +19,10 @@ class DataLock {
   DataLock() = default;
 
   // The descriptor of the lock's file.
-  int fd() const { return fd_.get(); }
+  int fd() const { return lock_.fd(); }
 
  private:
-  UniqueFd fd_;
+  FileLock lock_;
 };
 
 // Makes a file that is not there, and one that is there, readable by its owner alone.

@@ -16,6 +16,7 @@ namespace {
 using edge::Unary;
 using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
 using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
+using UndrainCall = Unary<v1::UndrainRequest, v1::UndrainResponse>;
 using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
 
 void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
@@ -64,12 +65,23 @@ Handled Drain(CallContext& context, DrainCall& call) {
   for (;;) {
     call.response().set_running_groups(static_cast<uint32_t>(context.engine().Busy().size()));
     if (call.response().running_groups() == 0) co_return Void{};
+    if (!context.engine().draining()) {
+      co_return Error{.code = ErrorCode::kFailedPrecondition,
+                      .reason = "UNDRAINED",
+                      .message = "somebody has taken the drain back: the daemon takes groups again"};
+    }
     const Clock::time_point now = Clock::now();
     if (now >= end) co_return Void{};
     constexpr std::chrono::milliseconds kLook{50};
     const bool awake = co_await call.Sleep(std::min<Clock::duration>(kLook, end - now));
     if (!awake) co_return call.EndError();
   }
+}
+
+Handled Undrain(CallContext& context, UndrainCall&) {
+  if (std::optional<Error> refused = context.engine().EndDrain()) co_return *std::move(refused);
+  if (context.service.on_drain) context.service.on_drain();
+  co_return Void{};
 }
 
 Handled Reload(CallContext& context, ReloadCall& call) {
@@ -92,6 +104,7 @@ void AddAdminService(Dispatcher& dispatcher) {
   using methods::Named;
   dispatcher.Add(Named("/covey.v1.AdminService/GetServerInfo"), GetServerInfo);
   dispatcher.Add(Named("/covey.v1.AdminService/Drain"), Drain);
+  dispatcher.Add(Named("/covey.v1.AdminService/Undrain"), Undrain);
   dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
 }
 

@@ -41,7 +41,7 @@ struct ServiceContext {
   std::chrono::steady_clock::time_point start_instant;
   std::chrono::nanoseconds reader_timeout{0};         // of RunGroup's output; 0: none
   std::string config_file;                            // absolute; empty: none
-  std::function<void()> on_drain;                     // told when Drain was called
+  std::function<void()> on_drain;                     // told when Drain was called, or taken back
   const Health* health = nullptr;                     // null: always well
   std::function<Result<Reloaded>()> reload;           // blocks; from any thread
   std::function<void(const std::string& line)> warn;  // for the log; from any thread; may be empty

@@ -85,6 +85,7 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.StreamEvents({})->Finish()), "EventService/StreamEvents");
   EXPECT_EQ(of(client.GetServerInfo()), "AdminService/GetServerInfo");
   EXPECT_EQ(of(client.Drain()), "AdminService/Drain");
+  EXPECT_EQ(of(client.Undrain()), "AdminService/Undrain");
   EXPECT_EQ(of(client.Reload()), "AdminService/Reload");
   EXPECT_EQ(of(client.Explain("g")), "GroupService/Explain");
   EXPECT_EQ(of(client.WaitGroup(v1::WaitGroupRequest())), "GroupService/WaitGroup");

@@ -16,8 +16,6 @@ from harness_record import Down
 # fails no run. For each a test marked @mended_by fails once it is mended: in test_harness.py, and for output in
 # tests/e2e/test_found_disk.py.
 KNOWN = {
-    ("stop", "cancelled-by-nobody"): 8,
-    ("stop", "stopped-by-nobody"): 8,
     ("", "output-on-a-full-disk"): 8,
     ("flipped-bits", "damage"): 8,
 }

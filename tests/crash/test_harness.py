@@ -55,7 +55,6 @@ class HarnessTest(unittest.TestCase):
                 return
         self.fail(f"found: {sorted(rules)}")
 
-    @mended_by(8)
     def test_a_stop_is_never_worse_than_a_crash(self):
         self.crash(12, kinds=["stop"], known={})
 

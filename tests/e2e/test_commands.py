@@ -352,6 +352,20 @@ class DrainTest(CommandTest):
         self.text("cancel", group)
         self.assertIn("drained", self.text("drain"))
         self.assertEqual([{}], self.json("drain"))
+        self.assertEqual("the daemon takes groups\n", self.text("undrain"))
+        self.assertEqual([{}], self.json("undrain"))
+        self.text("health")
+
+    def test_who_waits_is_told_that_it_is_taken_back(self):
+        group = self.detach(SLEEPERS)
+        drain = self.daemon.covey_start("drain")
+        self.addCleanup(drain.kill)
+        wait_until(lambda: self.covey("health").code == 1, "the daemon drains")
+        self.text("undrain")
+        _, err = drain.communicate(timeout=30)
+        self.assertEqual((1, "covey: somebody has taken the drain back: the daemon takes groups again\n"),
+                         (drain.returncode, err))
+        self.text("cancel", group)
 
 
 class HelpTest(CommandTest):

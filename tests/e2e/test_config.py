@@ -169,10 +169,10 @@ class ReloadTest(ConfigCase):
         self.assertEqual(0, daemon.stop())
 
     def test_timeouts_of_the_stop(self):
-        """A drain of an hour would hang the test."""
-        daemon = self.daemon('drain_timeout = "1h"\n').start()
+        """A wait of an hour would hang the test."""
+        daemon = self.daemon('drain_timeout = "1h"\nstop_timeout = "2h"\n').start()
         daemon.covey("run", "--detach", "--", "sleep", "60")
-        self.write('drain_timeout = "0s"\n')
+        self.write('drain_timeout = "0s"\nstop_timeout = "2h"\n')
         self.assertEqual(0, daemon.covey("reload").code)
         self.assertEqual(0, daemon.stop())
 

@@ -142,7 +142,7 @@ class PathTest(DaemonCase):
 class EndTest(DaemonCase):
     def test_running_group_may_finish(self):
         """SIGTERM: new groups are refused, the running one ends as it would have."""
-        daemon = self.daemon("--drain-timeout", "30s").start()
+        daemon = self.daemon("--drain-timeout", "30s", "--stop-timeout", "60s").start()
         gate = os.path.join(daemon.folder, "gate")
         os.mkfifo(gate)
         client = daemon.covey_start("run", "--", "cat", gate)

@@ -70,7 +70,6 @@ class StartedWithTest(DaemonTest):
         done = self.shell('exec "$covey" run -f "$1"', path)
         self.assertEqual(0, done.returncode, done)
 
-    @mended_by(8)
     def test_an_interpreter_that_is_missing_is_named(self):
         script = os.path.join(self.daemon.folder, "script")
         with open(script, "w") as file:
@@ -129,6 +128,15 @@ class PortTest(unittest.TestCase):
         daemon.address = daemon.log().partition("serving on ")[2].split()[0]
         result = daemon.covey("run", "--raw", "--", "sh", "-c", f"{COVEY} health")
         self.assertEqual(0, result.code, result)
+
+    def test_tasks_are_told_the_socket(self):
+        """Whatever comes first: it needs no port, and asks nobody else."""
+        daemon = Daemon()
+        self.addCleanup(daemon.remove)
+        daemon.command += ["--insecure-listen", "--listen", "127.0.0.1:0"]
+        daemon.start()
+        result = daemon.covey("run", "--raw", "--", "sh", "-c", "echo $COVEY_ADDRESS")
+        self.assertEqual(daemon.address + "\n", result.out, result)
 
 
 if __name__ == "__main__":

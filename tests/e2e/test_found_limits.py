@@ -79,7 +79,6 @@ class ShortageTest(unittest.TestCase):
         daemon.command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", COVEYD]
         return daemon
 
-    @mended_by(8)
     def test_tasks_wait_for_descriptors(self):
         daemon = self.start(160).start()
         group = daemon.covey("run", "--detach", "--policy", "settled", "-f", "-",
@@ -87,7 +86,6 @@ class ShortageTest(unittest.TestCase):
         result = daemon.covey("wait", group)
         self.assertEqual(0, result.code, result)
 
-    @mended_by(8)
     def test_too_few_to_serve_is_said(self):
         """Refused with a reason, or told in the log: never just closed connections."""
         daemon = self.start(64)

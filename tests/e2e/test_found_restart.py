@@ -65,7 +65,6 @@ class SuspendTest(RestartCase):
         self.assertEqual([1] * 8, [self.runs(f"queued-{index}") for index in range(8)])
         self.assertEqual(2, self.runs("again"))
 
-    @mended_by(8)
     def test_sigterm_keeps_the_queue(self):
         group = self.start_with_a_queue()
         self.daemon.stop()
@@ -100,7 +99,6 @@ class EndTest(RestartCase):
             self.daemon.signal(signal.SIGTERM)
         self.assertIn(self.daemon.wait(), (0, 78), self.daemon.log())
 
-    @mended_by(8)
     def test_user_signals_do_not_end_it(self):
         self.daemon.start()
         for number in (signal.SIGUSR1, signal.SIGUSR2):
@@ -111,7 +109,6 @@ class EndTest(RestartCase):
             if self.daemon.process.poll() is not None:
                 self.daemon.process = None
 
-    @mended_by(8)
     def test_a_connected_client_does_not_hold_the_stop(self):
         self.daemon.start()
         client = socket.socket(socket.AF_UNIX)
@@ -127,20 +124,30 @@ class EndTest(RestartCase):
         finally:
             process.wait(timeout=30)
 
-    @mended_by(8)
-    def test_no_child_holds_the_lock_of_a_killed_daemon(self):
-        """The lock is free once the daemon has been reaped, however many processes it was starting."""
+    def test_no_child_holds_the_locks_of_a_killed_daemon(self):
+        """The locks are free once the daemon has been reaped, however many processes it was starting."""
         for _ in range(40):
             self.daemon.start()
             self.detach(*[process_task("true")] * 300)
             self.daemon.kill()
-            with open(os.path.join(self.daemon.data, "lock"), "rb") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    self.fail("the lock of the killed daemon is still held")
+            for path in (os.path.join(self.daemon.data, "lock"), self.daemon.socket + ".lock"):
+                with open(path, "rb") as lock:
+                    try:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        self.fail(f"{path} of the killed daemon is still held")
 
-    @mended_by(8)
+    def test_a_restart_at_once(self):
+        """Neither locks, nor the socket, nor the port of the killed daemon keep the next one from starting."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.daemon.flags += ["--insecure-listen", "--listen", f"127.0.0.1:{port}"]
+        self.daemon.start()
+        for _ in range(20):
+            self.detach(*[process_task("true")] * 300)
+            self.daemon.kill()
+            self.daemon.start()
+
     def test_drain_can_be_taken_back(self):
         self.daemon.start()
         self.assertEqual(0, self.daemon.covey("drain").code)

@@ -138,12 +138,10 @@ class KilledDaemonTest(unittest.TestCase):
         self.daemon.kill()
         self.daemon.start()
 
-    @mended_by(8)
     def test_an_empty_environment_in_the_session(self):
         self.crash_with("env -i sleep {0} & sleep {0}")
         wait_until(lambda: not sleepers(self.seconds), "the tree is gone", limit=5)
 
-    @mended_by(8)
     def test_an_empty_environment_in_another_session(self):
         """It may live, as the README's limits say, but not without a word."""
         self.crash_with("setsid env -i sleep {0} & sleep {0}")

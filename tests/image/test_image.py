@@ -55,7 +55,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(0, self.state(name)["ExitCode"])
         self.assertRegex(docker("logs", name), "^$")  # the log is on stderr
         log = subprocess.run([DOCKER, "logs", name], capture_output=True, text=True, timeout=LIMIT).stderr
-        self.assertIn("draining", log)
+        self.assertIn("suspending", log)
         self.assertIn("stopped", log)
 
     def test_draining_is_unhealthy(self):
@@ -64,7 +64,7 @@ class ImageTest(unittest.TestCase):
         self.covey(name, "drain")
         self.await_health(name, "unhealthy")
 
-    def test_stop_cancels_what_does_not_end(self):
+    def test_stop_ends_what_does_not_end(self):
         name = self.container(*LOCKED, command=["--drain-timeout", "100ms"])
         self.covey(name, "health", "--wait", "30s")
         self.covey(name, "run", "--detach", "--", "sh", "-c", "setsid sleep 1000 & sleep 1000")

@@ -76,6 +76,7 @@ class ScriptedExecutor final : public Executor {
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
   SlotUse slots() const override { return no_slots_ ? SlotUse::kNone : SlotUse::kOne; }
+  bool outlives_daemon() const override { return recovers_; }
   std::shared_ptr<Execution> Recover(const Launch& launch,
                                      std::shared_ptr<AttemptListener> listener) override;
 

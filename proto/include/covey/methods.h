@@ -79,6 +79,8 @@ inline constexpr Method kMethods[] = {
     // The next daemon at the address is not meant.
     {"/covey.v1.AdminService/Drain", Shape::kUnary, Role::kOperator, internal::kNoKey, Repeat::kNever,
      View::kNone},
+    {"/covey.v1.AdminService/Undrain", Shape::kUnary, Role::kOperator, internal::kNoKey, Repeat::kNever,
+     View::kNone},
     {"/covey.v1.AdminService/Reload", Shape::kUnary, Role::kAdmin, internal::kNoKey, Repeat::kNever,
      View::kNone},
 

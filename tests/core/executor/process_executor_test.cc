@@ -4,8 +4,13 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "tests/core/executor/recorder.h"
 
@@ -18,17 +23,24 @@ class ProcessExecutorTest : public ::testing::Test {
     auto supervisor = ProcessSupervisor::Create(
         {.become_subreaper = true, .token_variable = ProcessExecutor::kTokenVariable});
     ASSERT_TRUE(supervisor.ok()) << supervisor.error().message;
-    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor.value()), "dir-", "unix:/there");
+    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor.value()), "dir-", "unix:/there",
+                                                  [this](std::string_view line) { log_.emplace_back(line); });
   }
 
   std::shared_ptr<Execution> Start(std::string script, ProcessSpec spec = {}) {
     spec.argv = {"sh", "-c", std::move(script)};
     const TaskSpec task{.work = std::make_shared<const ProcessSpec>(std::move(spec))};
-    return executor_->Start(
-        {.group = "g", .task = "t", .index = 3, .attempt = 2, .spec = std::make_shared<const TaskSpec>(task)},
-        recorder_);
+    return executor_->Start({.group = "g",
+                             .task = "t",
+                             .index = 3,
+                             .attempt = 2,
+                             .spec = std::make_shared<const TaskSpec>(task),
+                             .deadline = deadline_},
+                            recorder_);
   }
 
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  std::vector<std::string> log_;  // complete at the exit of each
   std::unique_ptr<ProcessExecutor> executor_;
   std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
 };
@@ -38,6 +50,30 @@ TEST_F(ProcessExecutorTest, TellsTheProcessWhoItIs) {
         {.env = {{"MINE", "too"}}});
   EXPECT_TRUE(recorder_->Exit().ok());
   EXPECT_EQ(recorder_->out(), "g t unix:/there dir-g/3.2 too\n");
+}
+
+TEST_F(ProcessExecutorTest, TellsTheProcessWhenItsTimeIsUp) {
+  deadline_ = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  const auto before = std::chrono::system_clock::now() + std::chrono::hours(1);
+  Start("echo $COVEY_DEADLINE", {.env = {{"COVEY_DEADLINE", "never"}}});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  const std::string text = recorder_->out();
+  ASSERT_EQ(text.size(), std::string_view("1795825723.250\n").size()) << text;
+  EXPECT_EQ(text[10], '.');
+  const double seconds = std::chrono::duration<double>(before.time_since_epoch()).count();
+  EXPECT_NEAR(std::stod(text), seconds, 5);
+}
+
+TEST_F(ProcessExecutorTest, WithoutADeadlineNoneIsTold) {
+  Start("echo ${COVEY_DEADLINE-none}", {.env = {{"COVEY_DEADLINE", "that of another task"}}});
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(recorder_->out(), "none\n");
+}
+
+TEST_F(ProcessExecutorTest, SaysWhatATaskHasLeftBehind) {
+  Start("setsid sleep 100 & setsid sleep 100 & exit 0");
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(log_, std::vector<std::string>{"task g/t left 2 processes, which were killed"});
 }
 
 TEST_F(ProcessExecutorTest, ATaskCannotTakeAnothersName) {

@@ -73,7 +73,7 @@ class AdoptingTrackerTest : public ::testing::Test {
   }
 
   std::vector<std::string> log_;
-  AdoptingTracker tracker_{"COVEY_TEST_TOKEN", AdoptingTracker::Unowned::kSuspect,
+  AdoptingTracker tracker_{"COVEY_TEST_TOKEN", AdoptingTracker::Unowned::kSuspect, "",
                            [this](std::string_view line) { log_.emplace_back(line); }};
   std::promise<void> over_;
   std::thread starter_;

@@ -49,6 +49,14 @@ TEST_F(CgroupLimitsTest, WritesWhatIsSetAndNothingElse) {
   EXPECT_EQ(Get("cpu.max"), "1000 100000") << "the least that the kernel takes";
 }
 
+TEST_F(CgroupLimitsTest, WhatIsLimitedInMemoryCannotSwapInstead) {
+  for (const char* name : {"memory.max", "memory.swap.max"}) Put(name, "");
+  EXPECT_EQ(cgroup_limits::Apply(fd_.get(), {.cpu_milli = 0, .pids = 0}), std::nullopt);
+  EXPECT_EQ(Get("memory.swap.max"), "");
+  EXPECT_EQ(cgroup_limits::Apply(fd_.get(), {.memory = 1 << 20}), std::nullopt);
+  EXPECT_EQ(Get("memory.swap.max"), "0");
+}
+
 TEST_F(CgroupLimitsTest, AnOldKernelHasNoOomGroup) {
   Put("memory.max", "");
   EXPECT_EQ(cgroup_limits::Apply(fd_.get(), {.memory = 1 << 20}), std::nullopt);

@@ -1,10 +1,20 @@
 #include "core/process/cgroup_pool.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <thread>
 
+#include "core/process/cgroup_directory.h"
+#include "core/process/owner.h"
 #include "tests/core/process/process_testing.h"
 
 namespace covey::testing {
@@ -72,16 +82,111 @@ TEST_F(CgroupTest, NothingIsLeftOfAPool) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST_F(CgroupTest, WhatADeadOwnerLeftIsRemovedAndALivingOneIsLeftAlone) {
-  // No lock on it: its owner is dead.
-  const std::string stale = Parent() + "/covey-0-" + std::to_string(::getpid());
-  ASSERT_EQ(::mkdir(stale.c_str(), 0755), 0);
-  ASSERT_EQ(::mkdir((stale + "/0").c_str(), 0755), 0);
-  std::unique_ptr<CgroupPool> other;
-  ASSERT_TRUE(Take(CgroupPool::Open(Parent(), nullptr), &other));
-  EXPECT_FALSE(std::filesystem::exists(stale));
-  EXPECT_TRUE(std::filesystem::exists(pool_->path()));
-  EXPECT_NE(other->path(), pool_->path());
+// A cgroup as an owner makes one, without a lock, and a process in it.
+class StaleCgroupTest : public CgroupTest {
+ protected:
+  void Make(const Owner& owner) {
+    path_ = Parent() + "/covey-" + owner.Text() + "-0";
+    ASSERT_EQ(::mkdir(path_.c_str(), 0755), 0);
+    ASSERT_EQ(::mkdir((path_ + "/0").c_str(), 0755), 0);
+  }
+  void Fill() {
+    child_ = ::fork();
+    if (child_ == 0) {
+      for (;;) ::pause();
+    }
+    std::ofstream(path_ + "/0/cgroup.procs") << child_ << std::flush;
+  }
+  void Open() {
+    ASSERT_TRUE(Take(CgroupPool::Open(Parent(), [this](std::string_view line) { log_ = line; }), &other_));
+  }
+  // How the child ended; 0: it lives.
+  int Ended() const {
+    siginfo_t info{};
+    EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    return info.si_pid == 0 ? 0 : info.si_status;
+  }
+  void TearDown() override {
+    if (child_ > 0) {
+      ::kill(child_, SIGKILL);
+      ::waitpid(child_, nullptr, 0);
+    }
+    ::rmdir((path_ + "/0").c_str());
+    ::rmdir(path_.c_str());
+    CgroupTest::TearDown();
+  }
+  int TimesOpen() const {
+    int times = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code ignored;
+      times += std::filesystem::read_symlink(entry.path(), ignored) == path_;
+    }
+    return times;
+  }
+  static Owner Dead() {
+    Owner owner = Owner::Self();
+    ++owner.start_ticks;  // another got its pid
+    return owner;
+  }
+  static Owner OfAnotherNamespace() {
+    Owner owner = Owner::Self();
+    ++owner.pid_namespace;
+    return owner;
+  }
+
+  std::string path_;
+  pid_t child_ = -1;
+  std::string log_;
+  std::unique_ptr<CgroupPool> other_;
+};
+
+TEST_F(StaleCgroupTest, WhatADeadOwnerLeftIsKilledAndRemoved) {
+  Make(Dead());
+  Fill();
+  Open();
+  EXPECT_EQ(Ended(), SIGKILL);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EQ(log_, "killed 1 processes that a dead owner left in cgroup " + path_);
+  EXPECT_TRUE(std::filesystem::exists(pool_->path())) << "a living one is left alone";
+  EXPECT_NE(other_->path(), pool_->path());
+}
+
+TEST_F(StaleCgroupTest, WhoHasYetToLockItsCgroupIsLeftAlone) {
+  Make(Owner::Self());
+  Open();
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(StaleCgroupTest, AnEmptyOneThatNobodyHoldsIsRemoved) {
+  Make(OfAnotherNamespace());
+  Open();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(StaleCgroupTest, TheProcessesOfAnOwnerInAnotherPidNamespaceLive) {
+  Make(OfAnotherNamespace());
+  Fill();
+  Open();
+  EXPECT_EQ(Ended(), 0);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_NE(log_.find("another pid namespace"), std::string::npos) << log_;
+}
+
+// A child between clone and exec has the descriptors of its dead parent.
+TEST_F(StaleCgroupTest, ALockThatOutlivesItsOwnerForAMomentIsAwaited) {
+  Make(Dead());
+  Fill();
+  UniqueFd lock = cgroup_directory::Open(AT_FDCWD, path_.c_str());
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  std::thread holder([&] {
+    // Until whoever wants the lock has opened the directory.
+    EXPECT_TRUE(Eventually([this] { return TimesOpen() == 2; }));
+    lock.Reset();
+  });
+  Open();
+  holder.join();
+  EXPECT_EQ(Ended(), SIGKILL);
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST(CgroupPlaceTest, SaysWhyAPlaceIsNoUse) {

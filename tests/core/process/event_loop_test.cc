@@ -1,10 +1,14 @@
 #include "core/process/event_loop.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <thread>
 
 #include "tests/core/base/gate.h"
+#include "tests/core/process/process_testing.h"
 
 namespace covey {
 namespace {
@@ -43,6 +47,46 @@ std::shared_ptr<Supervised> Unstarted(Gate* gone) {
   process->spec = std::make_shared<ProcessSpec>();
   process->listener = std::make_shared<NeverStarted>(gone);
   return process;
+}
+
+// What a system without memory for its events would give: they come as soon as they can be had.
+TEST(EventLoop, WatchesLateWhatCannotBeWatchedAtOnce) {
+  NoTrees tracker;
+  EventLoop loop(&tracker, [](const EventLoop::Batch&) {});
+  ASSERT_TRUE(loop.Open().ok());
+  std::thread runner([&] { loop.Run(); });
+  int fds[2];
+  ASSERT_EQ(::pipe(fds), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    ::_exit(::read(fds[0], &byte, 1) == 1 ? 7 : 8);
+  }
+  ASSERT_GT(child, 0);
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  ASSERT_GE(pidfd, 0);
+  // A number that is not open yet.
+  constexpr int kNumber = 900;
+  auto process = std::make_shared<Supervised>();
+  auto listener = std::make_shared<testing::Recorder>();
+  process->spec = std::make_shared<ProcessSpec>();
+  process->listener = listener;
+  process->tree.root = child;
+  process->child.pidfd.Reset(kNumber);
+  listener->OnStarted(child);
+  loop.Watch(process);
+  Gate obeyed;
+  loop.Post(EventLoop::Order::kCancelled, Unstarted(&obeyed));
+  obeyed.Wait();
+  EXPECT_EQ(listener->gone_calls(), 0);
+  ASSERT_EQ(::dup3(pidfd, kNumber, O_CLOEXEC), kNumber);
+  ASSERT_EQ(::write(fds[1], "x", 1), 1);
+  ASSERT_TRUE(listener->WaitGone());
+  EXPECT_EQ(listener->result().kind, ProcessResult::Kind::kExited);
+  EXPECT_EQ(listener->result().code, 7);
+  loop.Quit();
+  runner.join();
+  for (const int fd : {pidfd, fds[0], fds[1]}) ::close(fd);
 }
 
 // A loop that sleeps through its Quit sleeps for ever: nothing else would wake this one.

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "core/base/unique_fd.h"
+#include "core/process/leftovers.h"
+#include "core/process/owner.h"
 #include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
 
@@ -196,7 +198,7 @@ TEST_P(LifecycleTest, NoDescriptorIsLeft) {
   EXPECT_EQ(OpenDescriptors(), before);
 }
 
-TEST_P(LifecycleTest, WithoutDescriptorsLeftAStartFailsAndLaterOnesWork) {
+TEST_P(LifecycleTest, WithoutDescriptorsLeftAStartWaits) {
   // UndefinedBehaviorSanitizer needs descriptors when it meets a type for the first time.
   Run(Command({"true"}));
   Run(Command({"no-such-program"}));
@@ -211,19 +213,88 @@ TEST_P(LifecycleTest, WithoutDescriptorsLeftAStartFailsAndLaterOnesWork) {
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
     auto spec = Shell("cat");
     spec->stdin_bytes.assign(100'000, 'x');
-    const auto process = Run(spec);
+    const auto process = Start(spec);
+    const auto behind = Start(Command({"true"}));
+    supervisor_->Stop(last_id_);
+    ASSERT_TRUE(behind->WaitGone());
+    EXPECT_TRUE(free > 0 || process->events().empty());
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-    EXPECT_TRUE(free > 0 || process->result().kind == Kind::kStartFailed);
-    if (process->result().kind == Kind::kStartFailed) {
-      EXPECT_EQ(process->result().code, 126);
-      EXPECT_NE(process->result().message.find("Too many open files"), std::string::npos)
-          << process->result().message;
-    } else {
-      EXPECT_EQ(process->result().code, 0);
-      EXPECT_EQ(process->out().size(), 100'000u);
-    }
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->result().kind, Kind::kExited) << process->result().message;
+    EXPECT_EQ(process->result().code, 0);
+    EXPECT_EQ(process->out().size(), 100'000u);
+    EXPECT_EQ(process->events(), (std::vector<std::string>{"started", "gone"}));
   }
+}
+
+TEST_P(LifecycleTest, WhatWaitsForDescriptorsCanBeStopped) {
+  Run(Command({"true"}));
+  const NoDescriptors none;
+  const auto first = Start(Command({"true"}));
+  const ProcessId first_id = last_id_;
+  const auto second = Start(Command({"true"}));
+  ASSERT_TRUE(Eventually([this] { return !Log().empty(); }));
+  EXPECT_NE(Log().front().find("processes wait until they can be started: "), std::string::npos)
+      << Log().front();
+  EXPECT_NE(Log().front().find("Too many open files"), std::string::npos) << Log().front();
+  supervisor_->Kill(last_id_);
+  supervisor_->Stop(first_id);
+  for (const auto& process : {first, second}) {
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->result().kind, Kind::kCancelled);
+    EXPECT_EQ(process->events(), (std::vector<std::string>{"gone"}));
+  }
+}
+
+TEST_P(LifecycleTest, WhatAUserMayNotRunForNowWaits) {
+  if (::geteuid() != 0) GTEST_SKIP() << "becoming another user needs root";
+  auto sleeper = Shell("exec sleep " + UniqueSleep());
+  sleeper->user = "65534";
+  sleeper->group = "65534";
+  const auto running = Start(sleeper);
+  const ProcessId running_id = last_id_;
+  ASSERT_TRUE(running->WaitStarted());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NPROC, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &none), 0);
+  auto spec = Command({"true"});
+  spec->user = "65534";
+  spec->group = "65534";
+  const auto process = Start(spec);
+  // Nobody else waits for it.
   EXPECT_EQ(Run(Command({"true"}))->result().code, 0);
+  EXPECT_EQ(Run(Command({"true"}))->result().code, 0);
+  EXPECT_EQ(process->gone_calls(), 0);
+  ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &before), 0);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->result().code, 0) << process->result().message;
+  supervisor_->Kill(running_id);
+  ASSERT_TRUE(running->WaitGone());
+}
+
+TEST_P(LifecycleTest, MoreThanMayRunAtOnceWait) {
+  supervisor_.reset();
+  ProcessSupervisor::Options options = OptionsFor(GetParam());
+  options.most_at_once = 2;
+  ASSERT_TRUE(Take(ProcessSupervisor::Create(options), &supervisor_));
+  std::vector<std::shared_ptr<Recorder>> processes;
+  std::vector<ProcessId> ids;
+  for (int i = 0; i < 3; ++i) {
+    processes.push_back(Start(Shell("exec sleep " + UniqueSleep())));
+    ids.push_back(last_id_);
+  }
+  ASSERT_TRUE(processes[0]->WaitStarted());
+  ASSERT_TRUE(processes[1]->WaitStarted());
+  // What cannot be started makes room too.
+  for (int i = 0; i < 3; ++i) processes.push_back(Start(Command({"no-such-program"})));
+  EXPECT_TRUE(processes[2]->events().empty());
+  supervisor_->Kill(ids[0]);
+  ASSERT_TRUE(processes[2]->WaitStarted());
+  supervisor_->Kill(ids[1]);
+  for (int i = 3; i < 6; ++i) ASSERT_TRUE(processes[static_cast<size_t>(i)]->WaitGone());
+  supervisor_->Kill(ids[2]);
+  ASSERT_TRUE(processes[2]->WaitGone());
 }
 
 TEST_P(LifecycleTest, TheSoftLimitOfOpenFilesCanBeSetForChildren) {
@@ -300,7 +371,7 @@ std::string SharedName(const char* variable) {
   auto process = std::make_shared<Recorder>();
   // What the shell waits for does not name the sleep of its child, so that the two can be told apart.
   supervisor->Start(Shell("setsid sh -c 'echo up; exec sleep '" + nap + " & exec sleep " + nap + "0"),
-                    "instance-" + nap + "-task", process);
+                    "instance-" + nap + ":" + Owner::Self().Text() + ":task", process);
   if (!process->WaitOutput("up")) ::_exit(11);
   ::raise(SIGKILL);
   ::_exit(12);
@@ -314,8 +385,11 @@ TEST_P(OwnProgramTest, ItsSuddenDeathTakesTheRootsAtOnceAndTheRestAtTheNextStart
     std::unique_ptr<ProcessSupervisor> next;
     ASSERT_TRUE(Take(ProcessSupervisor::Create(OptionsFor(Mode::kCgroup)), &next));
   } else {
-    EXPECT_EQ(ProcessSupervisor::KillStale("instance-none-"), 0u);
-    EXPECT_GE(ProcessSupervisor::KillStale("instance-" + nap), 1u);
+    LeftoverSearch search{
+        .token_prefix = "instance-none:", .token_variable = "COVEY_TASK", .record = {}, .log = {}};
+    EXPECT_EQ(KillLeftovers(search), 0u);
+    search.token_prefix = "instance-" + nap + ":";
+    EXPECT_GE(KillLeftovers(search), 1u);
   }
   EXPECT_EQ(Running(nap), std::vector<pid_t>());
   ::unsetenv("COVEY_PROCESS_TEST_NAP");

@@ -1,12 +1,16 @@
 // What a process is given besides its arguments: limits, user, umask, niceness, files for its output.
 
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
@@ -30,7 +34,40 @@ class SettingsTest : public SupervisorTest {
   const TemporaryDirectory directory_;
 };
 
+// Capabilities that this program hands to what it executes, while it lives: as under AmbientCapabilities= of a
+// unit.
+class AmbientCapability {
+ public:
+  explicit AmbientCapability(unsigned capability) {
+    ::syscall(SYS_capget, &header_, before_);
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    std::copy(std::begin(before_), std::end(before_), data);
+    data[CAP_TO_INDEX(capability)].inheritable |= CAP_TO_MASK(capability);
+    set_ = ::syscall(SYS_capset, &header_, data) == 0 &&
+           ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0;
+  }
+  ~AmbientCapability() {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    ::syscall(SYS_capset, &header_, before_);
+  }
+  bool set() const { return set_; }
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct before_[_LINUX_CAPABILITY_U32S_3] = {};
+  bool set_ = false;
+};
+
 INSTANTIATE_TEST_SUITE_P(Modes, SettingsTest, ::testing::Values(Mode::kCgroup, Mode::kSubreaper), ModeName);
+
+TEST_P(SettingsTest, CapabilitiesOfTheDaemonAreNotHandedOn) {
+  // Capabilities are a thread's: the threads that start processes get those of the one that makes them.
+  supervisor_.reset();
+  const AmbientCapability ambient(CAP_NET_BIND_SERVICE);
+  if (!ambient.set()) GTEST_SKIP() << "this program may hand no capability on";
+  ASSERT_TRUE(Take(ProcessSupervisor::Create(OptionsFor(GetParam())), &supervisor_));
+  EXPECT_EQ(Output(Command({"grep", "^CapAmb", "/proc/self/status"})), "CapAmb:\t0000000000000000\n");
+}
 
 TEST_P(SettingsTest, LimitsAreSetSoftAndHard) {
   auto spec = Shell("ulimit -Sn; ulimit -Hn; ulimit -Sv; ulimit -Hc; ulimit -St; ulimit -Ht");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 
 #include "core/process/proc_fs.h"
 #include "tests/core/process/process_testing.h"
@@ -133,6 +134,48 @@ TEST_P(SupervisorTest, NotExecutableIs126) {
 
   process = Run(Command({"/tmp"}));
   EXPECT_EQ(process->result().code, 126);
+}
+
+TEST_P(SupervisorTest, AMissingInterpreterIsNamed) {
+  TemporaryDirectory directory;
+  const auto script = [&](const std::string& name, const std::string& text) {
+    const std::string path = directory.path() + "/" + name;
+    std::ofstream(path) << text;
+    ::chmod(path.c_str(), 0755);
+    return path;
+  };
+  const auto expect = [&](std::shared_ptr<ProcessSpec> spec, const std::string& interpreter,
+                          const std::string& why) {
+    const auto process = Run(spec);
+    EXPECT_EQ(process->result().kind, Kind::kStartFailed);
+    EXPECT_EQ(process->result().code, 126);
+    EXPECT_EQ(process->result().message,
+              "cannot start '" + spec->argv[0] + "': its interpreter '" + interpreter + "': " + why);
+  };
+  const std::string none = "No such file or directory";
+  const std::string bad = script("bad", "#!/bin/bash42\n");
+  expect(Command({bad}), "/bin/bash42", none);
+  expect(Command({script("spaces", "#! \t/bin/bash42 -x y\n")}), "/bin/bash42", none);
+  expect(Command({script("twice", "#!" + bad + "\n")}), "/bin/bash42", none);
+  expect(Command({script("dos", "#!/bin/sh\r\n")}), "/bin/sh\r", none);
+  const std::string text = script("text", "no program\n");
+  ::chmod(text.c_str(), 0644);
+  expect(Command({script("forbidden", "#!" + text + "\n")}), text, "Permission denied");
+  // Found on the way of PATH, and from the working directory.
+  auto spec = Command({"bad"});
+  spec->env = {{"PATH", "/no/such:" + directory.path()}};
+  expect(spec, "/bin/bash42", none);
+  spec = Command({"./bad"});
+  spec->working_dir = directory.path();
+  expect(spec, "/bin/bash42", none);
+  // A program whose loader is missing.
+  std::ifstream shell("/bin/sh", std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(shell)), std::istreambuf_iterator<char>());
+  const size_t loader = bytes.find("/lib64/ld-linux");
+  if (loader == std::string::npos) GTEST_SKIP() << "another loader, or none";
+  bytes[loader + 1] = 'x';
+  const std::string named = bytes.c_str() + loader;
+  expect(Command({script("elf", bytes)}), named, none);
 }
 
 TEST_P(SupervisorTest, SearchesThePathOfTheEnvironment) {

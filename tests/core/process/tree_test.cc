@@ -92,6 +92,7 @@ std::string SlowToEnd(const std::string& nap) {
 
 TEST_P(TreeTest, TheGraceIsTheTreesNotTheRoots) {
   for (const std::string start : {"sh -c \"$M\" & exec sleep 100", "setsid sh -c \"$M\" & exec sleep 100",
+                                  "(setsid env -i PATH=\"$PATH\" sh -c \"$M\" &) & exec sleep 100",
                                   "(setsid sh -c \"$M\" &) & exec sleep 100", "sh -c \"$M\"; true",
                                   "setsid sh -c 'sh -c \"$M\"; true'; true"}) {
     SCOPED_TRACE(start);
@@ -240,6 +241,9 @@ TEST_P(MoverTest, AMemberThatLeavesItsCgroupIsFound) {
   const std::string leave = "echo $$ >" + elsewhere_ + "; ";
   // By token, by session, by descent from one with the token.
   ExpectNothingLeft("(setsid sh -c '" + leave +
+                    "touch $0; NAP' moved-$$ &) ; until [ -e moved-$$ ]; do :; done; rm moved-$$");
+  // By being one of ours, and of no other tree.
+  ExpectNothingLeft("(setsid env -i sh -c '" + leave +
                     "touch $0; NAP' moved-$$ &) ; until [ -e moved-$$ ]; do :; done; rm moved-$$");
   for (const auto how : {&ProcessSupervisor::Stop, &ProcessSupervisor::Kill}) {
     ExpectStopTakesAll("env -i sh -c '" + leave + "NAP' & wait", how);

@@ -220,6 +220,7 @@ TEST(EmptyRequests, AreFine) {
   EXPECT_FINE(v1::ListPoolsRequest());
   EXPECT_FINE(v1::GetServerInfoRequest());
   EXPECT_FINE(v1::DrainRequest());
+  EXPECT_FINE(v1::UndrainRequest());
   EXPECT_FINE(v1::ReloadRequest());
   v1::ExplainRequest explain;
   EXPECT_WRONG("group_id", "group_id is required", explain);

@@ -70,6 +70,7 @@ TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
                                "--drain-timeout",
                                "1.5s",
                                "--stop-timeout=250ms",
+                               "--on-stop=cancel",
                                "--queues=2",
                                "--no-cgroups",
                                "--socket-mode=0660",
@@ -84,6 +85,7 @@ TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
   EXPECT_EQ(config.pools[0].name, "gpu");
   EXPECT_EQ(config.pools[1].max, 8u);
   EXPECT_EQ(config.max_queued, 5u);
+  EXPECT_EQ(config.on_stop, OnStop::kCancel);
   EXPECT_EQ(config.max_queued_bytes, size_t{1} << 20);
   EXPECT_EQ(config.drain_timeout, milliseconds(1500));
   EXPECT_EQ(config.stop_timeout, milliseconds(250));
@@ -108,6 +110,7 @@ TEST(ConfigTest, BadValuesNameFlagRangeAndValue) {
       {{"--pool", "=3"}, {"NAME=MAX", "got =3"}},
       {{"--drain-timeout", "10"}, {"--drain-timeout", "30s", "got 10"}},
       {{"--drain-timeout", "25h"}, {"0s..24h", "got 25h"}},
+      {{"--on-stop", "kill"}, {"must be one of suspend, cancel, got kill"}},
       {{"--drain-timeout", "-1s"}, {"got -1s"}},
       {{"--journal", "etcd"}, {"--journal", "sqlite, memory", "got etcd"}},
       {{"--socket-mode", "0999"}, {"--socket-mode", "octal", "got 0999"}},
@@ -179,6 +182,7 @@ output_limit = 4096
 reader_timeout = "3s"
 drain_timeout = "1m30s"
 stop_timeout = "250ms"
+on_stop = "cancel"
 queues = 2
 cgroups = false
 log_format = "json"
@@ -199,6 +203,7 @@ default = 8
   EXPECT_EQ(config.max_queued_bytes, size_t{2} << 20);
   EXPECT_EQ(config.output_limit, 4096u);
   EXPECT_EQ(config.reader_timeout, milliseconds(3000));
+  EXPECT_EQ(config.on_stop, OnStop::kCancel);
   EXPECT_EQ(config.drain_timeout, milliseconds(90'000));
   EXPECT_EQ(config.stop_timeout, milliseconds(250));
   EXPECT_EQ(config.queues, 2);

@@ -117,6 +117,8 @@ class Client {
   Result<Void> Drain(const CallOptions& call = {});
   // The same with the whole request: with a `timeout` answers how many groups have not ended.
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request, const CallOptions& call = {});
+  // The daemon takes new groups again.
+  Result<Void> Undrain(const CallOptions& call = {});
   // Makes the daemon read its configuration file again.
   Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
   // Why a group, or one of its tasks, is where it is.
