@@ -57,7 +57,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   }
   // Stopped before it was started: it never will be.
   const Attempts::Attempt stopped = attempts_.End(task, effects);
-  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, effects);
+  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, nullptr, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
                           .result = state::Ending::kFailed,
@@ -118,7 +118,7 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   if (ended.interrupted && (ended.told || never_began)) {
     Failure failure = *ended.stop_cause;
     if (!status.ok()) failure.message += " (" + status.failure().message + ")";
-    LoseLocked(task, attempt, std::move(failure), step.effects());
+    LoseLocked(task, attempt, std::move(failure), std::make_shared<const OutputSizes>(sizes), step.effects());
     return step.Finish();
   }
   Fact fact{.command = {.kind = CommandKind::kExit,
