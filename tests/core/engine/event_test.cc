@@ -119,7 +119,9 @@ TEST_F(EventTest, AnExitTellsWhatWasWritten) {
   for (const Record& record : records.value()) {
     const bool exit = record.event.kind == state::EventKind::kTaskExited;
     ASSERT_EQ(record.output != nullptr, exit);
-    if (exit) EXPECT_EQ(*record.output, world_.output->sizes);
+    if (exit) {
+      EXPECT_EQ(*record.output, world_.output->sizes);
+    }
   }
 }
 

@@ -224,7 +224,9 @@ TEST(Storage, AnyRecordComesBackWhole) {
       ExpectSame(decoded[i].result, records[i].result);
       ExpectSame(decoded[i].request, records[i].request);
       ASSERT_EQ(decoded[i].output == nullptr, records[i].output == nullptr);
-      if (records[i].output != nullptr) EXPECT_EQ(*decoded[i].output, *records[i].output);
+      if (records[i].output != nullptr) {
+        EXPECT_EQ(*decoded[i].output, *records[i].output);
+      }
     }
   }
 }
