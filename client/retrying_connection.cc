@@ -9,6 +9,7 @@
 #include "client/resuming_stream.h"
 #include "client/retry.h"
 #include "covey/v1/event_service.pb.h"
+#include "covey/v1/group_service.pb.h"
 #include "covey/v1/task_service.pb.h"
 
 namespace covey::client {
