@@ -195,7 +195,9 @@ void EventLoop::Obey(Order order, Supervised& process) {
     case Order::kKill:
       return Kill(process);
     case Order::kResume:
-      return pipes_.Resume(process);
+      pipes_.Resume(process);
+      if (process.lingering) SetAlarm(process, Clock::now() + Bounded(process.spec->linger));
+      return;
     case Order::kCancelled:
       process.result.kind = ProcessResult::Kind::kCancelled;
       process.result.message = "stopped before it was started";

@@ -136,7 +136,7 @@ class ReaderTimeoutTest(DaemonTest):
         wait_until(lambda: "endTime" in seen.group(self.daemon, group), "the group is over")
         end = seen.group(self.daemon, group)
         self.assertEqual("GROUP_STATE_CANCELLED", end["state"])
-        self.assertEqual("owner_lost: the client has taken no output for 1s", end["failure"]["message"])
+        self.assertEqual("owner_lost: the client has taken no output for 1.00s", end["failure"]["message"])
 
 
 class DetachedTest(DaemonTest):
