@@ -11,6 +11,7 @@ namespace covey::client {
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
+constexpr std::string_view kSystem = "unix:/run/covey/coveyd.sock";
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 
 Error Bad(std::string_view address, std::string_view why) {
@@ -83,9 +84,16 @@ Result<std::string> ParseAddress(std::string_view address) {
 Result<std::string> DefaultAddress() {
   const char* named = std::getenv("COVEY_ADDRESS");
   if (named != nullptr && *named != '\0') return ParseAddress(named);
-  if (geteuid() == 0) return ParseAddress("unix:/run/covey/coveyd.sock");
+  if (geteuid() == 0) return ParseAddress(kSystem);
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (runtime == nullptr || *runtime == '\0') {
+  const std::string own =
+      runtime == nullptr || *runtime == '\0' ? "" : std::string(runtime) + "/covey/coveyd.sock";
+  // The daemon of the machine, for those who are in its socket's group and have none of their own.
+  if ((own.empty() || access(own.c_str(), F_OK) != 0) &&
+      access(std::string(kSystem.substr(kUnix.size())).c_str(), W_OK) == 0) {
+    return ParseAddress(kSystem);
+  }
+  if (own.empty()) {
     return Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "NO_ADDRESS",
                  .message =
@@ -93,7 +101,7 @@ Result<std::string> DefaultAddress() {
                      "COVEY_ADDRESS=unix:PATH or COVEY_ADDRESS=HOST:PORT",
                  .fields = {}};
   }
-  return ParseAddress(std::string(kUnix) + runtime + "/covey/coveyd.sock");
+  return ParseAddress(std::string(kUnix) + own);
 }
 
 bool IsLocal(std::string_view parsed_address) { return parsed_address.starts_with(kUnix); }

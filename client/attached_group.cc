@@ -7,6 +7,16 @@
 #include "core/base/mutex.h"
 
 namespace covey::client {
+namespace {
+
+// The call ended before it could say how its group did: cancelled, out of time, or lost with the daemon. Else
+// the error itself is what there is to say.
+bool CutOff(const Error& error) {
+  return error.code == ErrorCode::kCancelled || error.code == ErrorCode::kDeadlineExceeded ||
+         error.code == ErrorCode::kUnavailable;
+}
+
+}  // namespace
 
 class AttachedGroup::State {
  public:
@@ -19,7 +29,9 @@ class AttachedGroup::State {
     id_ = id;
   }
 
-  std::optional<v1::GroupResult> result;  // used by the reading side alone
+  // Used by the reading side alone.
+  std::optional<v1::GroupResult> result;
+  std::optional<Result<v1::GroupResult>> end;  // what Finish has answered
 
  private:
   // Held for no call: the innermost lock.
@@ -63,18 +75,29 @@ bool AttachedGroup::Next(v1::RunGroupResponse* message) {
   return true;
 }
 
-Result<v1::GroupResult> AttachedGroup::Finish() {
+Result<v1::GroupResult> AttachedGroup::Finish(const CallOptions& join) {
+  if (!state_->end) state_->end = End(join);
+  return *state_->end;
+}
+
+Result<v1::GroupResult> AttachedGroup::End(const CallOptions& join) {
   for (v1::RunGroupResponse message; Next(&message);) {
   }
   const Result<Void> end = stream_.Finish();
-  if (!end.ok()) return end.error();
-  if (!state_->result) {
-    return Error{.code = ErrorCode::kInternal,
-                 .reason = "NO_RESULT",
-                 .message = "the daemon ended the call without a result",
-                 .fields = {}};
-  }
-  return *state_->result;
+  if (end.ok() && state_->result) return *std::move(state_->result);
+  const Error error = end.ok() ? Error{.code = ErrorCode::kInternal,
+                                       .reason = "NO_RESULT",
+                                       .message = "the daemon ended the call without a result",
+                                       .fields = {}}
+                               : end.error();
+  v1::WaitGroupRequest request;
+  request.set_group_id(id());
+  if (request.group_id().empty()) return error;
+  // The call is over and its group cancelled; what ran may still be stopping.
+  Result<v1::WaitGroupResponse> joined = Ask<v1::WaitGroupResponse>(
+      *connection_, methods::Named("/covey.v1.GroupService/WaitGroup"), request, join);
+  if (!joined.ok() || !CutOff(error)) return error;
+  return std::move(*joined.value().mutable_result());
 }
 
 std::string AttachedGroup::id() const { return state_->id(); }

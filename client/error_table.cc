@@ -35,7 +35,7 @@ constexpr Row kTable[] = {
     {Code::kDataLoss, ErrorCode::kDataLoss, "DATA_LOSS"},
 };
 
-void AddDetails(std::string_view bytes, Error* error) {
+void AddDetails(std::string_view bytes, Error* error, std::optional<std::chrono::nanoseconds>* retry_after) {
   std::optional<rpc::StatusDetails> details = rpc::Decode(bytes);
   if (!details) return;
   for (rpc::ErrorInfo& info : details->error_infos) {
@@ -45,6 +45,7 @@ void AddDetails(std::string_view bytes, Error* error) {
     error->fields.push_back(
         {.field = std::move(violation.field), .description = std::move(violation.description)});
   }
+  if (retry_after != nullptr) *retry_after = details->retry_delay;
 }
 
 Error OutOfReach(std::string_view cause, const std::string& address) {
@@ -68,7 +69,9 @@ Error OutOfReach(std::string_view cause, const std::string& address) {
 
 }  // namespace
 
-Error ErrorOf(const CallEnd& end, const std::string& address) {
+Error ErrorOf(const CallEnd& end, const std::string& address,
+              std::optional<std::chrono::nanoseconds>* retry_after) {
+  if (retry_after != nullptr) retry_after->reset();
   if (end.details.empty() &&
       (end.code == Code::kUnavailable || (end.code == Code::kCancelled && !end.cancelled))) {
     return OutOfReach(end.message, address);
@@ -80,7 +83,7 @@ Error ErrorOf(const CallEnd& end, const std::string& address) {
     error.code = row->code;
     error.reason = row->reason;
   }
-  AddDetails(end.details, &error);
+  AddDetails(end.details, &error, retry_after);
   if (error.message.empty()) {
     error.message = error.code == ErrorCode::kUnimplemented
                         ? "this daemon does not know that call; it is older than its client"

@@ -20,6 +20,8 @@
 #include <utility>
 
 #include "client/error_table.h"
+#include "client/outgoing.h"
+#include "core/base/mutex.h"
 #include "covey/version.h"
 
 namespace covey::client {
@@ -67,23 +69,26 @@ void Prepare(const CallOptions& options, grpc::ClientContext* context) {
                         std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
 }
 
-Result<Void> EndOf(const grpc::Status& status, bool cancelled, const std::string& address) {
+Result<Void> EndOf(const grpc::Status& status, bool cancelled, const std::string& address,
+                   const CallOptions& options) {
   if (status.ok()) return Void{};
   return ErrorOf({.code = static_cast<rpc::Code>(status.error_code()),
                   .message = status.error_message(),
                   .details = status.error_details(),
                   .cancelled = cancelled},
-                 address);
+                 address, options.retry_after);
 }
 
-// A streamed call of any shape. Invariants: the call is finished at most once, and always before its context
-// goes.
+// A streamed call of any shape. Invariants:
+//   1. The call is finished at most once, and always before its context goes.
+//   2. A message that must not be sent ends the call, which then fails for that reason.
 class GrpcStream final : public MessageStream {
  public:
   // Starts the call; with a `request` that is all that is written.
   GrpcStream(std::string address, grpc::ChannelInterface* channel, const Method& method,
              const Message* request, const CallOptions& options)
-      : address_(std::move(address)), method_(method) {
+      : address_(std::move(address)), method_(method), options_(options) {
+    if (request != nullptr && Refuse(*request)) return;
     Prepare(options, &context_);
     context_.set_initial_metadata_corked(request != nullptr);  // to go with the request
     stream_.reset(BytesStreamFactory::Create(
@@ -91,28 +96,36 @@ class GrpcStream final : public MessageStream {
     if (request != nullptr) stream_->WriteLast(Encode(*request), {});
   }
   ~GrpcStream() override {
-    if (end_) return;
+    if (end_ || stream_ == nullptr) return;
     Cancel();
     (void)Finish();
   }
 
   bool Next(Message* message) override {
     grpc::ByteBuffer bytes;
-    if (bad_ || !stream_->Read(&bytes)) return false;
+    if (bad_ || stream_ == nullptr || !stream_->Read(&bytes)) return false;
     if (Decode(&bytes, message)) return true;
     bad_ = true;
     context_.TryCancel();
     return false;
   }
-  bool Write(const Message& message) override { return stream_->Write(Encode(message)); }
-  bool HalfClose() override { return stream_->WritesDone(); }
+  bool Write(const Message& message) override {
+    if (stream_ == nullptr) return false;
+    if (!Refuse(message)) return stream_->Write(Encode(message));
+    context_.TryCancel();
+    return false;
+  }
+  bool HalfClose() override { return stream_ != nullptr && stream_->WritesDone(); }
   Result<Void> Finish() override {
     if (end_) return *end_;
+    if (stream_ == nullptr) return *refusal();
     // The status comes after the messages: unread ones would hold it back.
     for (grpc::ByteBuffer dropped; stream_->Read(&dropped);) {
     }
     const grpc::Status status = stream_->Finish();
-    end_ = bad_ ? Result<Void>(BadAnswer(method_)) : EndOf(status, cancelled_, address_);
+    const std::optional<Error> refused = refusal();
+    end_ = bad_ ? Result<Void>(BadAnswer(method_)) : EndOf(status, cancelled_, address_, options_);
+    if (refused && !status.ok()) end_ = *refused;
     return *end_;
   }
   void Cancel() override {
@@ -121,11 +134,28 @@ class GrpcStream final : public MessageStream {
   }
 
  private:
+  // True when `message` must not be sent, which is kept for Finish.
+  bool Refuse(const Message& message) {
+    std::optional<Error> refused = RefuseToSend(message);
+    if (!refused) return false;
+    const MutexLock lock(mutex_);
+    refusal_ = std::move(refused);
+    return true;
+  }
+  std::optional<Error> refusal() {
+    const MutexLock lock(mutex_);
+    return refusal_;
+  }
+
   // Constant after construction.
   const std::string address_;
   const Method& method_;
-  grpc::ClientContext context_;  // has its own synchronisation
-  std::unique_ptr<BytesStream> stream_;
+  const CallOptions options_;
+  grpc::ClientContext context_;          // has its own synchronisation
+  std::unique_ptr<BytesStream> stream_;  // null: the one request must not be sent
+
+  Mutex mutex_;
+  std::optional<Error> refusal_ COVEY_GUARDED_BY(mutex_);  // of the last message that must not be sent
 
   std::atomic<bool> cancelled_ = false;
 
@@ -168,6 +198,7 @@ class GrpcConnection final : public Connection {
 
   Result<Void> Call(const Method& method, const Message& request, Message* answer,
                     const CallOptions& options) override {
+    if (std::optional<Error> refused = RefuseToSend(request)) return *std::move(refused);
     Reconnect();
     grpc::ClientContext context;
     Prepare(options, &context);
@@ -175,7 +206,7 @@ class GrpcConnection final : public Connection {
     const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
         channel_.get(), RpcOf(method, grpc::internal::RpcMethod::NORMAL_RPC), &context, Encode(request),
         &bytes);
-    if (!status.ok()) return EndOf(status, false, address_);
+    if (!status.ok()) return EndOf(status, false, address_, options);
     if (!Decode(&bytes, answer)) return BadAnswer(method);
     return Void{};
   }

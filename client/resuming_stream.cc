@@ -13,12 +13,17 @@ std::unique_ptr<Message> Copy(const Message& message) {
   return copy;
 }
 
+CallOptions WithHint(CallOptions options, std::optional<std::chrono::nanoseconds>* retry_after) {
+  options.retry_after = retry_after;
+  return options;
+}
+
 }  // namespace
 
 ResumingStream::ResumingStream(const Message& request, const CallOptions& options, const RetryPolicy& policy,
                                std::shared_ptr<std::atomic<bool>> reached, Start start,
                                const Resumption& resumption)
-    : options_(options),
+    : options_(WithHint(options, &retry_after_)),
       deadline_(DeadlineOf(options)),
       reached_(std::move(reached)),
       start_(std::move(start)),
@@ -62,12 +67,13 @@ MessageStream* ResumingStream::Current() {
 void ResumingStream::TakeEnd() {
   const Result<Void> end = Current()->Finish();
   if (end.ok() || HasAnswered(end.error())) *reached_ = true;
-  const bool again = !end.ok() && MayTryAgain(end.error(), methods::Repeat::kSafe);
+  const bool again = !end.ok() && MayTryAgain(end.error(), methods::Repeat::kSafe, retry_after_.has_value());
   if (again && complete_) {
     end_ = Void{};  // the daemon went with nothing left to say
     return;
   }
-  if (!again || !*reached_ || !backoff_.TryAgain(deadline_)) {
+  if (!again || !*reached_ ||
+      !backoff_.TryAgain(deadline_, retry_after_.value_or(std::chrono::nanoseconds(0)))) {
     end_ = end;
     return;
   }

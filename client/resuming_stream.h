@@ -48,6 +48,9 @@ class ResumingStream final : public MessageStream {
   // The call is over: makes another one, or keeps how it ended.
   void TakeEnd();
 
+  // Told by the call when it ends; used by the reading thread alone.
+  std::optional<std::chrono::nanoseconds> retry_after_;
+
   // Constant after construction.
   const CallOptions options_;
   const Backoff::Clock::time_point deadline_;

@@ -12,7 +12,8 @@ constexpr std::chrono::hours kEndless{24 * 365 * 10};
 
 }  // namespace
 
-bool MayTryAgain(const Error& error, methods::Repeat repeat) {
+bool MayTryAgain(const Error& error, methods::Repeat repeat, bool asked) {
+  if (asked && repeat != methods::Repeat::kNever) return true;
   if (error.code != ErrorCode::kUnavailable) return false;
   // A call was not carried out by a daemon that was not there, or had not begun to serve; by one that went it
   // may have been.
@@ -31,7 +32,7 @@ Backoff::Clock::time_point DeadlineOf(const CallOptions& options) {
   return Backoff::Clock::now() + std::max(*options.timeout, std::chrono::nanoseconds(0));
 }
 
-bool Backoff::TryAgain(Clock::time_point deadline) {
+bool Backoff::TryAgain(Clock::time_point deadline, std::chrono::nanoseconds least) {
   const MutexLock lock(mutex_);
   const Clock::time_point now = Clock::now();
   if (give_up_ == Clock::time_point()) {
@@ -40,7 +41,9 @@ bool Backoff::TryAgain(Clock::time_point deadline) {
   }
   static thread_local std::minstd_rand random(std::random_device{}());
   std::uniform_int_distribution<int64_t> upper_half(pause_.count() / 2, pause_.count());
-  const Clock::time_point next = now + std::chrono::nanoseconds(upper_half(random));
+  const std::chrono::nanoseconds pause = std::max(std::chrono::nanoseconds(upper_half(random)),
+                                                  std::min<std::chrono::nanoseconds>(least, kEndless));
+  const Clock::time_point next = now + pause;
   if (stop_ || next > give_up_ || next > deadline) return false;
   pause_ = std::min(pause_ * 2, policy_.longest_pause);
   while (!stop_ && stopped_.WaitUntil(mutex_, next)) {

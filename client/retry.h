@@ -9,9 +9,9 @@
 
 namespace covey::client {
 
-// True when a call that ended so may be made again: the daemon was out of reach or starting, or it was lost or
-// being stopped and the call may be repeated.
-bool MayTryAgain(const Error& error, methods::Repeat repeat);
+// True when a call that ended so may be made again: the daemon was out of reach or starting; or the call may be
+// repeated, and the daemon was lost or being stopped, or has asked to try again later.
+bool MayTryAgain(const Error& error, methods::Repeat repeat, bool asked = false);
 
 // True when a call that ended so has met a daemon: not when there was no connection, nor when the client's
 // own deadline or cancel came first, which says nothing.
@@ -27,9 +27,9 @@ class Backoff {
 
   explicit Backoff(const RetryPolicy& policy) : policy_(policy) {}
 
-  // Waits for the next attempt. False at once when the patience is at its end, `deadline` comes before the
-  // attempt would, or Stop was called.
-  bool TryAgain(Clock::time_point deadline = Clock::time_point::max());
+  // Waits for the next attempt, for `least` at least. False at once when the patience is at its end, `deadline`
+  // comes before the attempt would, or Stop was called.
+  bool TryAgain(Clock::time_point deadline = Clock::time_point::max(), std::chrono::nanoseconds least = {});
   // The daemon was there: the patience begins anew. A call that fails at once again and again does not say
   // so.
   void Reset();

@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "client/resuming_stream.h"
@@ -67,6 +68,31 @@ Repeat RepeatOf(const Method& method, const Message& request) {
   return has_id ? Repeat::kWithRequestId : Repeat::kNever;
 }
 
+// A stream that is not made again; it notes that the daemon was there.
+class NotedStream final : public MessageStream {
+ public:
+  NotedStream(std::unique_ptr<MessageStream> stream, std::shared_ptr<std::atomic<bool>> reached)
+      : stream_(std::move(stream)), reached_(std::move(reached)) {}
+
+  bool Next(Message* message) override {
+    const bool got = stream_->Next(message);
+    if (got) *reached_ = true;
+    return got;
+  }
+  bool Write(const Message& message) override { return stream_->Write(message); }
+  bool HalfClose() override { return stream_->HalfClose(); }
+  Result<Void> Finish() override {
+    Result<Void> end = stream_->Finish();
+    if (end.ok() || HasAnswered(end.error())) *reached_ = true;
+    return end;
+  }
+  void Cancel() override { stream_->Cancel(); }
+
+ private:
+  const std::unique_ptr<MessageStream> stream_;
+  const std::shared_ptr<std::atomic<bool>> reached_;
+};
+
 class RetryingConnection final : public Connection {
  public:
   RetryingConnection(std::shared_ptr<Connection> inner, const RetryPolicy& policy)
@@ -76,16 +102,19 @@ class RetryingConnection final : public Connection {
                     const CallOptions& options) override {
     const Clock::time_point deadline = DeadlineOf(options);
     const Repeat repeat = RepeatOf(method, request);
+    std::optional<std::chrono::nanoseconds> after;
     CallOptions call = options;
+    if (call.retry_after == nullptr) call.retry_after = &after;
     Backoff backoff(policy_);
     while (true) {
       const Clock::time_point begin = Clock::now();
       const Result<Void> end = inner_->Call(method, request, answer, call);
       if (end.ok() || HasAnswered(end.error())) *reached_ = true;
-      if (end.ok() || !MayTryAgain(end.error(), repeat) || !*reached_) return end;
+      if (end.ok() || !MayTryAgain(end.error(), repeat, call.retry_after->has_value()) || !*reached_)
+        return end;
       // A long wait was cut off. What ends the daemon each time it is asked is not asked for ever.
       if (Clock::now() - begin > policy_.patience) backoff.Reset();
-      if (!backoff.TryAgain(deadline)) return end;
+      if (!backoff.TryAgain(deadline, call.retry_after->value_or(Clock::duration::zero()))) return end;
       if (deadline != Clock::time_point::max()) call.timeout = deadline - Clock::now();
     }
   }
@@ -101,7 +130,7 @@ class RetryingConnection final : public Connection {
         *resumption);
   }
   std::unique_ptr<MessageStream> Open(const Method& method, const CallOptions& options) override {
-    return inner_->Open(method, options);
+    return std::make_unique<NotedStream>(inner_->Open(method, options), reached_);
   }
 
  private:

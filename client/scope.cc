@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "client/outgoing.h"
 #include "core/base/mutex.h"
 #include "covey/client/attached_group.h"
 
@@ -27,8 +28,12 @@ class Scope::State {
   ~State() {
     if (result_) return;
     // Without an answer to the cancel the end of the call cancels.
-    if (!group_.Cancel("its scope was left", {.timeout = kLeaveTimeout}).ok()) group_.Abandon();
-    (void)Wait();
+    CallOptions join;
+    if (!group_.Cancel("its scope was left", {.timeout = kLeaveTimeout}).ok()) {
+      group_.Abandon();
+      join.timeout = kLeaveTimeout;
+    }
+    (void)Wait(join);
   }
 
   Result<Void> Begin() {
@@ -46,6 +51,7 @@ class Scope::State {
   }
 
   Result<Void> Go(const v1::TaskSpec& task) {
+    if (std::optional<Error> refused = RefuseToSend(task)) return *std::move(refused);
     const MutexLock lock(mutex_);
     if (!sealed_ && group_.Add(task)) return Void{};
     return Error{.code = ErrorCode::kFailedPrecondition,
@@ -54,14 +60,14 @@ class Scope::State {
                  .fields = {}};
   }
 
-  const Result<v1::GroupResult>& Wait() {
+  const Result<v1::GroupResult>& Wait(const CallOptions& join = {}) {
     if (result_) return *result_;
     {
       const MutexLock lock(mutex_);
       if (!sealed_) group_.Seal();  // fails when the call is over, as Finish will say
       sealed_ = true;
     }
-    result_ = group_.Finish();
+    result_ = group_.Finish(join);
     return *result_;
   }
 

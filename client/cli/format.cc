@@ -182,6 +182,10 @@ std::string ResultText(const v1::GroupResult& result) {
 
 std::string WorkText(const v1::TaskSpec& spec) {
   if (spec.has_function()) return Printable(spec.function().name());
+  if (!spec.has_process()) {  // of this kind no more is told
+    const auto* field = v1::TaskSpec::descriptor()->FindFieldByNumber(spec.work_case());
+    return field == nullptr ? "" : field->name();
+  }
   std::string text;
   for (const std::string& argument : spec.process().argv()) {
     if (!text.empty()) text += ' ';

@@ -82,14 +82,15 @@ bool LiveScreen::ReadKeys(Event* event) {
   return false;
 }
 
-LiveScreen::Event LiveScreen::Wait(std::chrono::milliseconds time) {
+LiveScreen::Event LiveScreen::Wait(std::chrono::milliseconds time, int news_fd) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + time;
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return Event::kTime;
-    std::array<pollfd, 2> fds{{{.fd = signal_fd_, .events = POLLIN, .revents = 0},
-                               {.fd = keys_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 3> fds{{{.fd = signal_fd_, .events = POLLIN, .revents = 0},
+                               {.fd = keys_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
+                               {.fd = news_fd, .events = POLLIN, .revents = 0}}};
     if (poll(fds.data(), fds.size(), static_cast<int>(left.count())) <= 0) continue;
     if (fds[0].revents != 0) {
       signalfd_siginfo info{};
@@ -100,6 +101,7 @@ LiveScreen::Event LiveScreen::Wait(std::chrono::milliseconds time) {
     }
     Event event{};
     if (fds[1].revents != 0 && ReadKeys(&event)) return event;
+    if (fds[2].revents != 0) return Event::kNews;
   }
 }
 

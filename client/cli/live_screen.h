@@ -22,6 +22,7 @@ class LiveScreen {
     kResize,  // the terminal has another size
     kQuit,    // q was pressed
     kSignal,  // Ctrl-C, or a signal that ends programs
+    kNews,    // there is something to read
   };
 
   explicit LiveScreen(Console& console);
@@ -31,8 +32,8 @@ class LiveScreen {
 
   // Takes over the terminal with the first call. `text`: lines, at most as many as the screen has.
   void Draw(std::string_view text);
-  // Waits for what happens first. Other keys are dropped.
-  Event Wait(std::chrono::milliseconds time);
+  // Waits for what happens first, `news_fd` being readable among it. Other keys are dropped.
+  Event Wait(std::chrono::milliseconds time, int news_fd);
   // Of kSignal: its number.
   int signal() const { return signal_; }
 

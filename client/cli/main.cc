@@ -19,7 +19,7 @@
 #include "client/cli/help.h"
 #include "client/cli/reader_watch.h"
 #include "client/cli/session.h"
-#include "client/cli/standard_descriptors.h"
+#include "core/text/standard_descriptors.h"
 #include "covey/version.h"
 
 namespace covey::cli {

@@ -1,11 +1,14 @@
 #include "client/cli/run_attached.h"
 
+#include <charconv>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
@@ -17,6 +20,12 @@
 
 namespace covey::cli {
 namespace {
+
+// The daemon ended the group: it lost the call, or stopped.
+bool EndedByDaemon(const v1::Failure& failure) {
+  return failure.message().starts_with("owner_lost") ||
+         failure.message().starts_with("the daemon is stopping");
+}
 
 // One attached run. Four threads at most: this one reads and prints, `feeder_` writes tasks, `canceller_`
 // makes the one CancelGroup call, and the one of Interrupts calls Interrupt.
@@ -44,6 +53,7 @@ class AttachedRun {
   void Cancel(std::string reason);
   void SendCancelLocked() COVEY_REQUIRES(mutex_);
   int Report(const Result<v1::GroupResult>& result, TaskBatch* first);
+  std::string FieldName(std::string_view field, const TaskBatch& first) COVEY_EXCLUDES(mutex_);
   void PrintResult(const v1::GroupResult& result);
 
   // Constant after construction, or used by the thread of Run alone.
@@ -62,6 +72,7 @@ class AttachedRun {
   int signal_ COVEY_GUARDED_BY(mutex_) = 0;
   bool reader_gone_ COVEY_GUARDED_BY(mutex_) = false;
   std::optional<Error> feed_error_ COVEY_GUARDED_BY(mutex_);
+  std::vector<TaskBatch> sent_ COVEY_GUARDED_BY(mutex_);  // the messages: their lines, not their tasks
   std::thread canceller_ COVEY_GUARDED_BY(mutex_);
 };
 
@@ -121,6 +132,10 @@ void AttachedRun::Feed() {
     if (!batch.value().tasks.empty()) {
       v1::RunGroupRequest message;
       *message.mutable_tasks() = std::move(batch.value().tasks);
+      {
+        const MutexLock lock(mutex_);
+        sent_.push_back({.tasks = {}, .lines = std::move(batch.value().lines), .last = false});
+      }
       if (!group_->Add(message)) return;  // the call is over: the reading side knows why
     }
     if (batch.value().last) break;
@@ -188,28 +203,25 @@ void AttachedRun::SendCancelLocked() {
 int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first) {
   std::optional<Error> feed_error;
   int signal = 0;
-  bool created = false;
   bool reader_gone = false;
   {
     const MutexLock lock(mutex_);
     reader_gone = reader_gone_;
     feed_error = feed_error_;
     signal = signal_;
-    created = !group_->id().empty();
   }
   if (feed_error) session_.Fail(*feed_error);
   int code = 0;
   if (result.ok()) {
     code = ExitCode(result.value());
     // Not when the group ended before the cancel.
-    if (reader_gone && result.value().group().state() == v1::GROUP_STATE_CANCELLED) code = kExitPipe;
+    const bool cancelled = result.value().group().state() == v1::GROUP_STATE_CANCELLED;
+    if (reader_gone && cancelled) code = kExitPipe;
+    if (cancelled && EndedByDaemon(result.value().group().failure())) code = kExitUnavailable;
     if (!session_.json()) PrintResult(result.value());
   } else {
     Error error = result.error();
-    if (!created) {
-      for (FieldViolation& violation : error.fields)
-        violation.field = source_.FieldName(*first, violation.field);
-    }
+    for (FieldViolation& violation : error.fields) violation.field = FieldName(violation.field, *first);
     code = session_.Fail(error);
   }
   if (signal != 0) return kExitSignalBase + signal;
@@ -219,6 +231,19 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
     return session_.ExitWith(kExitLostOutput);
   }
   return session_.ExitWith(code);
+}
+
+// The line of a field, as in "messages[3].tasks[0].name" or, of the first message, "tasks[0].name".
+std::string AttachedRun::FieldName(std::string_view field, const TaskBatch& first) {
+  constexpr std::string_view kMessages = "messages[";
+  const size_t close = field.find("].");
+  size_t number = 1;
+  if (!field.starts_with(kMessages) || close == std::string_view::npos)
+    return source_.FieldName(first, field);
+  std::from_chars(field.data() + kMessages.size(), field.data() + close, number);
+  const MutexLock lock(mutex_);
+  if (number < 2 || number - 2 >= sent_.size()) return Printable(field);
+  return source_.FieldName(sent_[number - 2], field.substr(close + 2));
 }
 
 void AttachedRun::PrintResult(const v1::GroupResult& result) {

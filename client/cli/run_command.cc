@@ -60,7 +60,9 @@ int DoRun(Session& session, const Arguments& arguments) {
   }
   Result<std::unique_ptr<TaskSource>> source = OpenTasks(session, "run", arguments);
   if (!source.ok()) return session.Fail(source.error());
-  Result<client::Client> client = session.Connect();
+  client::ConnectOptions options;
+  if (detach) options.retry.patience = {};  // it tries again itself, until a signal comes
+  Result<client::Client> client = session.Connect(options);
   if (!client.ok()) return session.Fail(client.error());
   if (detach) return SubmitDetached(session, client.value(), spec, *source.value(), interrupts);
   return RunAttached(session, client.value(), spec, *source.value(), interrupts, raw);

@@ -35,7 +35,9 @@ int DoSubmit(Session& session, const Arguments& arguments) {
   Interrupts interrupts;  // before the client starts threads
   Result<std::unique_ptr<TaskSource>> source = OpenTasks(session, "submit", arguments);
   if (!source.ok()) return session.Fail(source.error());
-  Result<client::Client> client = session.Connect();
+  client::ConnectOptions options;
+  options.retry.patience = {};  // it tries again itself, until a signal comes
+  Result<client::Client> client = session.Connect(options);
   if (!client.ok()) return session.Fail(client.error());
   return SubmitTo(session, client.value(), arguments.words()[0], arguments.Has("seal"), *source.value(),
                   interrupts);

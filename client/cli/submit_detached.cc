@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,8 +29,9 @@ class Submission {
  private:
   // Calls until it succeeds, fails for good, or a signal came.
   template <typename Call>
-  auto Insist(Call call) -> decltype(call());
-  bool MayTryAgain(const Error& error, Clock::time_point give_up) const;
+  auto Insist(Call call) -> decltype(call(client::CallOptions()));
+  // `asked`: the daemon has asked to try again later.
+  bool MayTryAgain(const Error& error, bool asked, Clock::time_point give_up) const;
   // False when a signal came.
   bool Sleep(Clock::duration time);
   // Sends batch after batch from the one in hand on; the last one seals with `seal`.
@@ -63,7 +65,8 @@ int Submission::Run(const v1::GroupSpec& spec) {
   *request.mutable_spec() = spec;
   request.mutable_tasks()->Swap(&batch_.tasks);
   request.set_seal(batch_.last);
-  const Result<v1::Group> created = Insist([&] { return client_.CreateGroup(request); });
+  const Result<v1::Group> created =
+      Insist([&](const client::CallOptions& options) { return client_.CreateGroup(request, options); });
   if (!created.ok()) return Fail(created.error(), batch_);
   group_ = created.value();
 
@@ -129,12 +132,14 @@ Result<Void> Submission::SendAll(bool seal) {
       request.set_request_id(client::NewRequestId());
       request.mutable_tasks()->Swap(&batch_.tasks);
       request.set_seal(sealing);
-      const Result<v1::SubmitTasksResponse> submitted = Insist([&] { return client_.SubmitTasks(request); });
+      const Result<v1::SubmitTasksResponse> submitted =
+          Insist([&](const client::CallOptions& options) { return client_.SubmitTasks(request, options); });
       if (!submitted.ok()) return submitted.error();
       accepted_ += submitted.value().count();
       if (tells_batches_) session_.PrintJson(submitted.value());
     } else if (sealing) {  // SubmitTasks takes no empty batch
-      const Result<v1::Group> sealed = Insist([&] { return client_.SealGroup(group_.id()); });
+      const Result<v1::Group> sealed =
+          Insist([&](const client::CallOptions& options) { return client_.SealGroup(group_.id(), options); });
       if (!sealed.ok()) return sealed.error();
       group_ = sealed.value();
     }
@@ -147,22 +152,27 @@ Result<Void> Submission::SendAll(bool seal) {
 }
 
 template <typename Call>
-auto Submission::Insist(Call call) -> decltype(call()) {
+auto Submission::Insist(Call call) -> decltype(call(client::CallOptions())) {
   constexpr std::chrono::seconds kRestartTime{10};
   constexpr std::chrono::milliseconds kFirstPause{20};
   constexpr std::chrono::milliseconds kLongestPause{1'000};
+  constexpr std::chrono::seconds kLongestWait{60};
   const Clock::time_point give_up = Clock::now() + kRestartTime;
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
-    auto answer = call();
-    if (answer.ok() || !MayTryAgain(answer.error(), give_up) || !Sleep(pause)) return answer;
+    std::optional<std::chrono::nanoseconds> after;  // the daemon may know better when it is worth while
+    auto answer = call(client::CallOptions{.timeout = {}, .retry_after = &after});
+    if (answer.ok() || !MayTryAgain(answer.error(), after.has_value(), give_up)) return answer;
+    const std::chrono::nanoseconds wait = after.value_or(pause);
+    if (!Sleep(std::clamp<std::chrono::nanoseconds>(wait, kFirstPause, kLongestWait))) return answer;
     pause = std::min(pause * 2, kLongestPause);
   }
 }
 
-bool Submission::MayTryAgain(const Error& error, Clock::time_point give_up) const {
-  if (error.code == ErrorCode::kResourceExhausted) return error.reason == "QUEUE_FULL";
+bool Submission::MayTryAgain(const Error& error, bool asked, Clock::time_point give_up) const {
+  if (error.reason == "QUEUE_FULL") return true;  // as long as it takes
   if (Clock::now() > give_up) return false;
+  if (asked) return true;
   if (error.reason == "CONNECTION_LOST" || error.reason == "SHUTTING_DOWN" || error.reason == "STARTING")
     return true;
   return error.reason == "UNREACHABLE" && !group_.id().empty();  // it was there a moment ago

@@ -1,11 +1,15 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "client/cli/command.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/live_screen.h"
 #include "client/cli/text.h"
+#include "client/cli/top_feed.h"
 #include "client/cli/top_view.h"
 #include "core/base/duration.h"
 
@@ -32,28 +36,8 @@ constexpr std::string_view kTopExits =
 
 constexpr int kMostGroups = 1000;
 
-Result<TopSnapshot> Take(client::Client& client, int most_groups) {
-  constexpr client::CallOptions kPatience{.timeout = std::chrono::seconds(5)};
-  TopSnapshot snapshot;
-  const Result<v1::GetServerInfoResponse> info = client.GetServerInfo(kPatience);
-  if (!info.ok()) return info.error();
-  snapshot.info = info.value();
-  const Result<std::vector<v1::Pool>> pools = client.ListPools(kPatience);
-  if (!pools.ok() && pools.error().code != ErrorCode::kUnimplemented) return pools.error();
-  if (pools.ok()) snapshot.pools = pools.value();  // an older daemon has none to show
-  v1::ListGroupsRequest request;
-  request.set_page_size(most_groups);
-  request.add_states(v1::GROUP_STATE_RUNNING);
-  request.add_states(v1::GROUP_STATE_STOPPING);
-  const Result<v1::ListGroupsResponse> groups = client.ListGroups(request, kPatience);
-  if (!groups.ok()) return groups.error();
-  snapshot.groups.assign(groups.value().groups().begin(), groups.value().groups().end());
-  snapshot.time = std::chrono::steady_clock::now();
-  return snapshot;
-}
-
 int Once(Session& session, client::Client& client) {
-  const Result<TopSnapshot> snapshot = Take(client, kMostGroups);
+  const Result<TopSnapshot> snapshot = TakeSnapshot(client, kMostGroups);
   if (!snapshot.ok()) return session.Fail(snapshot.error());
   if (session.json()) {
     session.PrintJson(snapshot.value().info);
@@ -65,34 +49,41 @@ int Once(Session& session, client::Client& client) {
   return session.ExitWith(0);
 }
 
-int Live(Session& session, client::Client& client, LiveScreen& screen, std::chrono::milliseconds interval) {
-  Result<TopSnapshot> snapshot = Take(client, kMostGroups);
-  if (!snapshot.ok()) return session.Fail(snapshot.error());
-  TopSnapshot shown = std::move(snapshot.value());
+// Draws what the feed brings until somebody leaves.
+int Live(Session& session, TopFeed& feed, LiveScreen& screen, std::chrono::milliseconds interval) {
+  std::optional<TopSnapshot> shown;
   TopRates rates;
   std::string note;  // why what is shown is old
+  feed.Ask();
   while (true) {
-    const size_t columns = session.console().out_columns();
-    const size_t rows = std::max<size_t>(session.console().out_rows(), 2);
-    std::string text = TopText(shown, rates, columns, note.empty() ? rows : rows - 1);
-    if (!note.empty()) text = Cut(note, columns) + "\n" + text;
-    screen.Draw(text);
-    if (session.console().out_error() != 0) return session.ExitWith(0);
-    switch (screen.Wait(interval)) {
+    if (shown) {
+      const size_t columns = session.console().out_columns();
+      const size_t rows = std::max<size_t>(session.console().out_rows(), 2);
+      std::string text = TopText(*shown, rates, columns, note.empty() ? rows : rows - 1);
+      if (!note.empty()) text = Cut(note, columns) + "\n" + text;
+      screen.Draw(text);
+      if (session.console().out_error() != 0) return session.ExitWith(0);
+    }
+    switch (screen.Wait(interval, feed.fd())) {
       case LiveScreen::Event::kQuit:
         return 0;
       case LiveScreen::Event::kSignal:
         return kExitSignalBase + screen.signal();
       case LiveScreen::Event::kResize:
-        continue;
+        break;
       case LiveScreen::Event::kTime:
+        feed.Ask();
+        break;
+      case LiveScreen::Event::kNews:
+        std::optional<Result<TopSnapshot>> next = feed.Next();
+        if (!next) break;
+        if (!next->ok() && !shown) return session.Fail(next->error());
+        note = next->ok() ? "" : "not now: " + Printable(next->error().message);
+        if (!next->ok()) break;
+        if (shown) rates = RatesBetween(*shown, next->value());
+        shown = std::move(next->value());
         break;
     }
-    snapshot = Take(client, kMostGroups);
-    note = snapshot.ok() ? "" : "not now: " + Printable(snapshot.error().message);
-    if (!snapshot.ok()) continue;
-    rates = RatesBetween(shown, snapshot.value());
-    shown = std::move(snapshot.value());
   }
 }
 
@@ -111,13 +102,17 @@ int DoTop(Session& session, const Arguments& arguments) {
     Result<client::Client> client = session.Connect();
     return client.ok() ? Once(session, client.value()) : session.Fail(client.error());
   }
-  LiveScreen screen(session.console());  // before the client starts threads
-  client::ConnectOptions impatient;      // an old screen says that it is old
+  std::optional<LiveScreen> screen(session.console());  // before the client starts threads
+  client::ConnectOptions impatient;                     // an old screen says that it is old
   impatient.retry.patience = {};
   Result<client::Client> client = session.Connect(impatient);
   if (!client.ok()) return session.Fail(client.error());
-  return Live(session, client.value(), screen,
-              std::chrono::duration_cast<std::chrono::milliseconds>(interval));
+  TopFeed feed(client.value(), kMostGroups);
+  const int code =
+      Live(session, feed, *screen, std::chrono::duration_cast<std::chrono::milliseconds>(interval));
+  screen.reset();  // the terminal is as it was
+  if (feed.busy()) _exit(code);
+  return code;
 }
 
 }  // namespace

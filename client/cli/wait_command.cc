@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -31,10 +33,10 @@ constexpr std::string_view kWaitExits =
     "141    nobody reads standard output any more\n"
     "other  as `covey run` for the first of them, as they are named, that did not succeed";
 
-// What became of one wait.
-struct Outcome {
-  int code = 0;
-};
+using Clock = std::chrono::steady_clock;
+
+// Waits under way at a time; the others begin when one of them has ended.
+constexpr size_t kMostAtOnce = 100;
 
 Error StillGoesOn(const std::string& name, std::string_view what) {
   Error error = WaitedEnough("the " + std::string(what) + " goes on");
@@ -88,10 +90,16 @@ int WaitForGroup(Session& session, client::Client& client, const std::string& gr
   return ExitCode(result.value());
 }
 
-void Wait(Session& session, client::Client client, const Target& target, const client::CallOptions& call,
-          Outcome* outcome) {
-  outcome->code = target.task.empty() ? WaitForGroup(session, client, target.group, call)
-                                      : WaitForTask(session, client, target, call);
+int Wait(Session& session, client::Client client, const Target& target, const client::CallOptions& call) {
+  return target.task.empty() ? WaitForGroup(session, client, target.group, call)
+                             : WaitForTask(session, client, target, call);
+}
+
+// What is left of a time that began at `begin`.
+client::CallOptions Rest(const client::CallOptions& call, Clock::time_point begin) {
+  if (!call.timeout) return call;
+  return {.timeout = std::max(*call.timeout - std::chrono::nanoseconds(Clock::now() - begin),
+                              std::chrono::nanoseconds(0))};
 }
 
 int DoWait(Session& session, const Arguments& arguments) {
@@ -106,17 +114,21 @@ int DoWait(Session& session, const Arguments& arguments) {
   const Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
 
-  std::vector<Outcome> outcomes(targets.size());
-  std::vector<std::thread> waits;
-  for (size_t i = 1; i < targets.size(); ++i) {
-    waits.emplace_back([&, i] { Wait(session, client.value(), targets[i], call.value(), &outcomes[i]); });
-  }
-  Wait(session, client.value(), targets[0], call.value(), &outcomes[0]);
-  for (std::thread& wait : waits) wait.join();
-  for (const Outcome& outcome : outcomes) {
-    if (outcome.code != 0) return session.ExitWith(outcome.code);
-  }
-  return session.ExitWith(0);
+  std::vector<int> codes(targets.size());
+  const Clock::time_point begin = Clock::now();
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < targets.size(); i = next++) {
+      const client::CallOptions bounded = i < kMostAtOnce ? call.value() : Rest(call.value(), begin);
+      codes[i] = Wait(session, client.value(), targets[i], bounded);
+    }
+  };
+  std::vector<std::thread> others(std::min(targets.size(), kMostAtOnce) - 1);
+  for (std::thread& other : others) other = std::thread(work);
+  work();
+  for (std::thread& other : others) other.join();
+  const auto failed = std::find_if(codes.begin(), codes.end(), [](int code) { return code != 0; });
+  return session.ExitWith(failed == codes.end() ? 0 : *failed);
 }
 
 }  // namespace

@@ -146,6 +146,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Something runs or waits, or its owner is there.
   bool busy() const COVEY_EXCLUDES(mutex_);
   bool watched() const COVEY_EXCLUDES(mutex_);
+  // True when a submit with this request id was accepted.
+  bool Knows(const std::string& request_id) const COVEY_EXCLUDES(mutex_);
   // The request that made it; null when that had no id.
   std::shared_ptr<const RequestMark> creation() const COVEY_EXCLUDES(mutex_);
 

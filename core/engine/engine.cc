@@ -189,8 +189,14 @@ void Engine::LookUp(Create create, Done<GroupPtr> done) {
     }
     Find(found.value(), [fingerprint = create.request.fingerprint, id = create.request.id,
                          done = std::move(done)](Result<GroupPtr> group) {
-      if (group.ok() && group.value()->creation() != nullptr &&
-          group.value()->creation()->fingerprint != fingerprint) {
+      const std::shared_ptr<const RequestMark> creation = group.ok() ? group.value()->creation() : nullptr;
+      if (group.ok() && (creation == nullptr || creation->id != id)) {  // a later group of that id
+        done(Error{.code = ErrorCode::kNotFound,
+                   .reason = "GROUP_NOT_FOUND",
+                   .message = "the group that this request made was deleted: " + group.value()->id()});
+        return;
+      }
+      if (creation != nullptr && creation->fingerprint != fingerprint) {
         done(Error{.code = ErrorCode::kInvalidArgument,
                    .reason = "REQUEST_ID_REUSED",
                    .message = "request_id was used with other content",
@@ -314,7 +320,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
                  .message = "group " + id + " is not over: cancel it first"});
       return;
     }
-    journal_->Purge(id, [this, id, done](Result<Void> purged) {
+    journal_->Purge(id, /*keeps_id=*/false, [this, id, done](Result<Void> purged) {
       if (purged.ok()) {
         residents_.Purged(id);
         environment_->output->Purge(id);

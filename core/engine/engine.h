@@ -76,6 +76,10 @@ class Engine {
   // kAlreadyExists, kInvalidArgument (pool, request id reused), kFailedPrecondition (pool closing),
   // kUnavailable (draining, journal).
   void CreateGroup(Create create, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // The group that a request id has made; empty: none that is remembered.
+  void FindRequest(const std::string& request, Done<std::string> done) {
+    journal_->FindRequest(request, std::move(done));
+  }
   // kNotFound.
   void Find(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
@@ -116,6 +120,10 @@ class Engine {
   // Tasks, and bytes of tasks, that may wait for a slot, from now on; those that wait already stay.
   void SetMaxQueued(Budget::Amount max) { environment_->queue->SetLimit(max); }
   Budget::Usage queue_usage() const { return environment_->queue->usage(); }
+  // For a submit that met QUEUE_FULL: see Budget::WhenRoom.
+  [[nodiscard]] RoomWait WhenRoom(Budget::Amount amount, std::function<void()> notify) {
+    return environment_->queue->WhenRoom(amount, std::move(notify));
+  }
 
   PoolTable& pools() { return *pools_; }
   OutputStore& output() { return *environment_->output; }

@@ -146,6 +146,11 @@ std::shared_ptr<const RequestMark> DurableGroup::creation() const {
   return ledger_.standing().creation();
 }
 
+bool DurableGroup::Knows(const std::string& request_id) const {
+  MutexLock lock(mutex_);
+  return ledger_.tasks().FindRequest(request_id) != nullptr;
+}
+
 bool DurableGroup::watched() const {
   MutexLock lock(mutex_);
   return feed_.watched();

@@ -26,6 +26,8 @@ uint64_t BytesOf(const std::shared_ptr<const ProcessSpec>& process) {
   return bytes;
 }
 
+uint64_t BytesOf(const OpaqueSpec& work) { return work.message.size(); }
+
 }  // namespace
 
 uint64_t QueuedBytes(const TaskSpec& task) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,18 +81,25 @@ class Executor {
   }
 };
 
-// Who runs each kind of work: one executor for each alternative of TaskSpec::work. Constant once shared.
+// Who runs each kind of work: one executor for each alternative of TaskSpec::work, of OpaqueSpec one for each
+// kind. Constant once shared.
 class ExecutorTable {
  public:
   template <typename Work>
   void Set(std::shared_ptr<Executor> executor) {
     executors_[TaskSpec{.work = Work()}.work.index()] = std::move(executor);
   }
-  // Requires that one was set for this kind.
-  Executor& For(const TaskSpec& spec) const { return *executors_[spec.work.index()]; }
+  // Of OpaqueSpec those of this kind.
+  void SetOpaque(uint32_t kind, std::shared_ptr<Executor> executor) {
+    opaque_.insert_or_assign(kind, std::move(executor));
+  }
+  // Requires that one was set, but for an OpaqueSpec: of a kind that nobody runs, as a later version of the
+  // daemon may have left it in the journal, each attempt fails at once.
+  Executor& For(const TaskSpec& spec) const;
 
  private:
   std::array<std::shared_ptr<Executor>, std::variant_size_v<TaskWork>> executors_;
+  std::map<uint32_t, std::shared_ptr<Executor>> opaque_;
 };
 
 }  // namespace covey

@@ -170,8 +170,8 @@ class Journal {
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;
   // Id of the group that was created with this request id; "" when there is none.
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
-  // Forgets a completed group.
-  virtual void Purge(std::string group, Done<Void> done) = 0;
+  // Forgets a completed group. Its id is free at once or, with `keeps_id`, as long as its request id is remembered.
+  virtual void Purge(std::string group, bool keeps_id, Done<Void> done) = 0;
 
   // Keeps a snapshot in place of an older one; a newer one stays. Durable when answered; carried out in
   // order, also with the appends. kNotFound; kFailedPrecondition when another epoch owns the group;

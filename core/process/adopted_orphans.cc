@@ -25,18 +25,20 @@ AdoptedOrphans::AdoptedOrphans() : session_(::getsid(0)) {
   if (!children_.LeaveStdio()) children_.Reset();
 }
 
-std::vector<procfs::Stat> AdoptedOrphans::Scan(procfs::Missed* missed) {
+std::vector<procfs::Stat> AdoptedOrphans::Scan(const Skip& skip, std::vector<pid_t>* reaped,
+                                               procfs::Missed* missed) {
   // A child that ends between the two looks at it hands its own children to us, behind the end of the list
   // that was read: only a pass that reaps nobody has seen everybody.
   std::vector<procfs::Stat> living;
   for (int pass = 0; pass < kMostPasses; ++pass) {
     living.clear();
-    if (!Pass(&living, missed)) break;
+    if (!Pass(skip, &living, reaped, missed)) break;
   }
   return living;
 }
 
-bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living, procfs::Missed* missed) {
+bool AdoptedOrphans::Pass(const Skip& skip, std::vector<procfs::Stat>* living, std::vector<pid_t>* reaped,
+                          procfs::Missed* missed) {
   std::string text;
   char buffer[4096];
   ssize_t n = 0;
@@ -44,15 +46,16 @@ bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living, procfs::Missed* mis
     text.append(buffer, static_cast<size_t>(n));
   }
   if (n < 0) missed->any = true;
-  bool reaped = false;
+  const size_t reaped_before = reaped->size();
   char* end = nullptr;
   for (const char* at = text.c_str();; at = end) {
     const pid_t pid = static_cast<pid_t>(std::strtol(at, &end, 10));
-    if (end == at) return reaped;
+    if (end == at) return reaped->size() > reaped_before;
+    if (skip && skip(pid)) continue;
     const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, missed);
     if (!stat || stat->session == session_) continue;
     if (stat->dead()) {
-      reaped = ::waitpid(pid, nullptr, WNOHANG | __WALL) > 0 || reaped;
+      if (::waitpid(pid, nullptr, WNOHANG | __WALL) > 0) reaped->push_back(pid);
     } else {
       living->push_back(*stat);
     }
@@ -62,7 +65,8 @@ bool AdoptedOrphans::Pass(std::vector<procfs::Stat>* living, procfs::Missed* mis
 void AdoptedOrphans::ReapRest() {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   procfs::Missed missed;
-  while (!Scan(&missed).empty() && std::chrono::steady_clock::now() < deadline) {
+  std::vector<pid_t> reaped;
+  while (!Scan(nullptr, &reaped, &missed).empty() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <vector>
 
 #include "core/base/unique_fd.h"
@@ -22,14 +23,18 @@ class AdoptedOrphans {
   // False: this kernel does not list children in /proc (CONFIG_PROC_CHILDREN), so orphans cannot be found.
   bool ok() const { return static_cast<bool>(children_); }
 
-  // Reaps the dead and returns the living.
-  std::vector<procfs::Stat> Scan(procfs::Missed* missed);
+  using Skip = std::function<bool(pid_t)>;
+
+  // Reaps the dead and returns the living, without looking at those that `skip` (may be empty) names. `reaped` gets
+  // the pids that are free now.
+  std::vector<procfs::Stat> Scan(const Skip& skip, std::vector<pid_t>* reaped, procfs::Missed* missed);
   // Waits up to a second for orphans that are ending. No program is cut short by this.
   void ReapRest();
 
  private:
   // Appends the living; true when a dead one was reaped.
-  bool Pass(std::vector<procfs::Stat>* living, procfs::Missed* missed);
+  bool Pass(const Skip& skip, std::vector<procfs::Stat>* living, std::vector<pid_t>* reaped,
+            procfs::Missed* missed);
 
   const pid_t session_;
   UniqueFd children_;  // of the main thread; read once for each root that ends, so kept open

@@ -41,7 +41,7 @@ void AdoptingTracker::Abandon(Tree& tree) { Forget(tree); }
 bool AdoptingTracker::Remember(Tree& tree) {
   procfs::Missed missed;
   RememberBelow(tree, tree.root, &missed);
-  LookAtOrphans(&missed);
+  LookAtOrphans(&tree, &missed);
   for (const procfs::Stat& orphan : orphans_) {
     if (!BelongsTo(tree, orphan)) continue;
     tree.members.insert_or_assign(orphan.pid, orphan.start_ticks);
@@ -65,7 +65,7 @@ bool AdoptingTracker::SignalKnown(const Tree& tree, SignalMembers* signal) {
 bool AdoptingTracker::Stop(Tree& tree, int signal) {
   Remember(tree);
   if (!StopRootGroup(tree, signal)) return false;
-  SignalMembers others({signal, SIGCONT});
+  SignalMembers others(std::vector<int>{signal, SIGCONT});
   others.Skip(tree.root);
   SignalKnown(tree, &others);
   return true;
@@ -80,7 +80,7 @@ bool AdoptingTracker::Kill(Tree& tree) {
 
 TreeTracker::Sweep AdoptingTracker::SweepLeftovers(Tree& tree, Leftovers leftovers) {
   procfs::Missed missed;
-  LookAtOrphans(&missed);
+  LookAtOrphans(&tree, &missed);
   Sweep sweep{.gone = true};
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_.at(orphan.pid);
@@ -119,7 +119,7 @@ void AdoptingTracker::Release(Tree& tree) {
 void AdoptingTracker::Tidy() {
   record_.Beat();
   procfs::Missed missed;
-  LookAtOrphans(&missed);
+  LookAtOrphans(nullptr, &missed);
   // Nobody is forgotten by a look that has not seen everybody.
   if (missed.any) return;
   std::set<pid_t> orphans;
@@ -177,14 +177,28 @@ uint32_t AdoptingTracker::KillMembers(Tree& tree, procfs::Missed* missed) {
   return killed;
 }
 
-void AdoptingTracker::LookAtOrphans(procfs::Missed* missed) {
-  orphans_ = adopted_.Scan(missed);
+bool AdoptingTracker::BelongsToAnother(const Tree& tree, pid_t pid) {
+  const auto found = known_.find(pid);
+  if (found == known_.end() || !found->second.orphan) return false;
+  const ProcessId owner = found->second.owner;
+  if (owner == 0 || owner == tree.id) return false;
+  MutexLock lock(mutex_);
+  return trees_.contains(owner);
+}
+
+void AdoptingTracker::LookAtOrphans(const Tree* tree, procfs::Missed* missed) {
+  AdoptedOrphans::Skip skip;
+  if (tree != nullptr) skip = [&](pid_t pid) { return BelongsToAnother(*tree, pid); };
+  std::vector<pid_t> reaped;
+  orphans_ = adopted_.Scan(skip, &reaped, missed);
+  for (const pid_t pid : reaped) known_.erase(pid);
   if (orphans_.empty()) return;
   MutexLock lock(mutex_);
   std::map<pid_t, ProcessId> sessions;
   for (const procfs::Stat& orphan : orphans_) {
     Known& known = known_[orphan.pid];
     if (known.start_ticks != orphan.start_ticks) known = Known{.start_ticks = orphan.start_ticks};
+    known.orphan = true;
     if (known.owner == 0) FindOwner(orphan, &known, missed);
     if (known.owner != 0) sessions[orphan.session] = known.owner;
   }

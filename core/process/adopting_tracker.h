@@ -61,6 +61,7 @@ class AdoptingTracker final : public TreeTracker {
   struct Known {
     uint64_t start_ticks = 0;
     ProcessId owner = 0;           // 0: none yet
+    bool orphan = false;           // our child, so that the pid is its own until we reap it
     bool unclear = false;          // the environment could not be read just now
     std::set<ProcessId> suspects;  // when there is no owner
     bool doomed = false;           // its last suspect has ended
@@ -74,8 +75,10 @@ class AdoptingTracker final : public TreeTracker {
   bool BelongsTo(const Tree& tree, const procfs::Stat& orphan);
   // How many were killed for the first time.
   uint32_t KillMembers(Tree& tree, procfs::Missed* missed);
-  // Brings orphans_ up to date, and known_ for each of them.
-  void LookAtOrphans(procfs::Missed* missed) COVEY_EXCLUDES(mutex_);
+  // Brings orphans_ up to date, and known_ for each of them. With a tree without those that are known to belong to
+  // another: the end of one tree costs no look at the orphans of all.
+  void LookAtOrphans(const Tree* tree, procfs::Missed* missed) COVEY_EXCLUDES(mutex_);
+  bool BelongsToAnother(const Tree& tree, pid_t pid) COVEY_EXCLUDES(mutex_);
   // By session, then by token.
   void FindOwner(const procfs::Stat& orphan, Known* known, procfs::Missed* missed) const
       COVEY_REQUIRES(mutex_);

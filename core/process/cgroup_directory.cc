@@ -77,8 +77,8 @@ bool Kill(int directory) {
   const UniqueFd kill(::openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC));
   if (kill && ::write(kill.get(), "1", 1) == 1) return true;
   if (!kill && errno != ENOENT) return false;
-  return SignalMembers({SIGKILL}).Send(Members(directory),
-                                       [directory](const std::vector<pid_t>&) { return Members(directory); });
+  return SignalMembers(std::vector<int>{SIGKILL})
+      .Send(Members(directory), [directory](const std::vector<pid_t>&) { return Members(directory); });
 }
 
 bool Remove(int at, const char* name) {

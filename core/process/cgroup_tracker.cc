@@ -42,7 +42,7 @@ class CgroupTracker : public TreeTracker {
     if (movers_) movers_->Remember(tree);
     std::vector<int> members = tree.cgroup->Members();
     if (!StopRootGroup(tree, signal)) return false;
-    SignalMembers others({signal, SIGCONT});
+    SignalMembers others(std::vector<int>{signal, SIGCONT});
     others.Skip(tree.root);
     others.Send(members, [&tree](const std::vector<pid_t>&) { return tree.cgroup->Members(); });
     // Only those outside the cgroup: the others have been told.

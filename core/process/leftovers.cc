@@ -26,9 +26,8 @@ constexpr uint64_t kBeatSeconds = 2;
 
 uint64_t TicksPerSecond() { return static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)); }
 
-// One search. The processes are looked at again and again until nothing new is found; one whose environment
-// cannot be read just now, since it executes a program, is looked at again by itself: on a busy machine there
-// always is one.
+// One search. All processes are looked at again until nothing more is found; one whose environment cannot be read
+// just now, since it executes a program, is looked at again by itself: on a busy machine there always is one.
 class Search {
  public:
   explicit Search(const LeftoverSearch& wanted) : wanted_(wanted), self_(::getpid()), session_(::getsid(0)) {
@@ -41,6 +40,10 @@ class Search {
     const auto deadline = Clock::now() + kPatience;
     for (bool again = true; again && Clock::now() < deadline;) {
       again = Walk();
+      for (int look = 0; look < kMostDoubts && !unclear_.empty() && Clock::now() < deadline; ++look) {
+        std::this_thread::sleep_for(kPause);
+        again = LookAgain() || again;
+      }
       if (again) std::this_thread::sleep_for(kPause);
     }
     Report();
@@ -57,6 +60,7 @@ class Search {
     procfs::Missed missed;
     bool again = false;
     others_.clear();
+    unclear_.clear();
     procfs::ForEachPid(
         [&](pid_t pid) {
           const std::optional<procfs::Stat> stat = procfs::ReadStat(pid, &missed);
@@ -67,6 +71,18 @@ class Search {
     return again || missed.any;
   }
 
+  // At those that had no environment.
+  bool LookAgain() {
+    procfs::Missed missed;
+    bool again = false;
+    for (const Key& key : std::exchange(unclear_, {})) {
+      const std::optional<procfs::Stat> stat = procfs::ReadStat(key.first, &missed);
+      if (stat && stat->start_ticks == key.second && !stat->dead()) again = LookAt(*stat, &missed) || again;
+    }
+    return again || missed.any;
+  }
+
+  // True: it was killed.
   bool LookAt(const procfs::Stat& stat, procfs::Missed* missed) {
     const Key key(stat.pid, stat.start_ticks);
     switch (KindOf(stat, missed)) {
@@ -75,8 +91,9 @@ class Search {
         if (procfs::KillExactly(stat.pid, stat.start_ticks, missed)) killed_.insert(key);
         return true;
       case Kind::kUnclear:
-        // It has no environment for a moment; the file system of its program may hang.
-        return doubts_[key]++ < kMostDoubts;
+        // For a moment; but the file system of its program may hang.
+        unclear_.insert(key);
+        return false;
       case Kind::kForeign:
         foreign_.emplace(key, stat.name);
         return false;
@@ -169,7 +186,7 @@ class Search {
 
   std::set<pid_t> sessions_;  // of members that were found
   std::set<Key> killed_;
-  std::map<Key, int> doubts_;
+  std::set<Key> unclear_;
   std::map<std::string, Owner::Fate> fates_;
   std::map<Key, std::string> foreign_;  // and their names
   std::map<Key, std::string> others_;   // of the last walk

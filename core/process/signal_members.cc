@@ -50,9 +50,9 @@ bool SignalMembers::SendSome(const std::vector<pid_t>& members, const Still& sti
   for (const auto& [pid, pidfd] : pinned) {
     if (!std::binary_search(now.begin(), now.end(), pid)) continue;
     const pid_t group = ::getpgid(pid);
-    if (group > 0 && told_.contains(group)) continue;
+    if (group > 0 && signalled_.contains(group)) continue;
     if (group == pid && SendAll(pidfd.get(), kWholeGroup)) {
-      told_.insert(group);
+      signalled_.insert(group);
     } else {
       SendAll(pidfd.get(), 0);
     }

@@ -3,8 +3,8 @@
 #include <sys/types.h>
 
 #include <functional>
-#include <initializer_list>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace covey {
@@ -20,10 +20,10 @@ class SignalMembers {
   using Still = std::function<std::vector<pid_t>(const std::vector<pid_t>&)>;
 
   // In this order.
-  explicit SignalMembers(std::initializer_list<int> signals) : signals_(signals) {}
+  explicit SignalMembers(std::vector<int> signals) : signals_(std::move(signals)) {}
 
   // Members of this process group have got the signals already.
-  void Skip(pid_t group) { told_.insert(group); }
+  void Skip(pid_t group) { signalled_.insert(group); }
   // False: some could not be reached for want of descriptors.
   bool Send(std::vector<pid_t> members, const Still& still);
 
@@ -32,7 +32,7 @@ class SignalMembers {
   bool SendAll(int pidfd, unsigned flags) const;
 
   const std::vector<int> signals_;
-  std::set<pid_t> told_;  // process groups
+  std::set<pid_t> signalled_;  // process groups
 };
 
 }  // namespace covey

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause(10);
 constexpr std::chrono::milliseconds kLongestPause(1000);
+constexpr std::chrono::seconds kBetweenNews(10);
 
 }  // namespace
 
@@ -56,17 +57,18 @@ bool StartQueue::PutBack(std::shared_ptr<Supervised> process, Shortage shortage,
     return false;
   }
   queue_.push_front(std::move(process));
-  const bool first = !paused();
   pause_ = std::clamp(2 * pause_, kFirstPause, kLongestPause);
   resume_at_ = now + pause_;
-  return first;
+  if (told_ || now < tell_at_) return false;
+  told_ = true;
+  tell_at_ = now + kBetweenNews;
+  return true;
 }
 
 bool StartQueue::Started() {
-  const bool was_paused = paused();
   pause_ = std::chrono::milliseconds(0);
   resume_at_ = Clock::time_point::min();
-  return was_paused;
+  return queue_.empty() && std::exchange(told_, false);
 }
 
 void StartQueue::Ended() {

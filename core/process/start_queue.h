@@ -30,9 +30,10 @@ class StartQueue {
   // When Pop may have one, if nothing is pushed; nothing: then alone.
   std::optional<Clock::time_point> NextDue() const;
 
-  // In place of its start. `shortage`: not kNone. True: the queue had been going on until now.
+  // In place of its start. `shortage`: not kNone. True: that is news, which comes once until Started says that it is
+  // over, and at most every ten seconds.
   bool PutBack(std::shared_ptr<Supervised> process, Shortage shortage, Clock::time_point now);
-  // True: the queue had paused.
+  // True: that is news, as the last of those that waited has been started.
   bool Started();
   // One that was taken, and not put back, has ended.
   void Ended();
@@ -40,7 +41,6 @@ class StartQueue {
  private:
   std::shared_ptr<Supervised> PopLater(Clock::time_point now);
   std::shared_ptr<Supervised> PopQueue(Clock::time_point now);
-  bool paused() const { return pause_.count() > 0; }
   bool full() const { return most_ > 0 && taken_ >= most_; }
 
   const size_t most_;
@@ -49,6 +49,8 @@ class StartQueue {
   std::multimap<Clock::time_point, std::shared_ptr<Supervised>> later_;  // each for a reason of its own
   Clock::time_point resume_at_ = Clock::time_point::min();
   std::chrono::milliseconds pause_{0};  // 0: the last start did not fail for a shortage of all
+  bool told_ = false;                   // that the queue pauses
+  Clock::time_point tell_at_ = Clock::time_point::min();
 };
 
 }  // namespace covey

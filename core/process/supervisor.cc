@@ -283,15 +283,15 @@ class ProcessSupervisor::Impl {
     tracker_->Started(tree);
     process->listener->OnStarted(tree.root);
     Supervised::Wanted wanted;
-    bool was_paused = false;
+    bool over = false;
     {
       MutexLock lock(mutex_);
       process->phase = Supervised::Phase::kWatched;
       wanted = process->wanted;
-      was_paused = queue_.Started();
-      if (was_paused) queued_.NotifyAll();
+      over = queue_.Started();
+      if (queue_.NextDue() && idle_spawners_ > 0) queued_.NotifyAll();
     }
-    if (was_paused && options_.log) options_.log("processes can be started again");
+    if (over && options_.log) options_.log("processes can be started again");
     if (wanted == Supervised::Wanted::kStop) loop_->Post(EventLoop::Order::kStop, process);
     if (wanted == Supervised::Wanted::kKill) loop_->Post(EventLoop::Order::kKill, process);
     loop_->Watch(process);
@@ -300,7 +300,7 @@ class ProcessSupervisor::Impl {
   // Nothing of it has run: it waits where it was.
   void PutBack(const std::shared_ptr<Supervised>& process, const SpawnError& error) {
     bool cancelled = false;
-    bool first = false;
+    bool news = false;
     {
       MutexLock lock(mutex_);
       cancelled = process->wanted != Supervised::Wanted::kRun;
@@ -308,11 +308,11 @@ class ProcessSupervisor::Impl {
       if (cancelled) {
         queue_.Ended();
       } else {
-        first = queue_.PutBack(process, error.shortage, std::chrono::steady_clock::now());
+        news = queue_.PutBack(process, error.shortage, std::chrono::steady_clock::now());
       }
     }
     if (cancelled) loop_->Post(EventLoop::Order::kCancelled, process);
-    if (first && options_.log) options_.log("processes wait until they can be started: " + error.message);
+    if (news && options_.log) options_.log("processes wait until they can be started: " + error.message);
   }
 
   std::optional<SpawnError> TrySpawn(Spawner& spawner, Supervised& process) {

@@ -59,6 +59,37 @@ Reservation Budget::ReserveAnyway(Amount amount) {
 void Budget::SetLimit(Amount limit) {
   MutexLock lock(mutex_);
   limit_ = limit;
+  TellWaitersLocked();
+}
+
+RoomWait Budget::WhenRoom(Amount amount, std::function<void()> notify) {
+  {
+    MutexLock lock(mutex_);
+    if (RefusalLocked(amount)) {
+      const uint64_t id = next_waiter_++;
+      waiters_.emplace(id, Waiter{.amount = amount, .notify = std::move(notify)});
+      return {shared_from_this(), id};
+    }
+  }
+  if (parent_ != nullptr) return parent_->WhenRoom(amount, std::move(notify));
+  notify();
+  return {};
+}
+
+void Budget::StopWaiting(uint64_t id) {
+  MutexLock lock(mutex_);
+  waiters_.erase(id);
+  TellWaitersLocked();
+}
+
+void Budget::TellWaitersLocked() {
+  Amount promised;
+  for (auto& [id, waiter] : waiters_) {
+    promised.tasks += waiter.amount.tasks;
+    promised.bytes += waiter.amount.bytes;
+    if (RefusalLocked(promised)) return;
+    if (waiter.notify) std::exchange(waiter.notify, nullptr)();
+  }
 }
 
 Budget::Usage Budget::usage() const {
@@ -100,6 +131,24 @@ void Budget::GiveBack(Amount amount) {
   used_.tasks -= amount.tasks;
   used_.bytes -= amount.bytes;
   if (parent_ != nullptr) parent_->GiveBack(amount);
+  TellWaitersLocked();
+}
+
+RoomWait::RoomWait(std::shared_ptr<Budget> budget, uint64_t id) : budget_(std::move(budget)), id_(id) {}
+
+RoomWait::RoomWait(RoomWait&& other) noexcept : budget_(std::move(other.budget_)), id_(other.id_) {}
+
+RoomWait& RoomWait::operator=(RoomWait&& other) noexcept {
+  if (this == &other) return *this;
+  Stop();
+  budget_ = std::move(other.budget_);
+  id_ = other.id_;
+  return *this;
+}
+
+void RoomWait::Stop() {
+  if (budget_ != nullptr) budget_->StopWaiting(id_);
+  budget_ = nullptr;
 }
 
 Reservation::Reservation(std::shared_ptr<Budget> budget, Budget::Amount amount)

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 namespace covey {
 
 class Reservation;
+class RoomWait;
 
 // What may wait at one place, counted in tasks and in bytes, and within the budget above it: that of a
 // namespace within that of the daemon. A reservation holds along the whole chain or not at all.
@@ -62,6 +65,11 @@ class Budget : public std::enable_shared_from_this<Budget> {
   // For what is there already, after a restart: never refused.
   Reservation ReserveAnyway(Amount amount);
 
+  // Calls `notify` once when there may be room for `amount`: at once, or when enough was given back, those who
+  // asked first being told first. Another one may be quicker to reserve it: then ask again. Until the answer
+  // is destroyed. `notify` is called from any thread, with locks of whoever gives back: it takes none of them.
+  [[nodiscard]] RoomWait WhenRoom(Amount amount, std::function<void()> notify) COVEY_EXCLUDES(mutex_);
+
   // Takes effect at once; with a lower one nothing is refused that is in use.
   void SetLimit(Amount limit) COVEY_EXCLUDES(mutex_);
   Usage usage() const COVEY_EXCLUDES(mutex_);
@@ -69,12 +77,21 @@ class Budget : public std::enable_shared_from_this<Budget> {
 
  private:
   friend class Reservation;
+  friend class RoomWait;
+
+  struct Waiter {
+    Amount amount;
+    std::function<void()> notify;  // empty: it was told, and may be about to reserve
+  };
 
   Budget(Names names, Amount limit, std::shared_ptr<Budget> parent);
 
   Result<Void> Take(Amount amount) COVEY_EXCLUDES(mutex_);
   void TakeAnyway(Amount amount) COVEY_EXCLUDES(mutex_);
   void GiveBack(Amount amount) COVEY_EXCLUDES(mutex_);
+  void StopWaiting(uint64_t id) COVEY_EXCLUDES(mutex_);
+  // Tells those who wait for room that is there now, as long as those before them leave some.
+  void TellWaitersLocked() COVEY_REQUIRES(mutex_);
   // Why `more` does not fit, in one of its two parts.
   std::optional<Error> RefusalLocked(Amount more) const COVEY_REQUIRES(mutex_);
 
@@ -84,6 +101,29 @@ class Budget : public std::enable_shared_from_this<Budget> {
   mutable Mutex mutex_;
   Amount limit_ COVEY_GUARDED_BY(mutex_);
   Amount used_ COVEY_GUARDED_BY(mutex_);
+  uint64_t next_waiter_ COVEY_GUARDED_BY(mutex_) = 1;
+  std::map<uint64_t, Waiter> waiters_ COVEY_GUARDED_BY(mutex_);  // in the order of their calls
+};
+
+// A wait for room in a budget, withdrawn at the end of its life. Best kept until the reservation that it waited
+// for was made or refused: those behind it are told then what is left. Thread safety: none.
+class RoomWait {
+ public:
+  RoomWait() = default;
+  ~RoomWait() { Stop(); }
+  RoomWait(RoomWait&& other) noexcept;
+  RoomWait& operator=(RoomWait&& other) noexcept;
+  RoomWait(const RoomWait&) = delete;
+  RoomWait& operator=(const RoomWait&) = delete;
+
+ private:
+  friend class Budget;
+
+  RoomWait(std::shared_ptr<Budget> budget, uint64_t id);
+  void Stop();
+
+  std::shared_ptr<Budget> budget_;  // null: none
+  uint64_t id_ = 0;
 };
 
 // Part of a budget, given back at the end of its life. An empty one holds nothing.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
@@ -17,8 +18,15 @@ struct FunctionSpec {
   Payload payload;
 };
 
+// Work that is carried as it was asked for, and read by its executor alone: whatever the daemon can do that
+// core need not know.
+struct OpaqueSpec {
+  uint32_t kind = 0;    // the number of its field in the contract; never reused
+  std::string message;  // encoded
+};
+
 // The kinds of work; an executor each (core/executor).
-using TaskWork = std::variant<FunctionSpec, std::shared_ptr<const ProcessSpec>>;
+using TaskWork = std::variant<FunctionSpec, std::shared_ptr<const ProcessSpec>, OpaqueSpec>;
 
 // A task as submitted. Immutable once shared.
 struct TaskSpec {

@@ -23,6 +23,9 @@ using Violations = std::vector<FieldViolation>;
 
 // GroupService. `first`: the first message of the call.
 Violations Check(const v1::RunGroupRequest& request, bool first);
+// The same without the tasks, each of which is checked by itself; its fields are named from the task on.
+Violations CheckWithoutTasks(const v1::RunGroupRequest& request, bool first);
+Violations Check(const v1::TaskSpec& task);
 Violations Check(const v1::CreateGroupRequest& request);
 Violations Check(const v1::SubmitTasksRequest& request);
 // `number`: which message of the call this must be, 1 for the first.

@@ -15,19 +15,41 @@ Violations CheckGroupId(const Request& request) {
   return out.Take();
 }
 
-}  // namespace
-
-Violations Check(const v1::RunGroupRequest& request, bool first) {
-  const FieldPath root;
-  Collector out;
+// All of a message of RunGroup but its tasks.
+void CheckRun(const FieldPath& root, const v1::RunGroupRequest& request, bool first, Collector& out) {
   const FieldPath options = root.Field("options");
   if (first && !request.has_options()) out.Add(options, "is required in the first message");
   if (!first && request.has_options()) out.Add(options, "must not be set after the first message");
   if (first && request.has_options()) {
     CheckId(options.Field("group_id"), request.options().group_id(), Presence::kOptional, out);
     CheckGroupSpec(options.Field("spec"), request.options().spec(), out);
+    const v1::OnInvalid on_invalid = request.options().on_invalid();
+    CheckEnum(options.Field("on_invalid"), on_invalid, v1::OnInvalid_IsValid(on_invalid), true, out);
   }
+}
+
+}  // namespace
+
+Violations Check(const v1::RunGroupRequest& request, bool first) {
+  const FieldPath root;
+  Collector out;
+  CheckRun(root, request, first, out);
   CheckTasks(root.Field("tasks"), request.tasks(), Presence::kOptional, out);
+  return out.Take();
+}
+
+Violations CheckWithoutTasks(const v1::RunGroupRequest& request, bool first) {
+  const FieldPath root;
+  Collector out;
+  CheckRun(root, request, first, out);
+  CheckTaskCount(root.Field("tasks"), request.tasks(), Presence::kOptional, out);
+  return out.Take();
+}
+
+Violations Check(const v1::TaskSpec& task) {
+  const FieldPath root;
+  Collector out;
+  CheckTask(root, task, out);
   return out.Take();
 }
 

@@ -165,29 +165,6 @@ void CheckTaskName(const FieldPath& path, const std::string& name, Collector& ou
   }
 }
 
-void CheckTask(const FieldPath& path, const v1::TaskSpec& task, Collector& out) {
-  CheckTaskName(path.Field("name"), task.name(), out);
-  switch (task.work_case()) {
-    case v1::TaskSpec::kFunction: {
-      const FieldPath function = path.Field("function");
-      CheckName(function.Field("name"), task.function().name(), Presence::kRequired, out);
-      if (task.function().has_payload()) {
-        CheckPayload(function.Field("payload"), task.function().payload(), out);
-      }
-      break;
-    }
-    case v1::TaskSpec::kProcess:
-      CheckProcess(path.Field("process"), task.process(), out);
-      break;
-    case v1::TaskSpec::WORK_NOT_SET:
-      out.Add(path.Field("work"), "is required: function or process");
-      break;
-  }
-  if (task.has_timeout()) CheckDuration(path.Field("timeout"), task.timeout(), kMaxTimeoutSeconds, out);
-  CheckLabels(path.Field("labels"), task.labels(), out);
-  CheckAnnotations(path.Field("annotations"), task.annotations(), out);
-}
-
 // Every name once.
 void CheckUnique(const FieldPath& path, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks,
                  Collector& out) {
@@ -221,15 +198,43 @@ void CheckGroupSpec(const FieldPath& path, const v1::GroupSpec& spec, Collector&
   if (spec.has_timeout()) CheckDuration(path.Field("timeout"), spec.timeout(), kMaxTimeoutSeconds, out);
 }
 
+void CheckTask(const FieldPath& path, const v1::TaskSpec& task, Collector& out) {
+  CheckTaskName(path.Field("name"), task.name(), out);
+  switch (task.work_case()) {
+    case v1::TaskSpec::kFunction: {
+      const FieldPath function = path.Field("function");
+      CheckName(function.Field("name"), task.function().name(), Presence::kRequired, out);
+      if (task.function().has_payload()) {
+        CheckPayload(function.Field("payload"), task.function().payload(), out);
+      }
+      break;
+    }
+    case v1::TaskSpec::kProcess:
+      CheckProcess(path.Field("process"), task.process(), out);
+      break;
+    case v1::TaskSpec::WORK_NOT_SET:
+      out.Add(path.Field("work"), "is required: function or process");
+      break;
+  }
+  if (task.has_timeout()) CheckDuration(path.Field("timeout"), task.timeout(), kMaxTimeoutSeconds, out);
+  CheckLabels(path.Field("labels"), task.labels(), out);
+  CheckAnnotations(path.Field("annotations"), task.annotations(), out);
+}
+
+bool CheckTaskCount(const FieldPath& path, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks,
+                    Presence presence, Collector& out) {
+  const auto count = static_cast<size_t>(tasks.size());
+  const size_t least = presence == Presence::kRequired ? 1 : 0;
+  if (count >= least && count <= kMaxTasksPerMessage) return true;
+  out.Add(path, "must have " + std::to_string(least) + ".." + std::to_string(kMaxTasksPerMessage) +
+                    " entries, got " + std::to_string(count));
+  return false;
+}
+
 void CheckTasks(const FieldPath& path, const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks,
                 Presence presence, Collector& out) {
   const auto count = static_cast<size_t>(tasks.size());
-  const size_t least = presence == Presence::kRequired ? 1 : 0;
-  if (count < least || count > kMaxTasksPerMessage) {
-    out.Add(path, "must have " + std::to_string(least) + ".." + std::to_string(kMaxTasksPerMessage) +
-                      " entries, got " + std::to_string(count));
-    return;
-  }
+  if (!CheckTaskCount(path, tasks, presence, out)) return;
   for (size_t i = 0; i < count && !out.full(); ++i) CheckTask(path.Index(i), tasks[static_cast<int>(i)], out);
   CheckUnique(path, tasks, out);
 }

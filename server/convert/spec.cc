@@ -91,6 +91,28 @@ void FillProcess(const ProcessSpec& process, v1::ProcessSpec* out) {
   if (!process.stderr_file.path.empty()) FillFile(process.stderr_file, out->mutable_stderr_file());
 }
 
+// The field of TaskSpec::work that has this number; null: it has none.
+const google::protobuf::FieldDescriptor* WorkField(uint32_t kind) {
+  const google::protobuf::FieldDescriptor* field =
+      v1::TaskSpec::descriptor()->FindFieldByNumber(static_cast<int>(kind));
+  return field != nullptr && field->containing_oneof() != nullptr ? field : nullptr;
+}
+
+// By reflection, so that a kind of work that core need not know changes nothing here.
+OpaqueSpec ToOpaque(const v1::TaskSpec& spec) {
+  OpaqueSpec out{.kind = static_cast<uint32_t>(spec.work_case())};
+  if (const auto* field = WorkField(out.kind))
+    out.message = spec.GetReflection()->GetMessage(spec, field).SerializeAsString();
+  return out;
+}
+
+void FillOpaque(const OpaqueSpec& work, View view, v1::TaskSpec* out) {
+  const google::protobuf::FieldDescriptor* field = WorkField(work.kind);
+  if (field == nullptr) return;  // of a later version
+  google::protobuf::Message* message = out->GetReflection()->MutableMessage(out, field);
+  if (view != View::kBasic) message->ParseFromString(work.message);
+}
+
 state::Policy ToPolicy(v1::Policy policy) {
   switch (policy) {
     case v1::POLICY_ALL_SETTLED:
@@ -143,8 +165,10 @@ TaskSpec ToCore(const v1::TaskSpec& spec) {
   out.name = spec.name();
   if (spec.has_process()) {
     out.work = ToProcess(spec.process());
-  } else {
+  } else if (spec.has_function()) {
     out.work = FunctionSpec{.name = spec.function().name(), .payload = ToCore(spec.function().payload())};
+  } else {
+    out.work = ToOpaque(spec);
   }
   out.timeout = ToCore(spec.timeout());
   out.labels = SortedPairs(spec.labels());
@@ -159,8 +183,10 @@ v1::TaskSpec ToProto(const TaskSpec& spec, View view) {
   if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
     out.mutable_function()->set_name(function->name);
     if (view != View::kBasic) *out.mutable_function()->mutable_payload() = ToProto(function->payload);
-  } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work)) {
-    FillProcess(*process, out.mutable_process());
+  } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&spec.work)) {
+    FillProcess(**process, out.mutable_process());
+  } else {
+    FillOpaque(std::get<OpaqueSpec>(spec.work), view, &out);
   }
   if (spec.timeout.count() != 0) *out.mutable_timeout() = ToProto(spec.timeout);
   FillMap(spec.labels, out.mutable_labels());

@@ -3,11 +3,9 @@
 #include <string>
 #include <string_view>
 
-namespace covey {
+#include "proto/utf8.h"
 
-// Length of the longest prefix of `bytes` that is UTF-8 (RFC 3629: no surrogates, no overlong forms).
-size_t Utf8Prefix(std::string_view bytes);
-inline bool IsUtf8(std::string_view bytes) { return Utf8Prefix(bytes) == bytes.size(); }
+namespace covey {
 
 // Each byte that does not belong to UTF-8 replaced by U+FFFD. Text of tasks (an exception's message, the tail
 // of stderr) is any bytes; one that is not UTF-8 in a `string` field makes the whole message unreadable for

@@ -1,5 +1,7 @@
 #include "server/daemon/listeners.h"
 
+#include <algorithm>
+
 namespace covey {
 namespace {
 
@@ -8,7 +10,10 @@ constexpr std::string_view kUnix = "unix:";
 }  // namespace
 
 Status Listeners::Claim() {
-  for (const std::string& address : listen_) {
+  for (auto one = listen_.begin(); one != listen_.end(); ++one) {
+    const std::string& address = *one;
+    if (std::find(listen_.begin(), one, address) != one)
+      return Status::Error(address + " is to listen on twice");
     sockets_.emplace_back();
     if (!address.starts_with(kUnix)) continue;
     sockets_.back() = std::make_unique<UnixSocket>(address.substr(kUnix.size()));

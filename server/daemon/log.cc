@@ -4,6 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "server/convert/utf8.h"
+
 namespace covey {
 namespace {
 
@@ -12,7 +14,8 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     static constexpr char kHex[] = "0123456789abcdef";
-    for (const char c : message.payload) {
+    const std::string text = ToUtf8({message.payload.data(), message.payload.size()});  // names are any bytes
+    for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
       if (c == '"' || c == '\\') {
         out.push_back('\\');

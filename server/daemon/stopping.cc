@@ -144,7 +144,9 @@ void Stopping::TellWhatIgnoresIt() const {
       const TaskView view = group->ViewTask(task);
       const auto* function = std::get_if<FunctionSpec>(&view.spec->work);
       log_->error("task {} of group {} ({}) has ignored its stop for {} ms", view.name, group->id(),
-                  function == nullptr ? "a process" : "function " + function->name,
+                  function != nullptr                                   ? "function " + function->name
+                  : std::holds_alternative<OpaqueSpec>(view.spec->work) ? "neither function nor process"
+                                                                        : "a process",
                   config_.stop_timeout.count());
     }
   }

@@ -7,7 +7,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "core/base/mutex.h"
 
@@ -17,12 +20,34 @@ namespace {
 std::atomic<bool> guarding = false;
 std::atomic<int> descriptor_bound = std::numeric_limits<int>::max();
 std::atomic<uint64_t> dropped = 0;
+std::atomic<int64_t> told_at = 0;  // seconds of the steady clock; 0: never
+
+constexpr int64_t kTellEvery = 60;  // seconds
+constexpr int kMostRefused = 100;
 
 Mutex reserve_mutex;
 int reserve COVEY_GUARDED_BY(reserve_mutex) = -1;  // a descriptor to give up when there is no other
 
+Mutex log_mutex;
+LogFunction log_function COVEY_GUARDED_BY(log_mutex);
+
 int PlainAccept(int listener, sockaddr* address, socklen_t* length, int flags) {
   return static_cast<int>(syscall(SYS_accept4, listener, address, length, flags));
+}
+
+void CountDropped() {
+  const uint64_t count = dropped.fetch_add(1, std::memory_order_relaxed) + 1;
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count() +
+      1;
+  int64_t last = told_at.load();
+  if (last != 0 && now - last < kTellEvery) return;
+  if (!told_at.compare_exchange_strong(last, now)) return;
+  const MutexLock lock(log_mutex);
+  if (!log_function) return;
+  log_function("connections are closed at once, " + std::to_string(count) +
+               " so far: too few file descriptors are left; raise the limit of open files");
 }
 
 void OpenReserve() COVEY_REQUIRES(reserve_mutex) {
@@ -44,20 +69,20 @@ bool DropOne(int listener) {
 
 int GuardedAccept(int listener, sockaddr* address, socklen_t* length, int flags) {
   const socklen_t room = length == nullptr ? 0 : *length;
-  for (;;) {
+  for (int refused = 0;;) {
     if (length != nullptr) *length = room;
     const int connection = PlainAccept(listener, address, length, flags);
     if (connection >= 0) {
       if (connection < descriptor_bound.load(std::memory_order_relaxed)) return connection;
       close(connection);
-      dropped.fetch_add(1, std::memory_order_relaxed);
+      CountDropped();
       continue;
     }
     switch (errno) {
       case EMFILE:
       case ENFILE:
         if (DropOne(listener)) {
-          dropped.fetch_add(1, std::memory_order_relaxed);
+          CountDropped();
           continue;
         }
         errno = EAGAIN;
@@ -75,8 +100,13 @@ int GuardedAccept(int listener, sockaddr* address, socklen_t* length, int flags)
       case EHOSTUNREACH:
       case ENETDOWN:
       case ENETUNREACH:
-      case EPERM:
         continue;
+      // A firewall that refuses the one connection; or a policy that refuses every accept and takes none: then
+      // asking for ever would spin.
+      case EPERM:
+        if (++refused < kMostRefused) continue;
+        errno = EAGAIN;
+        return -1;
       default:
         return -1;
     }
@@ -85,11 +115,16 @@ int GuardedAccept(int listener, sockaddr* address, socklen_t* length, int flags)
 
 }  // namespace
 
-void GuardAccept(int bound) {
+void GuardAccept(int bound, LogFunction log) {
   {
     const MutexLock lock(reserve_mutex);
     OpenReserve();
   }
+  {
+    const MutexLock lock(log_mutex);
+    log_function = std::move(log);
+  }
+  told_at = 0;
   descriptor_bound = bound;
   guarding = true;
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "server/edge/queue.h"
+
 namespace covey::edge {
 
 // Keeps this process listening when descriptors run out. gRPC 1.51 gives a listener up for good after any
@@ -16,8 +18,10 @@ namespace covey::edge {
 // - a network error of one connection is no error of the listener.
 // Clients see a reset and come again. Before GuardAccept it is plain accept4.
 //
-// Thread safety: any thread. A later call replaces the bound.
-void GuardAccept(int bound);
+// The first one that is closed, and then one a minute at most, is told to `log`, from any thread.
+//
+// Thread safety: any thread. A later call replaces the bound and the log.
+void GuardAccept(int bound, LogFunction log = {});
 
 // How many connections were closed that way since the process began.
 uint64_t DroppedConnections();

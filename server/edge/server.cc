@@ -72,15 +72,12 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
 // in a poll of 10 s, and so would the exit of the daemon.
 void KeepGrpc() { [[maybe_unused]] static const bool kKept = (grpc_init(), true); }
 
-void KeepFilesFree(int count) {
+void KeepFilesFree(int count, const LogFunction& log) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const int all = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
-  GuardAccept(std::max(all / 2, all - count));
+  GuardAccept(std::max(all / 2, all - count), log);
 }
-
-// For clients that are there to say that they have heard of the end.
-constexpr std::chrono::milliseconds kGoodbye{100};
 
 // A handler that ends its call at once. The status outlives it.
 Task<grpc::Status> End(const grpc::Status& status) { co_return status; }
@@ -122,7 +119,7 @@ Status Server::Start() {
 Status Server::Listen() {
   COVEY_CHECK(queues_.empty());
   KeepGrpc();
-  KeepFilesFree(options_.reserved_files);
+  KeepFilesFree(options_.reserved_files, options_.log);
   grpc::ServerBuilder builder;
   Configure(options_, builder);
   ports_.assign(options_.addresses.size(), 0);
@@ -178,9 +175,9 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   // not look at its connection.
   const auto end = std::chrono::steady_clock::now() + grace;
   for (const auto& queue : queues_) queue->AwaitNoCalls(end);
-  const auto rest = std::clamp<std::chrono::nanoseconds>(end - std::chrono::steady_clock::now(),
-                                                         std::chrono::nanoseconds(0), kGoodbye);
-  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::ceil<std::chrono::microseconds>(rest));
+  // Calls that come meanwhile are answered UNAVAILABLE. Once gRPC says goodbye to connections it answers them
+  // CANCELLED, which no client takes for a restart: so that takes no time.
+  server_->Shutdown(std::chrono::system_clock::now());
   for (const auto& queue : queues_) queue->Drain();
   for (const auto& queue : queues_) queue->Join();
 }

@@ -316,7 +316,7 @@ void MemoryJournal::ForgetOldLocked() {
   }
 }
 
-void MemoryJournal::Purge(std::string id, Done<Void> done) {
+void MemoryJournal::Purge(std::string id, bool keeps_id, Done<Void> done) {
   MutexLock lock(mutex_);
   Result<Void> result = Void{};
   const auto found = groups_.find(id);
@@ -332,7 +332,7 @@ void MemoryJournal::Purge(std::string id, Done<Void> done) {
     by_age_.erase({group.summary.created, group.order});
     const WallTime until = group.summary.created + journal::kRemember;
     if (!group.request.empty()) old_requests_[group.request] = until;
-    purged_[id] = until;
+    if (keeps_id) purged_[id] = until;
     groups_.erase(found);
     ForgetOldLocked();
   }

@@ -52,7 +52,7 @@ class MemoryJournal final : public Journal {
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override;
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
-  void Purge(std::string group, Done<Void> done) override;
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override;
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;

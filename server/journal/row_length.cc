@@ -15,10 +15,12 @@ size_t TextSize(const Record& record) {
     for (const auto& [key, value] : record.task->labels) size += key.size() + value.size();
     if (const auto* function = std::get_if<FunctionSpec>(&record.task->work)) {
       size += function->payload.bytes.size();
-    } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(record.task->work)) {
-      size += process->stdin_bytes.size();
-      for (const std::string& argument : process->argv) size += argument.size();
-      for (const auto& [key, value] : process->env) size += key.size() + value.size();
+    } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&record.task->work)) {
+      size += (*process)->stdin_bytes.size();
+      for (const std::string& argument : (*process)->argv) size += argument.size();
+      for (const auto& [key, value] : (*process)->env) size += key.size() + value.size();
+    } else {
+      size += std::get<OpaqueSpec>(record.task->work).message.size();
     }
   }
   if (record.failure != nullptr) size += record.failure->message.size() + record.failure->detail.size();

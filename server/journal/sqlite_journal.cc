@@ -102,8 +102,8 @@ class SqliteJournal final : public Journal {
     writer_.AppendAsync(std::move(append), std::move(done));
   }
   void OnBatch(std::function<void()> flush) override { writer_.OnBatch(std::move(flush)); }
-  void Purge(std::string group, Done<Void> done) override {
-    writer_.Purge(std::move(group), std::move(done));
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
+    writer_.Purge(std::move(group), keeps_id, std::move(done));
   }
 
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {

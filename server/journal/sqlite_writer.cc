@@ -42,9 +42,9 @@ void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64
   Post(std::move(done), [this, groups = std::move(groups)] { return connection_->Acquire(groups); });
 }
 
-void SqliteWriter::Purge(std::string group, Journal::Done<Void> done) {
-  Post(std::move(done), [this, group = std::move(group)] {
-    Result<Void> result = connection_->Purge(group);
+void SqliteWriter::Purge(std::string group, bool keeps_id, Journal::Done<Void> done) {
+  Post(std::move(done), [this, group = std::move(group), keeps_id] {
+    Result<Void> result = connection_->Purge(group, keeps_id);
     garbage_ = garbage_ || result.ok();
     return result;
   });

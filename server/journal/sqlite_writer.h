@@ -37,7 +37,7 @@ class SqliteWriter {
 
   void AppendAsync(Append append, Answer done) COVEY_EXCLUDES(mutex_);
   void Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) COVEY_EXCLUDES(mutex_);
-  void Purge(std::string group, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void Purge(std::string group, bool keeps_id, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Journal::Done<Void> done)
       COVEY_EXCLUDES(mutex_);
   void PutPool(StoredPool pool, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);

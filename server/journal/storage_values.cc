@@ -133,8 +133,12 @@ void Store(const TaskSpec& spec, v1::TaskSpec* out) {
   if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
     out->mutable_function()->set_name(function->name);
     Store(function->payload, out->mutable_function()->mutable_payload());
-  } else if (const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work)) {
-    Store(*process, out->mutable_process());
+  } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&spec.work)) {
+    Store(**process, out->mutable_process());
+  } else {
+    const auto& opaque = std::get<OpaqueSpec>(spec.work);
+    out->mutable_opaque()->set_kind(opaque.kind);
+    out->mutable_opaque()->set_message(opaque.message);
   }
   out->set_timeout_nanos(spec.timeout.count());
   Store(spec.labels, out->mutable_labels());
@@ -152,6 +156,10 @@ TaskSpec Load(v1::TaskSpec* in, std::string* problem) {
       break;
     case v1::TaskSpec::kProcess:
       spec.work = std::make_shared<const ProcessSpec>(Load(in->mutable_process()));
+      break;
+    case v1::TaskSpec::kOpaque:
+      spec.work = OpaqueSpec{.kind = in->opaque().kind(),
+                             .message = std::move(*in->mutable_opaque()->mutable_message())};
       break;
     case v1::TaskSpec::WORK_NOT_SET:
       *problem = "the kind of work of a task is not known to this version";

@@ -307,7 +307,7 @@ Result<uint64_t> WriteConnection::Acquire(const std::vector<std::string>& groups
   return epoch;
 }
 
-bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* refused) {
+bool WriteConnection::ForgetGroup(const std::string& group, bool keeps_id, int64_t gid, Error* refused) {
   sqlite::Use get(statements_->get_group);
   if (get->Bind(gid).Next() != sqlite::Step::kRow) return false;
   const int64_t created = get->Int(0);
@@ -331,19 +331,19 @@ bool WriteConnection::ForgetGroup(const std::string& group, int64_t gid, Error* 
   const int64_t now = Micros(now_());
   return statements_->delete_group.Bind(gid).Run() && statements_->delete_snapshot.Bind(gid).Run() &&
          statements_->insert_garbage.Bind(gid).Run() &&
-         statements_->insert_purged.BindText(group).Bind(expires).Run() &&
+         (!keeps_id || statements_->insert_purged.BindText(group).Bind(expires).Run()) &&
          statements_->forget_requests.Bind(now).Run() && statements_->forget_purged.Bind(now).Run() &&
          SetMeta("next_gid", next_gid_) && SetMeta("next_seq", next_seq_);
 }
 
-Result<Void> WriteConnection::Purge(const std::string& group) {
+Result<Void> WriteConnection::Purge(const std::string& group, bool keeps_id) {
   if (!Begin()) return Fail();
   const std::optional<Head> head = FindHead(group);
   if (!head.has_value()) return Fail();
   Error refused;
   if (head->gid == 0) {
     refused = journal::NotFound(group);
-  } else if (ForgetGroup(group, head->gid, &refused)) {
+  } else if (ForgetGroup(group, keeps_id, head->gid, &refused)) {
     if (!Commit()) return Fail();
     heads_.erase(group);
     return Void{};

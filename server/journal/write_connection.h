@@ -46,7 +46,7 @@ class WriteConnection {
 
   // Each is a transaction of its own.
   Result<uint64_t> Acquire(const std::vector<std::string>& groups);
-  Result<Void> Purge(const std::string& group);
+  Result<Void> Purge(const std::string& group, bool keeps_id);
   Result<Void> PutSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot);
   Result<Void> PutPool(const StoredPool& pool);
   Result<Void> RemovePool(const std::string& name);
@@ -75,7 +75,7 @@ class WriteConnection {
   bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
   bool UpdateGroup(const Append& append, int64_t gid);
   bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
-  bool ForgetGroup(const std::string& group, int64_t gid, Error* refused);
+  bool ForgetGroup(const std::string& group, bool keeps_id, int64_t gid, Error* refused);
   bool SetMeta(std::string_view key, int64_t value);
   bool GetMeta(std::string_view key, int64_t* value);
   bool Fence();

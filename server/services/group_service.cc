@@ -3,14 +3,17 @@
 #include <utility>
 #include <vector>
 
+#include "core/engine/queued_bytes.h"
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
 #include "server/services/endings.h"
 #include "server/services/find_task.h"
+#include "server/services/room.h"
 #include "server/services/run_group.h"
 #include "server/services/services.h"
 #include "server/services/stream_output.h"
 #include "server/services/task_intake.h"
+#include "server/services/value_set.h"
 
 // GroupService.
 namespace covey {
@@ -40,6 +43,13 @@ Handled CreateGroup(CallContext& context, CreateCall& call) {
   const v1::CreateGroupRequest& request = call.request();
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, request.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
+  if (!tasks.ok() && !request.request_id().empty()) {
+    // What was accepted stays so, whatever this daemon can run: a retry gets the first answer.
+    edge::Completion<std::string> looking;
+    context.engine().FindRequest(request.request_id(), looking.completer());
+    const Result<std::string> found = co_await looking;
+    if (found.ok() && !found.value().empty()) tasks = TasksOf(request.tasks());
+  }
   if (!tasks.ok()) co_return tasks.error();
   Engine::Create create{.spec = ToCore(request.spec(), request.group_id()),
                         .tasks = std::move(tasks.value()),
@@ -57,6 +67,7 @@ Handled SubmitTasks(CallContext& context, SubmitCall& call, const GroupPtr& grou
   const v1::SubmitTasksRequest& request = call.request();
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, request.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
+  if (!tasks.ok() && group->Knows(request.request_id())) tasks = TasksOf(request.tasks());
   if (!tasks.ok()) co_return tasks.error();
   edge::Completion<Submitted> submitted;
   RequestMark mark = MarkOf(request);
@@ -105,16 +116,26 @@ Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, 
   }
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, message.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
+  const RequestMark mark = MarkOf(upload, message);
+  if (!tasks.ok() && upload.group->Knows(mark.id)) tasks = TasksOf(message.tasks());
   if (!tasks.ok()) co_return tasks.error();
-  RequestMark mark = MarkOf(upload, message);
-  edge::Completion<Submitted> submitted;
-  context.engine().Submit(upload.group, std::move(tasks.value()), false, std::move(mark),
-                          submitted.completer());
-  const Result<Submitted> reply = co_await submitted;
-  if (!reply.ok()) co_return reply.error();
-  response.set_last_number(message.number());
-  response.set_count(response.count() + reply.value().count);
-  co_return Void{};
+  RoomWait wait;
+  for (;;) {
+    const Budget::Amount amount = QueuedAmount(tasks.value());
+    edge::Completion<Submitted> submitted;
+    context.engine().Submit(upload.group, std::move(tasks.value()), false, mark, submitted.completer());
+    const Result<Submitted> reply = co_await submitted;
+    if (reply.ok()) {
+      response.set_last_number(message.number());
+      response.set_count(response.count() + reply.value().count);
+      co_return Void{};
+    }
+    if (reply.error().reason != "QUEUE_FULL") co_return reply.error();
+    Handled waiting = RoomFor(context, amount, wait);
+    const Result<Void> room = co_await waiting;
+    if (!room.ok()) co_return room.error();
+    tasks = TasksOf(message.tasks());
+  }
 }
 
 // Why the stream could not be read on. One that a message stopped names it, since no response goes with an
@@ -140,12 +161,9 @@ Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
     if (upload.group == nullptr || edge::EndsCall(error)) co_return error;
     v1::Failure* failure = call.response().mutable_failure();
     failure->set_kind(v1::FAILURE_KIND_REJECTED);
-    failure->set_message(error.fields.empty()
-                             ? error.message
-                             : error.fields.front().field + ": " + error.fields.front().description);
-    v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
-    v1::ErrorReason_Parse("ERROR_REASON_" + error.reason, &reason);
-    call.response().set_reason(reason);
+    failure->set_message("message " + std::to_string(call.response().last_number() + 1) + ": " +
+                         InOneLine(error));
+    call.response().set_reason(ReasonOf(error));
     co_return Void{};
   }
   if (!call.half_closed()) co_return ReadError(call, call.response().last_number());
@@ -198,7 +216,12 @@ Handled ListGroups(CallContext& context, ListCall& call) {
   const Result<GroupPage> page = co_await listed;
   if (!page.ok()) co_return page.error();
   const View view = ToCore(request.view(), View::kBasic);
-  for (const GroupSummary& group : page.value().groups) *call.response().add_groups() = ToProto(group, view);
+  const ValueSet states(request.states());
+  for (const GroupSummary& group : page.value().groups) {
+    v1::Group message = ToProto(group, view);
+    // It may have gone on since it was found.
+    if (states.Contains(message.state())) *call.response().add_groups() = std::move(message);
+  }
   call.response().set_next_page_token(page.value().next);
   co_return Void{};
 }

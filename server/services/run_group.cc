@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "core/base/duration.h"
+#include "core/engine/queued_bytes.h"
 #include "server/convert/convert.h"
 #include "server/services/output_relay.h"
 #include "server/services/ownership.h"
+#include "server/services/room.h"
+#include "server/services/run_intake.h"
 #include "server/services/task_intake.h"
 #include "server/services/watch.h"
 
@@ -56,15 +59,17 @@ class RunSink final : public OutputSink {
 
 // What the handler and its reading child share; both run on the queue's thread.
 struct Run {
-  Run(CallContext& call_context, RunCall& run_call, GroupPtr made)
+  Run(CallContext& call_context, RunCall& run_call, RunIntake& run_intake, GroupPtr made)
       : context(call_context),
         call(run_call),
+        intake(run_intake),
         group(std::move(made)),
         watch(group, news.notifier()),
         sink(context.service, group, call) {}
 
   CallContext& context;
   RunCall& call;
+  RunIntake& intake;
   const GroupPtr group;
   const edge::Signal news;
   const Watch watch;
@@ -83,29 +88,48 @@ Handled Seal(const GroupPtr& group) {
   co_return done;
 }
 
-// Adds the tasks of one message.
-Handled Submit(CallContext& context, const GroupPtr& group, const v1::RunGroupRequest& message) {
-  if (Violations bad = Check(message, false); !bad.empty()) co_return BadRequest(std::move(bad));
-  if (message.tasks().empty()) co_return Void{};
-  edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, message.tasks());
+// Adds the tasks of one message, as soon as the queue has room for them.
+Handled Submit(Run& run, v1::RunGroupRequest& message) {
+  edge::Task<Result<std::vector<TaskSpec>>> taking = run.intake.Take(message, run.group);
   Result<std::vector<TaskSpec>> tasks = co_await taking;
   if (!tasks.ok()) co_return tasks.error();
-  edge::Completion<DurableGroup::SubmitReply> submitted;
-  context.engine().Submit(group, std::move(tasks.value()), false, RequestMark(), submitted.completer());
-  const Result<DurableGroup::SubmitReply> reply = co_await submitted;
-  // A group that was decided meanwhile takes no more: its result says why, the call need not.
-  if (!reply.ok() && reply.error().reason != "GROUP_DECIDED") co_return reply.error();
+  RoomWait wait;
+  for (; !message.tasks().empty(); tasks = TasksOf(message.tasks())) {
+    const Budget::Amount amount = QueuedAmount(tasks.value());
+    edge::Completion<DurableGroup::SubmitReply> submitted;
+    run.context.engine().Submit(run.group, std::move(tasks.value()), false, RequestMark(),
+                                submitted.completer());
+    const Result<DurableGroup::SubmitReply> reply = co_await submitted;
+    if (reply.ok()) break;
+    const Error& error = reply.error();
+    // A group that was decided meanwhile takes no more: its result says why, the call need not.
+    if (error.reason == "GROUP_DECIDED") break;
+    if (error.reason == "QUEUE_FULL") {
+      Handled waiting = RoomFor(run.context, amount, wait);
+      const Result<Void> room = co_await waiting;
+      if (!room.ok()) co_return room.error();
+    } else if (!run.intake.Refuse(message, error)) {
+      co_return edge::EndsCall(error) ? error : run.intake.InMessage(error);
+    }
+  }
+  run.news.Notify();  // of what was refused
   co_return Void{};
 }
 
 // Adds the tasks of the messages to come; half-close seals.
 Handled ReadMessages(Run& run) {
+  uint64_t number = 1;
   while (std::optional<v1::RunGroupRequest> message = co_await run.call.Read()) {
-    Handled submitting = Submit(run.context, run.group, *message);
+    ++number;
+    Handled submitting = Submit(run, *message);
     const Result<Void> submitted = co_await submitting;
     if (!submitted.ok()) co_return submitted.error();
   }
-  if (!run.call.half_closed()) co_return run.call.EndError();
+  if (!run.call.half_closed()) {
+    Error error = run.call.EndError();
+    if (!edge::EndsCall(error)) error.message.insert(0, "message " + std::to_string(number + 1) + ": ");
+    co_return error;
+  }
   Handled sealing = Seal(run.group);
   const Result<Void> sealed = co_await sealing;
   co_return sealed;
@@ -176,6 +200,20 @@ edge::Task<Result<bool>> SendNews(Run& run) {
   }
 }
 
+// Sends which tasks were refused.
+Handled SendRefused(Run& run) {
+  std::vector<v1::RefusedTask> refused = run.intake.TakeRefused();
+  constexpr size_t kMostInOne = 1000;
+  for (size_t first = 0; first < refused.size(); first += kMostInOne) {
+    v1::RunGroupResponse message;
+    const size_t end = std::min(refused.size(), first + kMostInOne);
+    for (size_t i = first; i < end; ++i) *message.add_refused() = std::move(refused[i]);
+    const bool ok = co_await run.call.Write(message);
+    if (!ok) co_return run.call.EndError();
+  }
+  co_return Void{};
+}
+
 // Ends when the group is over and everything was sent, with the result to send last.
 Handled Follow(Run& run) {
   v1::RunGroupResponse created;
@@ -186,6 +224,9 @@ Handled Follow(Run& run) {
     edge::Task<Result<bool>> sending = SendNews(run);
     const Result<bool> over = co_await sending;
     if (!over.ok()) co_return over.error();
+    Handled telling = SendRefused(run);
+    const Result<Void> refused = co_await telling;
+    if (!refused.ok()) co_return refused.error();
     if (run.thrown) std::rethrow_exception(run.thrown);
     if (!run.read.ok()) co_return run.read.error();
     if (over.value()) break;
@@ -219,6 +260,27 @@ void Bound(std::chrono::nanoseconds& timeout, const RunCall& call) {
   if (timeout == std::chrono::nanoseconds(0) || rest < timeout) timeout = rest;
 }
 
+// The group with its first tasks, as soon as the queue has room for them.
+edge::Task<Result<GroupPtr>> Make(CallContext& context, RunCall& call, Ownership& owner,
+                                  const v1::RunGroupRequest& first, std::vector<TaskSpec> tasks) {
+  RoomWait wait;
+  for (;; tasks = TasksOf(first.tasks())) {
+    Engine::Create create{.spec = ToCore(first.options().spec(), first.options().group_id()),
+                          .tasks = std::move(tasks)};
+    create.spec.attached = true;
+    create.spec.paced_output = first.options().output();
+    Bound(create.spec.timeout, call);
+    const Budget::Amount amount = QueuedAmount(create.tasks);
+    edge::Completion<GroupPtr> making;
+    context.engine().CreateGroup(std::move(create), owner.Creating(making.completer()));
+    Result<GroupPtr> group = co_await making;
+    if (group.ok() || group.error().reason != "QUEUE_FULL") co_return std::move(group);
+    Handled waiting = RoomFor(context, amount, wait);
+    const Result<Void> room = co_await waiting;
+    if (!room.ok()) co_return room.error();
+  }
+}
+
 }  // namespace
 
 Handled RunGroup(CallContext& context, RunCall& call) {
@@ -228,25 +290,18 @@ Handled RunGroup(CallContext& context, RunCall& call) {
     if (!call.half_closed()) co_return call.EndError();
     first.emplace();  // a call without a message lacks its options
   }
-  if (Violations bad = Check(*first, true); !bad.empty()) co_return BadRequest(std::move(bad));
-  edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, first->tasks());
+  RunIntake intake(context.service);
+  edge::Task<Result<std::vector<TaskSpec>>> taking = intake.Take(*first, nullptr);
   Result<std::vector<TaskSpec>> tasks = co_await taking;
   if (!tasks.ok()) co_return tasks.error();
-  const v1::RunGroupOptions& options = first->options();
-  Engine::Create create{.spec = ToCore(options.spec(), options.group_id()),
-                        .tasks = std::move(tasks.value())};
-  create.spec.attached = true;
-  create.spec.paced_output = options.output();
-  Bound(create.spec.timeout, call);
-
   Ownership owner;
   owner.set_cause("owner_lost: the client went away");
-  edge::Completion<GroupPtr> making;
-  context.engine().CreateGroup(std::move(create), owner.Creating(making.completer()));
+  edge::Task<Result<GroupPtr>> making = Make(context, call, owner, *first, std::move(tasks.value()));
   const Result<GroupPtr> group = co_await making;
   if (!group.ok()) co_return group.error();
 
-  Run run(context, call, group.value());
+  const v1::RunGroupOptions& options = first->options();
+  Run run(context, call, intake, group.value());
   run.events = options.events();
   if (options.output())
     run.output.emplace(context.service, run.group, run.sink, run.news.notifier(), OutputRelay::Options());

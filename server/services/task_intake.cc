@@ -65,12 +65,11 @@ edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
     std::optional<Error> error;
     if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
       error = CheckFunction(context, *function, index);
-    } else {
-      const auto& process = std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
-      if (ProcessSupervisor::CheckMayBlock(*process)) {
-        slow.push_back({index, process});
+    } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&spec.work)) {
+      if (ProcessSupervisor::CheckMayBlock(**process)) {
+        slow.push_back({index, *process});
       } else {
-        error = CheckProcess(context.processes, *process, index);
+        error = CheckProcess(context.processes, **process, index);
       }
     }
     if (error) co_return *std::move(error);
@@ -85,6 +84,24 @@ edge::Task<Result<std::vector<TaskSpec>>> TakeTasks(
     if (!result.ok()) co_return result.error();
   }
   co_return std::move(specs);
+}
+
+std::vector<TaskSpec> TasksOf(const google::protobuf::RepeatedPtrField<v1::TaskSpec>& tasks) {
+  std::vector<TaskSpec> specs;
+  specs.reserve(tasks.size());
+  for (const v1::TaskSpec& task : tasks) specs.push_back(ToCore(task));
+  return specs;
+}
+
+v1::ErrorReason ReasonOf(const Error& error) {
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  v1::ErrorReason_Parse("ERROR_REASON_" + error.reason, &reason);
+  return reason;
+}
+
+std::string InOneLine(const Error& error) {
+  if (error.fields.empty()) return error.message;
+  return error.fields.front().field + ": " + error.fields.front().description;
 }
 
 }  // namespace covey

@@ -48,18 +48,29 @@ Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) 
   co_return Void{};
 }
 
-// A token is the index of the first task to look at.
-Result<uint32_t> ParseToken(const std::string& token) {
+// A token is the index of the first task to look at, and what it was made for: the group and the filter.
+std::string MakeToken(uint32_t next, v1::ListTasksRequest request) {
+  request.clear_page_token();
+  request.clear_page_size();
+  request.clear_view();
+  return std::to_string(next) + "." + std::to_string(Fingerprint(request));
+}
+
+Result<uint32_t> ParseToken(const v1::ListTasksRequest& request) {
+  const std::string& token = request.page_token();
   uint32_t next = 0;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), next);
-  if (!token.empty() && (error != std::errc() || end != token.data() + token.size()))
-    return BadField("page_token", "must be the next_page_token of an answer, got " + token);
-  return next;
+  (void)std::from_chars(token.data(), token.data() + token.size(), next);
+  if (token.empty() || token == MakeToken(next, request)) return next;
+  Error error =
+      BadField("page_token", "must be the next_page_token of an answer for the same group and states, got " +
+                                 Quoted(token));
+  error.reason = "BAD_PAGE_TOKEN";
+  return error;
 }
 
 Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& group) {
   const v1::ListTasksRequest& request = call.request();
-  const Result<uint32_t> first = ParseToken(request.page_token());
+  const Result<uint32_t> first = ParseToken(request);
   if (!first.ok()) co_return first.error();
   constexpr int kDefaultPage = 100;
   // A filter that few tasks pass answers short pages instead of long waits.
@@ -78,7 +89,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
         *call.response().add_tasks() = Describe(context.engine(), task, view);
     }
   }
-  if (next < count) call.response().set_next_page_token(std::to_string(next));
+  if (next < count) call.response().set_next_page_token(MakeToken(next, request));
   co_return Void{};
 }
 

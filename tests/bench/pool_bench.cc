@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/state/group_state.h"
 #include "covey/run.h"
 
 namespace {

@@ -42,7 +42,8 @@ for name in "${names[@]}"; do
 done
 
 cmake --preset release -DCOVEY_BUILD_BENCH=ON -DCOVEY_BUILD_DAEMON=ON >/dev/null
-cmake --build build/release -j "$(nproc)" --target covey_benchmarks
+targets=("${names[@]/#/covey_}")
+cmake --build build/release -j "$(nproc)" --target "${targets[@]/%/_bench}"
 mkdir -p build/bench
 for name in "${names[@]}"; do
   printf '\n== %s\n' "$name"

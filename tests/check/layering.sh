@@ -89,6 +89,12 @@ circle=$(grep -rnE --include='*.h' '^#include "' core server client proto | sed 
   tsort 2>&1 >/dev/null) || true
 judge 'headers include each other' <<<"$circle"
 
+judge 'DESIGN.md has no row of its map for it' < <(
+  [[ ! -f DESIGN.md ]] || for room in core/* server/* client/*; do
+    [[ ! -d $room ]] || grep -qE "^\|.*\`$room\`" DESIGN.md || printf '%s\n' "$room"
+  done
+)
+
 if [[ -n ${1:-} ]]; then
   symbols=$(nm -uC "$1")
   judge 'core needs a symbol of a library' < <(grep -E ' (grpc|google|absl|spdlog|fmt|sqlite3|testing)(::|_)' <<<"$symbols")

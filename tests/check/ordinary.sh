@@ -12,7 +12,7 @@ trap 'rm -rf "$folder"' EXIT
 
 # Copies, wherever the tree lies: the way to it may be closed to others.
 tree=$folder/tree
-mkdir -p "$tree/build/dev/bin" "$folder/home"
+mkdir -p "$tree/build/dev/bin" "$folder/home" "$folder/run"
 project_files -name '*' | tar --create --files-from=- | tar --extract --directory="$tree"
 programs="base_test process_test executor_test output_test sqlite_journal_test unix_socket_test"
 find build/dev/bin -maxdepth 1 -type f -perm -u+x ! -name '*_test' -exec cp -t "$tree/build/dev/bin" {} +
@@ -28,7 +28,7 @@ if ((${#names[@]} == 0)); then
   for file in tests/e2e/test_*.py; do
     name=$(basename "$file" .py)
     case ${name#test_} in
-      install | subproject | ordinary_user) ;;
+      install | subproject | readme | ordinary_user) ;;
       *) names+=("${name#test_}") ;;
     esac
   done
@@ -39,7 +39,7 @@ run() {
   local status=0 test=(python3 tests/support/run_unittest.py "tests/e2e/test_$1.py")
   [[ ! -f $tree/build/dev/bin/$1 ]] || test=("build/dev/bin/$1" --gtest_brief=1)
   (cd "$tree" && exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups --inh-caps=-all \
-    env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$folder/home" LANG=C.UTF-8 COVEY_BIN_DIR="$tree/build/dev/bin" COVEY_GRPCURL="${grpcurl:+$tree/grpcurl}" \
+    env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$folder/home" XDG_RUNTIME_DIR="$folder/run" LANG=C.UTF-8 COVEY_BIN_DIR="$tree/build/dev/bin" COVEY_GRPCURL="${grpcurl:+$tree/grpcurl}" \
     timeout --kill-after=20 300 "${test[@]}") >"$folder/$1.log" 2>&1 </dev/null || status=$?
   printf '%d' "$status" >"$folder/$1.status"
 }

@@ -87,6 +87,22 @@ expect failed words 'work that is not done'
 text a.md "$(printf '<%.0s' 1 2 3 4 5 6 7) ours"
 expect failed words 'a merge that is not done'
 
+text a.cc "$(seq 450)"
+expect passed sizes 'a file of 450 lines'
+text a.cc "$(seq 451)"
+expect failed sizes 'a file of 451 lines'
+# class FIELDS: the text of a class with so many, one of them guarded, and methods.
+class() {
+  printf 'class A {\n public:\n  int size() const;\n  bool Close(int how,\n             int when = 0);\n private:\n'
+  printf '  int guarded_ COVEY_GUARDED_BY(mutex_) = 0;\n'
+  for ((i = 1; i < $1; ++i)); do printf '  std::vector<int> field_%d_;\n' "$i"; done
+  printf '};\n'
+}
+text a.h "$(class 25)"
+expect passed sizes 'a class of 25 fields'
+text a.h "$(class 26)"
+expect failed sizes 'a class of 26 fields'
+
 text a.md $'# One two\n[a](a.md) [b](#one-two) [c](https://example.org) `[d](nowhere.md)`'
 expect passed links 'good links'
 text a.md '[a](nowhere.md)'

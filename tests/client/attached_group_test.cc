@@ -140,6 +140,73 @@ TEST(AttachedGroupTest, AbandonFromAnotherThreadEndsNextAndAdd) {
   EXPECT_TRUE(groups.WaitDropped());
 }
 
+// What ran is still stopping when its call has ended: Finish waits for it, and says how the group ended.
+class JoinTest : public testing::Test {
+ protected:
+  JoinTest() {
+    daemon_.run_group = [this](grpc::ServerContext* context, RunGroupServerStream* stream) {
+      v1::RunGroupRequest request;
+      stream->Read(&request);
+      stream->Write(Created("g1"));
+      while (end_.ok() && !context->IsCancelled()) std::this_thread::yield();
+      return context->IsCancelled() ? grpc::Status::CANCELLED : end_;
+    };
+    daemon_.wait_group = [this](const v1::WaitGroupRequest& request, v1::WaitGroupResponse* answer) {
+      EXPECT_EQ(request.group_id(), "g1");
+      EXPECT_FALSE(request.seal_when_idle());
+      ++joined_;
+      *answer->mutable_result() = ResultOf(state_).result();
+      return grpc::Status::OK;
+    };
+  }
+  std::unique_ptr<AttachedGroup> Run(const CallOptions& options = {}) {
+    auto group = Client::Connect(daemon_.address()).value().RunGroup(v1::RunGroupOptions(), {}, options);
+    v1::RunGroupResponse message;
+    EXPECT_TRUE(group->Next(&message));
+    return group;
+  }
+
+  // Set before the first call.
+  grpc::Status end_;  // of the call; OK: none until it is cancelled
+  v1::GroupState state_ = v1::GROUP_STATE_CANCELLED;
+  std::atomic<int> joined_ = 0;
+  FakeDaemon daemon_;
+};
+
+TEST_F(JoinTest, AfterAbandon) {
+  const auto group = Run();
+  group->Abandon();
+  EXPECT_EQ(group->Finish().value().group().state(), v1::GROUP_STATE_CANCELLED);
+  EXPECT_TRUE(group->Finish().ok());
+  EXPECT_EQ(joined_, 1);
+}
+
+TEST_F(JoinTest, AfterItsDeadline) {
+  state_ = v1::GROUP_STATE_FAILED;
+  const auto group = Run({.timeout = std::chrono::milliseconds(300)});
+  EXPECT_EQ(group->Finish().value().group().state(), v1::GROUP_STATE_FAILED);
+}
+
+TEST_F(JoinTest, AfterTheDaemonWasLostOrStopped) {
+  end_ = {grpc::StatusCode::UNAVAILABLE, "Socket closed"};
+  EXPECT_EQ(Run()->Finish().value().group().state(), v1::GROUP_STATE_CANCELLED);
+  end_ = DetailedStatus(grpc::StatusCode::UNAVAILABLE, "stopping", "SHUTTING_DOWN");
+  EXPECT_EQ(Run()->Finish().value().group().state(), v1::GROUP_STATE_CANCELLED);
+  EXPECT_EQ(joined_, 2);
+}
+
+// The refusal is what there is to say, but nothing runs any more then either.
+TEST_F(JoinTest, AfterARefusedMessage) {
+  end_ = DetailedStatus(grpc::StatusCode::INVALID_ARGUMENT, "bad", "BAD_REQUEST", {{"tasks[0].name", "bad"}});
+  EXPECT_EQ(Run()->Finish().error().reason, "BAD_REQUEST");
+  EXPECT_EQ(joined_, 1);
+  end_ = {};
+  const auto group = Run();
+  EXPECT_FALSE(group->Add(Process({"touch", "caf\xe9"})));
+  EXPECT_EQ(group->Finish().error().fields.at(0).field, "tasks[0].process.argv[1]");
+  EXPECT_EQ(joined_, 2);
+}
+
 TEST(AttachedGroupTest, AnEndWithoutResultIsAnError) {
   FakeDaemon daemon;
   daemon.run_group = [](grpc::ServerContext*, RunGroupServerStream*) { return grpc::Status::OK; };

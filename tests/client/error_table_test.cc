@@ -47,6 +47,20 @@ TEST(ErrorTableTest, EveryCodeHasItsError) {
   EXPECT_EQ(ErrorOf({.code = static_cast<Code>(99), .message = "x"}, kAddress).reason, "UNKNOWN");
 }
 
+TEST(ErrorTableTest, RetryInfoSaysWhenToTryAgain) {
+  rpc::StatusDetails details;
+  details.error_infos = {{.reason = "QUEUE_FULL", .domain = "covey", .metadata = {}}};
+  const auto after = [&] {
+    std::optional<std::chrono::nanoseconds> told = std::chrono::hours(1);  // of an earlier call
+    (void)ErrorOf({.code = Code::kResourceExhausted, .message = "m", .details = rpc::Encode(details)},
+                  kAddress, &told);
+    return told;
+  };
+  EXPECT_EQ(after(), std::nullopt);
+  details.retry_delay = std::chrono::milliseconds(1'500);
+  EXPECT_EQ(after(), std::chrono::milliseconds(1'500));
+}
+
 TEST(ErrorTableTest, DetailsGiveReasonAndFields) {
   rpc::StatusDetails details;
   details.error_infos = {{.reason = "BAD_FIELDS", .domain = "covey", .metadata = {}}};

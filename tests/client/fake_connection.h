@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +61,7 @@ class FakeConnection final : public Connection {
   Result<Void> Call(const methods::Method& method, const google::protobuf::Message& request,
                     google::protobuf::Message* answer, const CallOptions& options) override {
     asked.push_back({&method, &request, request.ShortDebugString(), options});
+    if (options.retry_after != nullptr) *options.retry_after = retry_after;
     return on_call ? on_call(method, answer) : Result<Void>(Void{});
   }
   std::unique_ptr<MessageStream> Read(const methods::Method& method, const google::protobuf::Message& request,
@@ -73,6 +75,7 @@ class FakeConnection final : public Connection {
   }
 
   std::vector<Asked> asked;
+  std::optional<std::chrono::nanoseconds> retry_after;  // what calls are told when they fail
   std::function<Result<Void>(const methods::Method&, google::protobuf::Message* answer)> on_call;
   std::function<std::unique_ptr<MessageStream>(const methods::Method&)> on_stream;
 };

@@ -47,6 +47,17 @@ TEST(RetryTest, OnlyTheAbsenceOfTheDaemonIsTriedAgain) {
   }
 }
 
+TEST(RetryTest, WhatTheDaemonAsksToTryAgainLaterIs) {
+  const Error full{.code = ErrorCode::kResourceExhausted,
+                   .reason = "NEW_IN_A_LATER_VERSION",
+                   .message = "m",
+                   .fields = {}};
+  EXPECT_FALSE(MayTryAgain(full, Repeat::kSafe));
+  EXPECT_TRUE(MayTryAgain(full, Repeat::kSafe, true));
+  EXPECT_TRUE(MayTryAgain(full, Repeat::kWithRequestId, true));
+  EXPECT_FALSE(MayTryAgain(full, Repeat::kNever, true));
+}
+
 TEST(RetryTest, DeadlinesAreAsFarAsTheClockGoes) {
   constexpr auto kNever = Backoff::Clock::time_point::max();
   EXPECT_EQ(DeadlineOf({}), kNever);
@@ -75,6 +86,19 @@ TEST(BackoffTest, PausesGrowUntilThePatienceEnds) {
   EXPECT_GE(Backoff::Clock::now() - begin, milliseconds(50 - 8));
   backoff.Reset();
   EXPECT_TRUE(backoff.TryAgain());
+}
+
+TEST(BackoffTest, APauseIsAsLongAsTheDaemonAsks) {
+  Backoff backoff({.patience = milliseconds(200),
+                   .first_pause = std::chrono::microseconds(1),
+                   .longest_pause = std::chrono::microseconds(1)});
+  const auto begin = Backoff::Clock::now();
+  EXPECT_TRUE(backoff.TryAgain(Backoff::Clock::time_point::max(), milliseconds(20)));
+  EXPECT_GE(Backoff::Clock::now() - begin, milliseconds(20));
+  EXPECT_FALSE(backoff.TryAgain(begin + milliseconds(30), milliseconds(20))) << "past the deadline";
+  EXPECT_FALSE(backoff.TryAgain(Backoff::Clock::time_point::max(), std::chrono::hours(1)))
+      << "past the patience";
+  EXPECT_FALSE(backoff.TryAgain(Backoff::Clock::time_point::max(), std::chrono::nanoseconds::max()));
 }
 
 TEST(BackoffTest, NeitherPastTheDeadlineNorWithoutPatienceNorWhenStopped) {

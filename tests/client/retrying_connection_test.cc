@@ -5,6 +5,7 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <string>
@@ -109,6 +110,31 @@ TEST_F(RetryingConnectionTest, WhatWasCertainlyNotCarriedOutIsMadeAgain) {
   Ends({Unreachable()});
   EXPECT_TRUE(Call(Named("/covey.v1.GroupService/DeleteGroup")).ok());
   EXPECT_EQ(inner_->asked.size(), 2U);
+}
+
+TEST_F(RetryingConnectionTest, ARefusalThatSaysWhenIsMadeAgainThen) {
+  const Error full{
+      .code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL", .message = "m", .fields = {}};
+  inner_->retry_after = milliseconds(20);
+  Ends({full, full});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(Call(Named("/covey.v1.GroupService/SealGroup")).ok());
+  EXPECT_EQ(inner_->asked.size(), 3U);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(40));
+  Ends({full});
+  EXPECT_EQ(Call(Named("/covey.v1.GroupService/CreateGroup")).error().reason, "QUEUE_FULL")
+      << "no request id";
+  EXPECT_EQ(inner_->asked.size(), 1U);
+}
+
+// The group of a RunGroup that was cut off is asked for when the daemon comes back.
+TEST_F(RetryingConnectionTest, AStreamReachesTheDaemonToo) {
+  inner_->on_stream = [](const Method&) {
+    return std::make_unique<FakeStream>(std::vector<std::shared_ptr<Message>>{}, Lost());
+  };
+  EXPECT_FALSE(connection_->Open(Named("/covey.v1.GroupService/RunGroup"), {})->Finish().ok());
+  Ends({Unreachable()});
+  EXPECT_TRUE(Call(Named("/covey.v1.GroupService/WaitGroup")).ok());
 }
 
 TEST_F(RetryingConnectionTest, ADaemonThatWasNeverReachedIsNotWaitedFor) {

@@ -81,6 +81,19 @@ TEST_F(ScopeTest, LeftWithoutWaitItCancelsAndWaits) {
   EXPECT_EQ(reason_, "its scope was left");
 }
 
+// As in the README: the name of a file is any bytes.
+TEST_F(ScopeTest, ATaskThatCannotBeSentIsRefusedAndTheScopeGoesOn) {
+  Result<Scope> scope = Connect().OpenScope();
+  EXPECT_TRUE(scope.value().Go(Process({"touch", "first"})).ok());
+  const Result<Void> refused = scope.value().Go(Process({"touch", "caf\xe9"}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "BAD_REQUEST");
+  EXPECT_EQ(refused.error().message, "process.argv[1] must be UTF-8, got \"caf\\xe9\"");
+  EXPECT_TRUE(scope.value().Go(Process({"touch", "third"})).ok());
+  EXPECT_EQ(scope.value().Wait().value().group().state(), v1::GROUP_STATE_SUCCEEDED);
+  EXPECT_EQ(tasks_, 2);
+}
+
 TEST_F(ScopeTest, ManyThreadsMayGo) {
   Result<Scope> scope = Connect().OpenScope();
   std::vector<std::thread> threads;
@@ -121,8 +134,11 @@ TEST(ScopeErrorTest, ADaemonThatHangsDoesNotHoldUpWhoLeaves) {
                                         Void{});
   };
   { const Result<Scope> scope = Client(connection).OpenScope(); }
-  EXPECT_EQ(connection->asked.back().method->name, "/covey.v1.GroupService/CancelGroup");
-  EXPECT_TRUE(connection->asked.back().options.timeout.has_value());
+  ASSERT_EQ(connection->asked.size(), 3U);
+  EXPECT_EQ(connection->asked[1].method->name, "/covey.v1.GroupService/CancelGroup");
+  EXPECT_TRUE(connection->asked[1].options.timeout.has_value());
+  EXPECT_EQ(connection->asked[2].method->name, "/covey.v1.GroupService/WaitGroup");
+  EXPECT_TRUE(connection->asked[2].options.timeout.has_value());
 }
 
 TEST(ScopeErrorTest, ARefusedGroupIsNoScope) {

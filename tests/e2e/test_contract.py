@@ -175,6 +175,9 @@ class ContractTest(unittest.TestCase):
         page = self.one(TASK + "ListTasks", {"groupId": group, "pageSize": 1})
         rest = self.one(TASK + "ListTasks", {"groupId": group, "pageSize": 1, "pageToken": page["nextPageToken"]})
         self.assertEqual(["nap", "1"], [task["name"] for task in page["tasks"] + rest["tasks"]])
+        for other in ({"states": ["TASK_STATE_RUNNING"]}, {"groupId": self.create(function("covey.noop"))}):
+            self.assertEqual("BAD_PAGE_TOKEN", self.reason(TASK + "ListTasks", {
+                "groupId": group, "pageToken": page["nextPageToken"], **other}))
         task = self.one(TASK + "CancelTask", {"groupId": group, "task": "nap", "reason": "morning", "wait": True})["task"]
         self.assertEqual(("TASK_STATE_FAILED", "FAILURE_KIND_CANCELLED"), (task["state"], task["failure"]["kind"]))
         self.assertEqual([], sleepers(seconds))
@@ -274,6 +277,9 @@ class ContractTest(unittest.TestCase):
         self.assertEqual({}, self.one(ADMIN + "Drain", {}))
         self.assertEqual("DRAINING", self.reason(GROUP + "CreateGroup", {}))
         self.assertTrue(self.one(ADMIN + "GetServerInfo", {})["draining"])
+        self.assertEqual({}, self.one(ADMIN + "Undrain", {}))
+        self.create()
+        self.assertNotIn("draining", self.one(ADMIN + "GetServerInfo", {}))
 
 
 if __name__ == "__main__":

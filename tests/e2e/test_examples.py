@@ -54,19 +54,54 @@ class ExampleTest(DaemonTest):
         program.wait()
         wait_until(lambda: not sleepers(seconds), "the tasks are gone")
 
-    @unittest.skipUnless(python_with_grpc(), "python3-grpcio is missing")
-    @unittest.skipUnless(shutil.which("grpc_python_plugin"), "protobuf-compiler-grpc is missing")
-    def test_python(self):
-        generated = tempfile.mkdtemp(prefix="covey-python-")
-        self.addCleanup(shutil.rmtree, generated)
+
+@unittest.skipUnless(python_with_grpc(), "python3-grpcio is missing")
+@unittest.skipUnless(shutil.which("grpc_python_plugin"), "protobuf-compiler-grpc is missing")
+class PythonTest(DaemonTest):
+    flags = ("--drain-timeout", "50ms")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.generated = tempfile.mkdtemp(prefix="covey-python-")
+        cls.addClassCleanup(shutil.rmtree, cls.generated)
         proto = os.path.join(ROOT, "proto")
         plugin = shutil.which("grpc_python_plugin")
-        subprocess.run(["protoc", "-I", proto, f"--python_out={generated}", f"--grpc_python_out={generated}",
+        subprocess.run(["protoc", "-I", proto, f"--python_out={cls.generated}", f"--grpc_python_out={cls.generated}",
                         f"--plugin=protoc-gen-grpc_python={plugin}",
                         *glob.glob(os.path.join(proto, "covey", "v1", "*.proto"))], check=True, timeout=60)
-        script = os.path.join(ROOT, "client", "examples", "python", "submit.py")
-        result = self.assertExit(0, run([python_with_grpc(), script, self.daemon.address],
-                                        env={**self.daemon.env(), "PYTHONPATH": generated}))
+
+    def command(self, script, *arguments):
+        path = os.path.join(ROOT, "client", "examples", "python", script)
+        return [python_with_grpc(), path, self.daemon.address, *arguments], {**self.daemon.env(), "PYTHONPATH": self.generated}
+
+    def test_follow(self):
+        """A client with grpc's own defaults, across three stops and a crash."""
+        command, env = self.command("follow.py", "5")
+        follower = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(follower.communicate)
+        self.addCleanup(follower.kill)
+        self.assertEqual("following\n", follower.stdout.readline(), "it follows, or says why not")
+        seen, groups = {}, []
+        for stop in (self.daemon.stop, self.daemon.stop, self.daemon.kill, self.daemon.stop, None):
+            groups.append(self.assertExit(0, self.covey("run", "--detach", "--", "true")).out.strip())
+            kind = ""
+            while kind != "EVENT_KIND_GROUP_COMPLETED":
+                line = follower.stdout.readline()
+                self.assertNotEqual("", line or self.fail(follower.stderr.read()))
+                group, number, kind = line.split()
+                seen.setdefault(group, []).append(int(number))
+            if stop:
+                stop()
+                self.daemon.start()
+        self.assertEqual(0, follower.wait(timeout=30))
+        self.assertEqual(groups, list(seen))
+        for numbers in seen.values():
+            self.assertEqual(list(range(1, len(numbers) + 1)), numbers)
+
+    def test_submit(self):
+        command, env = self.command("submit.py")
+        result = self.assertExit(0, run(command, env=env))
         self.assertIn("GROUP_STATE_SUCCEEDED\nhello from a process\n", result.out)
         self.assertIn("EVENT_KIND_GROUP_COMPLETED", result.out)
         self.assertRegex(result.out, "INVALID_ARGUMENT .*65536")

@@ -115,6 +115,19 @@ class StartedWithTest(DaemonTest):
             self.assertNotIn("Unexpected token", result.err)
 
 
+class DaemonStartedWithTest(unittest.TestCase):
+    def test_closed_descriptors(self):
+        """Nothing of the daemon's own gets their numbers, or the log would be written into it."""
+        daemon = Daemon()
+        self.addCleanup(daemon.remove)
+        daemon.command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *daemon.command]
+        daemon.start()
+        for number in range(3):
+            self.assertEqual("/dev/null", os.readlink(f"/proc/{daemon.pid}/fd/{number}"))
+        self.assertEqual(0, daemon.covey("run", "--", "true").code)
+        self.assertEqual(0, daemon.stop())
+
+
 class PortTest(unittest.TestCase):
     def test_tasks_are_told_the_port_that_was_bound(self):
         """`--listen 127.0.0.1:0`: COVEY_ADDRESS of a task leads back."""

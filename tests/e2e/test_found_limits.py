@@ -86,6 +86,27 @@ class ShortageTest(unittest.TestCase):
         result = daemon.covey("wait", group)
         self.assertEqual(0, result.code, result)
 
+    def test_tasks_wait_for_processes(self):
+        """As under TasksMax= of a unit: room for six more processes and threads than the daemon has."""
+        daemon = Daemon()
+        self.addCleanup(daemon.remove)
+        place = f"/sys/fs/cgroup/pids/covey-test-{os.getpid()}"
+        try:
+            os.mkdir(place)
+        except OSError as error:
+            self.skipTest(f"no cgroup with the controller pids can be made: {error}")
+        self.addCleanup(os.rmdir, place)
+        self.addCleanup(daemon.remove)
+        daemon.command = ["sh", "-c", f'echo $$ >{place}/cgroup.procs; exec "$@"', "sh", COVEYD]
+        daemon.start()
+        with open(f"{place}/pids.current") as current, open(f"{place}/pids.max", "w") as most:
+            most.write(str(int(current.read()) + 6))
+        group = daemon.covey("run", "--detach", "--policy", "settled", "-f", "-",
+                             stdin=lines(*[process_task("sleep", "0.1")] * 40)).out.strip()
+        result = daemon.covey("wait", group)
+        self.assertEqual(0, result.code, result)
+        self.assertEqual(1, daemon.log().count("processes wait until they can be started"), daemon.log())
+
     def test_too_few_to_serve_is_said(self):
         """Refused with a reason, or told in the log: never just closed connections."""
         daemon = self.start(64)

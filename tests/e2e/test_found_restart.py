@@ -241,7 +241,6 @@ class LeavesTest(RestartCase):
         create("true")
         self.assertEqual("", self.daemon.covey("logs", "nightly/t").out)
 
-    @mended_by(8)
     def test_the_id_of_a_deleted_group_is_free(self):
         """Promise 13: at once, and the log takes it for nobody else's."""
         self.daemon.start()

@@ -50,7 +50,6 @@ class UnparsableTest(DaemonTest):
         code, words = wire.code_of(lambda: self.wire.unary("GroupService/CreateGroup", wire.field(4, second)))
         self.assertEqual("INVALID_ARGUMENT", code, words)
 
-    @mended_by(8)
     def test_where_an_invalid_task_stands(self):
         """Behind the first message the place in the message alone does not say which task is meant."""
         def words(*tasks):

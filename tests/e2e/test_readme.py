@@ -45,8 +45,8 @@ class ShellTest(unittest.TestCase):
 @unittest.skipIf(grpcurl.GRPCURL is None, grpcurl.WHY_NOT)
 class AdministrationTest(unittest.TestCase):
     def test_page(self):
-        """server/ADMINISTRATION.md: every line works, and every RPC is there."""
-        script = "".join(blocks("sh", "server/ADMINISTRATION.md"))
+        """server/docs/administration.md: every line works, and every RPC is there."""
+        script = "".join(blocks("sh", "server/docs/administration.md"))
         with tempfile.TemporaryDirectory(prefix="covey-") as folder:
             os.symlink(grpcurl.GRPCURL, os.path.join(folder, "grpcurl"))
             env = {**os.environ, "PATH": f"{BIN}:{folder}:{os.environ['PATH']}"}

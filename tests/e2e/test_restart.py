@@ -110,6 +110,15 @@ class RestartTest(RestartBase):
         self.assertEqual(1, code, err)
         self.assertIn("lost", waiter.lines[0])
 
+    def test_run_says_how_its_group_ended(self):
+        """It is lost with the daemon, which ends the group when it is back."""
+        runner = self.follow("run", "--", "sh", "-c", "echo here; exec sleep 60")
+        runner.wait_for(1)
+        self.restart()
+        code, err = runner.end()
+        self.assertEqual(69, code, err)
+        self.assertIn("owner_lost", err)
+
     def test_submit_adds_each_task_once(self):
         group = self.assertExit(0, self.covey("create", "--policy", "settled")).out.strip()
         client = self.daemon.covey_start("submit", group, "-f", "-", "--seal", stdin=subprocess.PIPE)
@@ -183,6 +192,41 @@ class GracefulRestartTest(RestartBase):
                    or follower.process.poll() is not None, "the group has completed")
         self.assertIsNone(follower.process.poll(), "the follower has ended")
         self.assertEqual({group}, {json.loads(line)["groupId"] for line in list(follower.lines)})
+
+    def test_wait_goes_on_waiting(self):
+        """The stop ends the first task, and with it how the group ends; whoever waits is told that, not of the stop."""
+        group = self.detach(process_task("sleep", "60"), process_task("true"), options=("--limit", "1"))
+        waiter = self.follow("wait", group)
+        wait_until(lambda: "running" in self.covey("tasks", group).out, "the first task runs")
+        self.restart()
+        self.assertEqual((1, ""), waiter.end())
+        self.assertEqual(1, len(waiter.lines))
+
+    def test_run_says_how_its_group_ended(self):
+        runner = self.follow("run", "--", "sh", "-c", "echo here; exec sleep 60")
+        runner.wait_for(1)
+        self.restart()
+        code, err = runner.end()
+        self.assertEqual(69, code, err)
+        self.assertIn("cancelled", err)
+
+    def test_a_detached_run_is_submitted_once(self):
+        client = self.daemon.covey_start("run", "--detach", "-f", "-", stdin=subprocess.PIPE)
+        submit = Follower(client)
+        self.addCleanup(submit.kill)
+        client.stdin.write(lines(*[function_task("covey.noop")] * 2500))
+        client.stdin.flush()
+        wait_until(lambda: self.covey("--output", "json", "ps", "--all", "--limit", "1").out.count("submitted"),
+                   "some were accepted")
+        self.restart()
+        client.stdin.write(lines(*[function_task("covey.noop")] * 500))
+        client.stdin.close()
+        code, err = submit.end()
+        self.assertEqual((0, ""), (code, err))
+        group = submit.lines[0].strip()
+        self.covey("wait", group)
+        shown = json.loads(self.covey("--output", "json", "show", group).out.splitlines()[0])
+        self.assertEqual(3000, shown["tasks"]["submitted"])
 
     def test_output_of_a_task(self):
         """The stop ends the task: all that it wrote is told once, and then the end."""

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from daemon import COVEY, DaemonTest, lines, process_task, wait_until
@@ -72,6 +74,21 @@ class TopTest(DaemonTest):
                                 (("top", "--interval", "soon"), "soon")):
             result = self.assertExit(64, self.covey(*arguments))
             self.assertIn(says, result.err)
+
+    @unittest.skipUnless(shutil.which("tmux"), "tmux is missing")
+    def test_keys_are_heard_while_the_daemon_does_not_answer(self):
+        terminal = Terminal(self.daemon.env(), 120, 30)
+        self.addCleanup(terminal.close)
+        terminal.type(f"{COVEY} top --interval 50ms; echo code=$?\n")
+        terminal.wait_for("0 groups", "POOL")
+        self.daemon.signal(signal.SIGSTOP)
+        self.addCleanup(self.daemon.signal, signal.SIGCONT)
+        terminal.wait_for("not now")  # the next look takes as long to give up
+        before = time.monotonic()
+        terminal.press("q")
+        terminal.wait_for("code=0")
+        self.assertLess(time.monotonic() - before, 3)
+        self.daemon.signal(signal.SIGCONT)
 
     @unittest.skipUnless(shutil.which("tmux"), "tmux is missing")
     def test_live_on_a_terminal(self):

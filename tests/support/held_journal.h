@@ -29,9 +29,10 @@ class HeldJournal final : public Journal {
       Pass(&reads_, [done, records = std::move(records)] { done(records); });
     });
   }
-  void Purge(std::string group, Done<Void> done) override {
-    Pass(&purges_,
-         [this, group = std::move(group), done = std::move(done)] { journal_->Purge(group, done); });
+  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
+    Pass(&purges_, [this, group = std::move(group), keeps_id, done = std::move(done)] {
+      journal_->Purge(group, keeps_id, done);
+    });
   }
 
   JournalCapabilities capabilities() const override { return journal_->capabilities(); }

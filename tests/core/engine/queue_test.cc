@@ -84,6 +84,7 @@ TEST(QueueTest, CountsEveryTextOfATask) {
   EXPECT_EQ(QueuedBytes({.name = "qr", .work = process, .labels = {{"s", "t"}}, .annotations = {{"u", "v"}}}),
             22u);
   EXPECT_EQ(QueuedBytes({.work = FunctionSpec{.name = "ab", .payload = {"cde", "f"}}}), 6u);
+  EXPECT_EQ(QueuedBytes({.name = "a", .work = OpaqueSpec{.kind = 7, .message = "bcd"}}), 4u);
 }
 
 TEST(QueueTest, WhatStartsOrIsCancelledGivesItsPartBack) {

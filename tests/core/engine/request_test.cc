@@ -64,13 +64,21 @@ TEST_F(RequestTest, TheSecondOfTwoCreatesMayMakeItWhenTheFirstFails) {
   EXPECT_TRUE(Get(std::move(second)).ok());
 }
 
-TEST_F(RequestTest, AnIdInUseIsRefusedAlsoWhenItsGroupIsOver) {
+TEST_F(RequestTest, AnIdInUseIsRefusedUntilItsGroupIsDeleted) {
   world_.Make(0);
   EXPECT_EQ(world_.Create({.spec = {.id = "g"}}).error().reason, "GROUP_EXISTS");
   EXPECT_TRUE(Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("g", done); })).ok());
-  EXPECT_EQ(world_.Create({.spec = {.id = "g"}}).error().code, ErrorCode::kAlreadyExists);
-  world_.wall += std::chrono::hours(25);
   EXPECT_TRUE(world_.Create({.spec = {.id = "g"}}).ok());
+}
+
+TEST_F(RequestTest, ARequestWhoseGroupWasDeletedDoesNotGetALaterOneOfItsId) {
+  const Engine::Create create{
+      .spec = {.id = "g"}, .tasks = {}, .seal = true, .request = {.id = "r", .fingerprint = 1}};
+  ASSERT_TRUE(world_.Create(create).ok());
+  EXPECT_TRUE(Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("g", done); })).ok());
+  EXPECT_EQ(world_.Create(create).error().reason, "GROUP_NOT_FOUND");
+  ASSERT_TRUE(world_.Create({.spec = {.id = "g"}}).ok());
+  EXPECT_EQ(world_.Create(create).error().reason, "GROUP_NOT_FOUND");
 }
 
 TEST_F(RequestTest, ARetriedSubmitGetsTheFirstAnswer) {

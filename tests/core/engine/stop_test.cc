@@ -204,7 +204,7 @@ TEST_F(StopTest, WhatCannotBeWrittenHoldsNothingUp) {
   News();
   Restart();
   EXPECT_EQ(News(),
-            (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "decided FAILED lost", "completed"}));
+            (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "decided FAILED error", "completed"}));
 }
 
 }  // namespace

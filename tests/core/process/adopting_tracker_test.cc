@@ -94,6 +94,24 @@ TEST_F(AdoptingTrackerTest, AnOrphanThatEndsBeforeItsTreeIsForgotten) {
   tracker_.Release(tree);
 }
 
+// Without descriptors nothing can be read, and nothing is missed.
+TEST_F(AdoptingTrackerTest, TheEndOfATreeTakesNoLookAtTheOrphansOfAnother) {
+  StartRoot();
+  Tree other = NewTree(1);
+  tracker_.Tidy();
+  Tree tree = NewTree(2);
+  {
+    const NoDescriptors none;
+    EXPECT_TRUE(tracker_.SweepLeftovers(tree, TreeTracker::Leftovers::kKill).gone);
+    EXPECT_FALSE(tracker_.SweepLeftovers(other, TreeTracker::Leftovers::kKill).gone);
+  }
+  EXPECT_EQ(tracker_.SweepLeftovers(other, TreeTracker::Leftovers::kKill).killed, 1u);
+  EXPECT_TRUE(testing::Eventually(
+      [&] { return tracker_.SweepLeftovers(other, TreeTracker::Leftovers::kKill).gone; }));
+  tracker_.Release(tree);
+  tracker_.Release(other);
+}
+
 // The pid of a root is free once it is reaped, which is before its tree is released.
 TEST_F(AdoptingTrackerTest, ATreeIsNotForgottenWithAnOlderOneOfTheSameRootPid) {
   StartRoot();

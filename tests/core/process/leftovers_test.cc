@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -132,6 +134,8 @@ TEST_F(RootRecordTest, WithoutAPlaceNothingIsKept) {
 class LeftoversTest : public ::testing::Test {
  protected:
   void TearDown() override {
+    for (const pid_t pid : busy_) ::kill(pid, SIGKILL);
+    for (const pid_t pid : busy_) ::waitpid(pid, nullptr, 0);
     for (const pid_t pid : Running(nap_)) ::kill(pid, SIGKILL);
     for (const pid_t child : children_) ::waitpid(child, nullptr, 0);
   }
@@ -167,6 +171,7 @@ class LeftoversTest : public ::testing::Test {
   const std::string nap_ = UniqueSleep();
   const std::string instance_ = "instance-" + nap_ + ":";
   std::vector<pid_t> children_;
+  std::vector<pid_t> busy_;
   std::vector<std::string> log_;
 };
 
@@ -191,6 +196,23 @@ TEST_F(LeftoversTest, LeavesWhatIsOfOthersAlone) {
     const std::string begin = "process " + std::to_string(pid) + " (sleep) has the token";
     EXPECT_TRUE(log_[0].starts_with(begin) || log_[1].starts_with(begin)) << log_[0] << log_[1];
   }
+}
+
+// Somebody always executes a program there.
+TEST_F(LeftoversTest, ABusyMachineDoesNotHoldUpTheSearch) {
+  for (int i = 0; i < 4; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("SCRIPT", "exec sh -c \"$SCRIPT\" ", 1);
+      ::execl("/bin/sh", "sh", "-c", "exec sh -c \"$SCRIPT\"", nullptr);
+      ::_exit(127);
+    }
+    busy_.push_back(child);
+  }
+  Leave(instance_ + DeadOwner().Text() + ":group/0.1", "exec NAP");
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(Search(), 1u);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
 }
 
 // The owner of a record is this program, since another cannot be made to write one: it is changed to a dead one.

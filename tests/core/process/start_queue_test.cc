@@ -59,9 +59,25 @@ TEST_F(StartQueueTest, AShortageOfAllPausesTheQueueLongerAndLonger) {
   }
   EXPECT_EQ(pause, milliseconds(1000));
   EXPECT_EQ(Pop(queue_), 1u);
-  EXPECT_TRUE(queue_.Started());
+  EXPECT_FALSE(queue_.Started()) << "another waits";
   EXPECT_EQ(Pop(queue_), 2u);
+  EXPECT_TRUE(queue_.Started());
   EXPECT_FALSE(queue_.Started());
+}
+
+TEST_F(StartQueueTest, NewsComeAtMostEveryTenSeconds) {
+  const auto process = Push();
+  for (int round = 0; round < 25; ++round) {
+    EXPECT_EQ(Pop(queue_), 1u);
+    EXPECT_EQ(PutBack(process, Shortage::kOfAll), round % 10 == 0) << round;
+    now_ += std::chrono::seconds(1);
+    EXPECT_EQ(Pop(queue_), 1u);
+    EXPECT_EQ(queue_.Started(), round % 10 == 0) << round;
+    // As if it had not been started after all.
+    process->phase = Supervised::Phase::kQueued;
+    queue_.Ended();
+    queue_.Push(process);
+  }
 }
 
 TEST_F(StartQueueTest, AnEndMayHaveGivenBackWhatWasMissing) {

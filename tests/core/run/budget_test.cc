@@ -172,5 +172,56 @@ TEST(Budget, AFailureAboveRefusesNobodyBelow) {
   }
 }
 
+TEST(Budget, WhoeverWaitsForRoomIsToldInTurn) {
+  const auto budget = Budget::New("the queue", {.tasks = 10});
+  int at_once = 0;
+  RoomWait none = budget->WhenRoom({.tasks = 10}, [&] { ++at_once; });
+  EXPECT_EQ(at_once, 1);
+  Result<Reservation> held = budget->Reserve({.tasks = 10});
+  int first = 0;
+  int second = 0;
+  int third = 0;
+  RoomWait wait_first = budget->WhenRoom({.tasks = 4}, [&] { ++first; });
+  RoomWait wait_second = budget->WhenRoom({.tasks = 3}, [&] { ++second; });
+  const RoomWait wait_third = budget->WhenRoom({.tasks = 1}, [&] { ++third; });
+  held.value().Release({.tasks = 3});
+  EXPECT_EQ(first + second + third, 0) << "the first one is not overtaken by those that would fit";
+  held.value().Release({.tasks = 1});
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 0) << "the room is promised";
+  held.value().Release({.tasks = 3});
+  EXPECT_EQ(second, 1);
+  EXPECT_EQ(third, 0);
+  wait_second = RoomWait();  // goes without a reservation
+  EXPECT_EQ(third, 1);
+  EXPECT_EQ(first, 1) << "each is told once";
+}
+
+TEST(Budget, AHigherLimitAndTheBudgetAboveGiveRoomToo) {
+  const auto all = Budget::New("the queue", {.tasks = 5});
+  const auto build = Budget::New("the queue of namespace build", {.tasks = 2}, all);
+  const Result<Reservation> held = build->Reserve({.tasks = 2});
+  Result<Reservation> other = all->Reserve({.tasks = 3});
+  int told = 0;
+  RoomWait wait = build->WhenRoom({.tasks = 2}, [&] { ++told; });
+  build->SetLimit({.tasks = 4});
+  EXPECT_EQ(told, 1);
+  wait = build->WhenRoom({.tasks = 2}, [&] { ++told; });
+  EXPECT_EQ(told, 1) << "the one above is full";
+  other.value().Reset();
+  EXPECT_EQ(told, 2);
+}
+
+TEST(Budget, OneThatWaitsNoMoreIsNotTold) {
+  const auto budget = Budget::New("the queue", {.tasks = 1});
+  Result<Reservation> held = budget->Reserve({.tasks = 1});
+  int told = 0;
+  {
+    const RoomWait gone = budget->WhenRoom({.tasks = 1}, [&] { ++told; });
+  }
+  held.value().Reset();
+  EXPECT_EQ(told, 0);
+}
+
 }  // namespace
 }  // namespace covey

@@ -73,6 +73,31 @@ TEST(GroupRequests, ASubmitHasTasks) {
   EXPECT_WRONG_FIELD("tasks[2].name", request);
 }
 
+TEST(GroupRequests, WhatABadTaskDoesIsOneOfTheKnown) {
+  v1::RunGroupRequest request;
+  for (const v1::OnInvalid known :
+       {v1::ON_INVALID_UNSPECIFIED, v1::ON_INVALID_CANCEL, v1::ON_INVALID_REFUSE}) {
+    request.mutable_options()->set_on_invalid(known);
+    EXPECT_FINE(request, true);
+  }
+  request.mutable_options()->set_on_invalid(static_cast<v1::OnInvalid>(3));
+  const Violations bad = Check(request, true);
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].field, "options.on_invalid");
+}
+
+TEST(GroupRequests, ATaskByItselfIsNamedFromThere) {
+  v1::RunGroupRequest request;
+  request.mutable_options();
+  request.add_tasks()->mutable_process();
+  EXPECT_TRUE(CheckWithoutTasks(request, true).empty());
+  const Violations bad = Check(request.tasks(0));
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].field, "process.argv");
+  for (size_t i = 0; i < kMaxTasksPerMessage; ++i) request.add_tasks();
+  EXPECT_EQ(CheckWithoutTasks(request, true).at(0).field, "tasks") << "there are too many of them";
+}
+
 TEST(GroupRequests, RunGroupHasOptionsFirstAndOnlyThen) {
   v1::RunGroupRequest request;
   *request.add_tasks() = Task();

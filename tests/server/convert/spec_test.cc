@@ -107,6 +107,23 @@ TEST(Spec, ABasicViewHasNoPayloadsAndNotes) {
   EXPECT_EQ(ToCore(v1::VIEW_FULL, View::kBasic), View::kFull);
 }
 
+// Of kinds that core does not look into there is none yet: the number of a function's field stands for one.
+TEST(Spec, WorkThatCoreDoesNotLookIntoGoesThroughAsItsMessage) {
+  v1::FunctionSpec message;
+  message.set_name("f");
+  TaskSpec spec;
+  spec.work = OpaqueSpec{.kind = v1::TaskSpec::kFunctionFieldNumber, .message = message.SerializeAsString()};
+  EXPECT_EQ(ToProto(spec).function().name(), "f");
+  const v1::TaskSpec basic = ToProto(spec, View::kBasic);
+  EXPECT_TRUE(basic.has_function());
+  EXPECT_EQ(basic.function().name(), "");
+  for (const uint32_t other : {0u, uint32_t{v1::TaskSpec::kNameFieldNumber}, 99u}) {
+    spec.work = OpaqueSpec{.kind = other, .message = "f"};
+    EXPECT_EQ(ToProto(spec).work_case(), v1::TaskSpec::WORK_NOT_SET) << other;
+  }
+  EXPECT_EQ(std::get<OpaqueSpec>(ToCore(v1::TaskSpec()).work).kind, 0u);
+}
+
 TEST(Spec, ModesAreOctal) {
   EXPECT_EQ(ParseMode("0"), mode_t{0});
   EXPECT_EQ(ParseMode("022"), mode_t{022});

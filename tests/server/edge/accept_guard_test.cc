@@ -78,6 +78,10 @@ TEST(AcceptGuard, TheListenerOutlivesTheLackOfDescriptors) {
   const FileLimit limit(512);
   ServerOptions options;
   options.reserved_files = 0;
+  std::atomic<int> told = 0;
+  options.log = [&](std::string_view line) {
+    told += line.find("too few file descriptors") != std::string_view::npos;
+  };
   EchoServer server({}, options);
   ASSERT_TRUE(Answers(server));
   const sockaddr_un address = Address(server);
@@ -97,6 +101,7 @@ TEST(AcceptGuard, TheListenerOutlivesTheLackOfDescriptors) {
       EXPECT_TRUE(HungUp(socket.fd()));
     }
     EXPECT_TRUE(Eventually([&] { return DroppedConnections() - before == 10; }));  // counted after the close
+    EXPECT_TRUE(Eventually([&] { return told == 1; })) << "of many once, not each of them";
   }
   sockets.clear();
   EXPECT_TRUE(Answers(server));

@@ -61,7 +61,10 @@ EchoServer::EchoServer(Handlers handlers, ServerOptions options) {
   directory_ = name;
   unix_address_ = "unix:" + directory_ + "/socket";
   options.addresses = {unix_address_, "127.0.0.1:0"};
-  options.log = [this](std::string_view) { ++log_lines_; };
+  options.log = [this, log = options.log](std::string_view line) {
+    ++log_lines_;
+    if (log) log(line);
+  };
   server_ = std::make_unique<Server>(std::move(options));
   Add(*server_, "Echo", std::move(handlers.echo));
   Add(*server_, "Repeat", std::move(handlers.repeat));

@@ -160,6 +160,19 @@ TEST_P(JournalSuite, IdsOutliveAPurgeForADay) {
   EXPECT_EQ(client_->FindRequest("request").value(), "g");
 }
 
+TEST_P(JournalSuite, AnIdMayBeFreeAtOnce) {
+  for (int i = 0; i < 3; ++i) {
+    MakeCompleted("g", "request" + std::to_string(i));
+    ASSERT_TRUE(client_->Purge("g", /*keeps_id=*/false).ok());
+    EXPECT_EQ(client_->Find("g").error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(client_->FindRequest("request" + std::to_string(i)).value(), "g");
+  }
+  Writer again("g", epoch_);
+  Commit(again.Create());
+  EXPECT_EQ(client_->Read("g").value().size(), 1u) << "nothing of those before it";
+  ASSERT_EQ(client_->Watch("").value().groups.size(), 1u);
+}
+
 // On a daemon that purges nothing else as well.
 TEST_P(JournalSuite, ARequestIdExpiresByItself) {
   MakeCompleted("g", "request");

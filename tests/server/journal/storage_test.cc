@@ -86,8 +86,12 @@ TaskSpec AnyTask(std::mt19937_64& random) {
                 .labels = Pairs(random),
                 .rerun_on_restart = random() % 2 == 0,
                 .annotations = Pairs(random)};
-  if (random() % 2 == 0) {
+  if (random() % 3 == 0) {
     task.work = FunctionSpec{.name = Bytes(random), .payload = AnyPayload(random)};
+    return task;
+  }
+  if (random() % 2 == 0) {
+    task.work = OpaqueSpec{.kind = static_cast<uint32_t>(random()), .message = Bytes(random, 1000)};
     return task;
   }
   ProcessSpec process{.env = Pairs(random),
@@ -170,6 +174,11 @@ void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
   if (const auto* function = std::get_if<FunctionSpec>(&a.work)) {
     EXPECT_EQ(function->name, std::get<FunctionSpec>(b.work).name);
     ExpectSame(function->payload, std::get<FunctionSpec>(b.work).payload);
+    return;
+  }
+  if (const auto* opaque = std::get_if<OpaqueSpec>(&a.work)) {
+    EXPECT_EQ(opaque->kind, std::get<OpaqueSpec>(b.work).kind);
+    EXPECT_EQ(opaque->message, std::get<OpaqueSpec>(b.work).message);
     return;
   }
   const ProcessSpec& p = *std::get<1>(a.work);

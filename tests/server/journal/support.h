@@ -100,8 +100,8 @@ class Client {
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group) {
     return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
-  Result<Void> Purge(const std::string& group) {
-    return Call<Void>([&](auto done) { journal_->Purge(group, done); });
+  Result<Void> Purge(const std::string& group, bool keeps_id = true) {
+    return Call<Void>([&](auto done) { journal_->Purge(group, keeps_id, done); });
   }
 
  private:

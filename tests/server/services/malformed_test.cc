@@ -53,7 +53,7 @@ TEST(MalformedTest, ALaterMessageOfRunGroupCancelsItsGroup) {
   EXPECT_EQ(PhaseOf(group->View().state), GroupPhase::kStopping);
   world.world().executor->ExitAll();
   EXPECT_EQ(PhaseOf(group->View().state), GroupPhase::kCancelled);
-  EXPECT_TRUE(group->View().failure->message.starts_with("the call ended: a message of "))
+  EXPECT_TRUE(group->View().failure->message.starts_with("the call ended: message 2: a message of "))
       << group->View().failure->message;
 }
 
@@ -101,7 +101,7 @@ TEST(MalformedTest, ARefusedMessageOfSubmitTaskStreamIsAResponse) {
   EXPECT_EQ(response.last_number(), 1u);
   EXPECT_EQ(response.count(), 1u);
   EXPECT_EQ(response.failure().kind(), v1::FAILURE_KIND_REJECTED);
-  EXPECT_TRUE(response.failure().message().starts_with("number: number must be 2"))
+  EXPECT_TRUE(response.failure().message().starts_with("message 2: number: number must be 2"))
       << response.failure().message();
 }
 

@@ -162,5 +162,157 @@ TEST(RunGroupTest, OutputThatCameWhileTheLastWasReadIsSentOnce) {
   EXPECT_EQ(sent, "one two three ");
 }
 
+std::vector<v1::RunGroupResponse> Parsed(const edge::RawClient::Answer& answer) {
+  std::vector<v1::RunGroupResponse> messages(answer.messages.size());
+  for (size_t i = 0; i < messages.size(); ++i) EXPECT_TRUE(messages[i].ParseFromString(answer.messages[i]));
+  return messages;
+}
+
+template <class Request>
+std::vector<grpc::ByteBuffer> Bytes(const std::vector<Request>& messages) {
+  std::vector<grpc::ByteBuffer> bytes;
+  for (const Request& message : messages) bytes.push_back(edge::Bytes(message.SerializeAsString()));
+  return bytes;
+}
+
+v1::TaskSpec* AddNamed(v1::RunGroupRequest& message, const std::string& name) {
+  v1::TaskSpec* const task = message.add_tasks();
+  SetTask(task);
+  task->set_name(name);
+  return task;
+}
+
+TEST(RunGroupTest, ABadTaskEndsTheScopeAndIsNamedWithItsMessage) {
+  ServicesWorld world;
+  std::vector<v1::RunGroupRequest> messages(3);
+  messages[0].mutable_options()->set_group_id("g");
+  AddNamed(messages[1], "a");
+  AddNamed(messages[2], "b");
+  AddNamed(messages[2], "c")->mutable_function()->set_name("no-such-function");
+  const edge::RawClient::Answer answer = world.CallRaw(kRun, Bytes(messages));
+  EXPECT_EQ(ReasonOf(answer.status), "FUNCTION_NOT_FOUND");
+  EXPECT_TRUE(answer.status.error_message().starts_with("message 3: tasks[1].function.name"))
+      << answer.status.error_message();
+  EXPECT_NE(answer.status.error_details().find("messages[3].tasks[1].function.name"), std::string::npos);
+  EXPECT_TRUE(world.world().Find("g").value()->View().state.decided);
+}
+
+TEST(RunGroupTest, ABadTaskIsRefusedByItselfWhenAsked) {
+  ServicesWorld world;
+  world.world().executor->ExitAtOnce();
+  std::vector<v1::RunGroupRequest> messages(3);
+  messages[0].mutable_options()->set_on_invalid(v1::ON_INVALID_REFUSE);
+  messages[0].add_tasks();  // neither function nor process
+  AddNamed(messages[0], "a");
+  AddNamed(messages[1], "b");
+  AddNamed(messages[1], "a");
+  AddNamed(messages[1], "c")->mutable_function()->set_name("no-such-function");
+  AddNamed(messages[1], "d");
+  AddNamed(messages[1], "d");
+  AddNamed(messages[2], "7");
+  const edge::RawClient::Answer answer = world.CallRaw(kRun, Bytes(messages));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  std::vector<std::string> refused;
+  v1::GroupResult result;
+  for (const v1::RunGroupResponse& message : Parsed(answer)) {
+    for (const v1::RefusedTask& task : message.refused()) {
+      EXPECT_FALSE(task.message().empty());
+      refused.push_back(std::to_string(task.message_number()) + "/" + std::to_string(task.index()) + " " +
+                        task.field() + " " + v1::ErrorReason_Name(task.reason()));
+    }
+    if (message.has_result()) result = message.result();
+  }
+  EXPECT_EQ(refused, (std::vector<std::string>{
+                         "1/0 work ERROR_REASON_BAD_REQUEST", "2/1 name ERROR_REASON_TASK_NAME_TAKEN",
+                         "2/2 function.name ERROR_REASON_FUNCTION_NOT_FOUND",
+                         "2/4 name ERROR_REASON_TASK_NAME_TAKEN", "3/0 name ERROR_REASON_BAD_REQUEST"}));
+  EXPECT_EQ(result.group().state(), v1::GROUP_STATE_SUCCEEDED);
+  EXPECT_EQ(result.group().tasks().submitted(), 3u);
+}
+
+// The pool has a slot for one of them at a time, the queue room for two.
+class FullQueueTest : public ::testing::Test {
+ protected:
+  FullQueueTest() { world_.world().engine().SetMaxQueued({.tasks = 2}); }
+  // Ends what runs until `call` is over.
+  edge::RawClient::Answer Finish(std::future<edge::RawClient::Answer> call) {
+    EXPECT_TRUE(Eventually([&] {
+      world_.world().executor->ExitAll();
+      return call.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }));
+    return call.get();
+  }
+
+  ServicesWorld world_;
+};
+
+TEST_F(FullQueueTest, RunGroupReadsOnWhenThereIsRoom) {
+  std::vector<v1::RunGroupRequest> messages(4);
+  messages[0].mutable_options()->mutable_spec()->set_limit(1);
+  for (v1::RunGroupRequest& message : messages) {
+    for (int i = 0; i < 2; ++i) SetTask(message.add_tasks());
+  }
+  const edge::RawClient::Answer answer =
+      Finish(std::async(std::launch::async, [&] { return world_.CallRaw(kRun, Bytes(messages)); }));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(Parsed(answer).back().result().group().tasks().succeeded(), 8u);
+}
+
+TEST_F(FullQueueTest, TheGroupIsMadeWhenThereIsRoom) {
+  v1::CreateGroupRequest other;
+  other.set_group_id("other");
+  other.mutable_spec()->set_limit(1);
+  other.set_seal(true);
+  for (int i = 0; i < 2; ++i) SetTask(other.add_tasks());
+  ASSERT_TRUE(world_.Call("/covey.v1.GroupService/CreateGroup", other).status.ok());
+  v1::RunGroupRequest message;
+  message.mutable_options();
+  for (int i = 0; i < 2; ++i) SetTask(message.add_tasks());
+  const edge::RawClient::Answer answer =
+      Finish(std::async(std::launch::async, [&] { return world_.Call(kRun, message); }));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+}
+
+TEST_F(FullQueueTest, SubmitTaskStreamReadsOnWhenThereIsRoom) {
+  v1::CreateGroupRequest group;
+  group.set_group_id("g");
+  group.mutable_spec()->set_limit(1);
+  ASSERT_TRUE(world_.Call("/covey.v1.GroupService/CreateGroup", group).status.ok());
+  std::vector<v1::SubmitTaskStreamRequest> messages(4);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    messages[i].set_group_id("g");
+    messages[i].set_number(i + 1);
+    for (int k = 0; k < 2; ++k) SetTask(messages[i].add_tasks());
+  }
+  const edge::RawClient::Answer answer = Finish(std::async(std::launch::async, [&] {
+    return world_.CallRaw("/covey.v1.GroupService/SubmitTaskStream", Bytes(messages));
+  }));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  v1::SubmitTaskStreamResponse response;
+  ASSERT_TRUE(response.ParseFromString(answer.messages.at(0)));
+  EXPECT_EQ(response.last_number(), 4u);
+  EXPECT_EQ(response.count(), 8u);
+  EXPECT_FALSE(response.has_failure()) << response.failure().message();
+}
+
+TEST_F(FullQueueTest, AMessageThatNeverFitsIsRefused) {
+  v1::RunGroupRequest message;
+  message.mutable_options();
+  for (int i = 0; i < 3; ++i) SetTask(message.add_tasks());
+  EXPECT_EQ(ReasonOf(world_.Call(kRun, message).status), "QUEUE_TOO_SMALL");
+}
+
+TEST_F(FullQueueTest, AStopEndsTheWait) {
+  v1::RunGroupRequest message;
+  message.mutable_options()->mutable_spec()->set_limit(1);
+  for (int i = 0; i < 2; ++i) SetTask(message.add_tasks());
+  std::vector<v1::RunGroupRequest> messages(2, message);
+  messages[1].clear_options();
+  auto call = std::async(std::launch::async, [&] { return world_.CallRaw(kRun, Bytes(messages)); });
+  ASSERT_TRUE(Eventually([&] { return world_.world().executor->running().size() == 1; }));
+  world_.Stop();
+  EXPECT_EQ(call.get().status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 }  // namespace
 }  // namespace covey::testing

@@ -10,6 +10,9 @@ struct CallOptions {
   // Longest time that the call may take; kDeadlineExceeded after it. For RunGroup it also bounds the group,
   // for every other call it leaves everything in the daemon as it is. Default: none.
   std::optional<std::chrono::nanoseconds> timeout;
+  // When set: is told after which time the same call may succeed that was refused (RetryInfo), or nothing when the
+  // daemon has not said so. Outlives the call.
+  std::optional<std::chrono::nanoseconds>* retry_after = nullptr;
 };
 
 // For how long and how often what the daemon's absence cut off is tried again.

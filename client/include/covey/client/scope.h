@@ -36,7 +36,8 @@ class Scope {
   // Id of the group, for everybody else who looks at it.
   const std::string& id() const;
   // Sends a task; it starts when it gets a slot. kFailedPrecondition, reason SCOPE_ENDED, when the scope is
-  // decided, waited for or lost: Wait says how it ended. A bad task ends the scope, and Wait says why.
+  // decided, waited for or lost: Wait says how it ended. A task with a string that is not UTF-8 is refused at
+  // once, BAD_REQUEST, and the scope goes on; another bad task ends the scope, and Wait says why.
   Result<Void> Go(const v1::TaskSpec& task);
   // Takes no further tasks and returns how the group ended when nothing of it runs any more; again the same
   // when called again.

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace covey::cli {
+namespace covey {
 
 // Takes the numbers 0 to 2 where the program was started without them, or the next file or socket would get
 // one of them and be read or written as if it were the standard one. Reading or writing there fails, as it
@@ -10,4 +10,4 @@ namespace covey::cli {
 // output" or "standard error"; empty when both are there. Before anything else is opened.
 std::string_view ReserveStandardDescriptors();
 
-}  // namespace covey::cli
+}  // namespace covey

@@ -1,9 +1,9 @@
-#include "client/cli/standard_descriptors.h"
+#include "core/text/standard_descriptors.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace covey::cli {
+namespace covey {
 namespace {
 
 // True when `fd` was closed. Those below it are open, so the next one opened is it.
@@ -23,4 +23,4 @@ std::string_view ReserveStandardDescriptors() {
   return no_error ? "standard error" : "";
 }
 
-}  // namespace covey::cli
+}  // namespace covey
