@@ -111,7 +111,6 @@ class FullDiskTest(unittest.TestCase):
         self.assertEqual(0, result.code, result)
         wait_until(lambda: self.daemon.covey("create").code == 0, "there is room")
 
-    @mended_by(8)
     def test_a_stop_tells_no_untruth(self):
         self.daemon.start()
         _, seconds = self.sleeping()
