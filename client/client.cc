@@ -195,6 +195,12 @@ Result<v1::Task> Client::CancelTask(std::string_view group, std::string_view tas
       &v1::CancelTaskResponse::mutable_task);
 }
 
+std::unique_ptr<GroupOutputReader> Client::StreamOutput(const v1::StreamOutputRequest& request,
+                                                        const CallOptions& call) {
+  return std::make_unique<GroupOutputReader>(
+      connection_->Read(Named("/covey.v1.GroupService/StreamOutput"), request, call));
+}
+
 std::unique_ptr<OutputReader> Client::ReadOutput(const v1::ReadOutputRequest& request,
                                                  const CallOptions& call) {
   return std::make_unique<OutputReader>(

@@ -10,6 +10,7 @@
 #include "client/resuming_stream.h"
 #include "client/retry.h"
 #include "covey/v1/event_service.pb.h"
+#include "covey/v1/group_service.pb.h"
 #include "covey/v1/task_service.pb.h"
 
 namespace covey::client {
@@ -42,11 +43,19 @@ bool AdvanceOutput(const Message& answer, Message* question) {
   return !chunk.end();
 }
 
+bool AdvanceGroupOutput(const Message& answer, Message* question) {
+  static_cast<v1::StreamOutputRequest&>(*question).set_cursor(
+      static_cast<const v1::StreamOutputResponse&>(answer).cursor());
+  return true;
+}
+
 // How the stream of a method goes on; null for one that is not resumed.
 const Resumption* ResumptionOf(const Method& method) {
   static const Resumption events{v1::StreamEventsResponse::default_instance(), AdvanceEvents};
   static const Resumption output{v1::ReadOutputResponse::default_instance(), AdvanceOutput};
+  static const Resumption group_output{v1::StreamOutputResponse::default_instance(), AdvanceGroupOutput};
   if (method.name == methods::Named("/covey.v1.EventService/StreamEvents").name) return &events;
+  if (method.name == methods::Named("/covey.v1.GroupService/StreamOutput").name) return &group_output;
   if (method.name == methods::Named("/covey.v1.TaskService/ReadOutput").name) return &output;
   return nullptr;
 }

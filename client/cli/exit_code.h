@@ -10,6 +10,7 @@ namespace covey::cli {
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitUnavailable = 69;
+inline constexpr int kExitLostOutput = 74;  // EX_IOERR
 inline constexpr int kExitTimeout = 124;
 inline constexpr int kExitSignalBase = 128;  // + the number of the signal
 inline constexpr int kExitInterrupted = 130;

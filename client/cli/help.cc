@@ -75,6 +75,7 @@ std::string_view ExitCodesHelp() {
          "1        failed without a code of its own\n"
          "64       bad usage, or a request that the daemon refused as invalid\n"
          "69       the daemon is out of reach, was lost or takes no groups\n"
+         "74       run: the group succeeded, but some of its output was lost\n"
          "124      a timeout passed\n"
          "130, 143 ended by Ctrl-C, by SIGTERM\n"
          "141      nobody reads standard output any more\n"

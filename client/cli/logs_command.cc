@@ -16,8 +16,9 @@ constexpr std::string_view kLogsDetails =
     "error. For a group prints what its tasks wrote, one task after the other in the order of\n"
     "their submission, each line behind the name of its task; standard output and standard\n"
     "error stay apart, and --stderr leaves the latter alone. With --follow waits for what is\n"
-    "written until the task, or each of the tasks, has ended. Bytes that the daemon did not\n"
-    "keep are told on standard error.";
+    "written until the task has ended, or the group; the tasks of a group then come as they\n"
+    "write, those that have ended first. Bytes that the daemon did not keep are told on\n"
+    "standard error.";
 
 constexpr std::string_view kLogsExamples =
     "covey logs G/resize > resize.log\n"
@@ -71,12 +72,37 @@ int PrintTask(Session& session, client::Client& client, const Arguments& argumen
   return printed.ok() ? session.ExitWith(0) : session.Fail(printed.error());
 }
 
+// All tasks at once, until the group is over.
+int FollowGroup(Session& session, client::Client& client, const std::string& group, bool only_stderr) {
+  v1::StreamOutputRequest request;
+  request.set_group_id(group);
+  request.set_follow(true);
+  if (only_stderr) request.set_stream(v1::OUTPUT_STREAM_STDERR);
+  OutputPrinter printer(session.console(), OutputPrinter::Mode::kNamed);
+  const std::unique_ptr<client::GroupOutputReader> stream = client.StreamOutput(request);
+  for (v1::StreamOutputResponse message; stream->Next(&message);) {
+    if (session.json()) {
+      session.PrintJson(message.chunk());
+    } else {
+      printer.Print(message.chunk());
+    }
+    if (session.console().out_error() != 0) {
+      stream->Cancel();
+      return session.ExitWith(0);
+    }
+  }
+  printer.Flush();
+  const Result<Void> printed = stream->Finish();
+  return printed.ok() ? session.ExitWith(0) : session.Fail(printed.error());
+}
+
 int PrintGroup(Session& session, client::Client& client, const Arguments& arguments,
                v1::ReadOutputRequest request) {
   for (const std::string_view option : {"from", "attempt"}) {
     if (arguments.Has(option))
       return session.Fail(UsageError("--" + std::string(option) + " needs a task: GROUP/TASK"));
   }
+  if (request.follow()) return FollowGroup(session, client, request.group_id(), arguments.Has("stderr"));
   std::vector<v1::OutputStream> streams = {v1::OUTPUT_STREAM_STDERR};
   if (!arguments.Has("stderr")) streams.insert(streams.begin(), v1::OUTPUT_STREAM_STDOUT);
   OutputPrinter printer(session.console(), OutputPrinter::Mode::kNamed);
@@ -85,11 +111,10 @@ int PrintGroup(Session& session, client::Client& client, const Arguments& argume
   list.set_page_size(kLogsPageSize);
   Result<Void> printed = Void{};
   const Result<Void> listed = client.ForEachTask(std::move(list), [&](const v1::Task& task) {
-    const bool over = client::IsOver(task);
     request.set_task(task.name());
     for (const v1::OutputStream stream : streams) {
       const uint64_t bytes = stream == v1::OUTPUT_STREAM_STDERR ? task.stderr_bytes() : task.stdout_bytes();
-      if (bytes == 0 && (over || !request.follow())) continue;
+      if (bytes == 0) continue;
       request.set_stream(stream);
       printed = PrintStream(session, client, request, &printer);
       if (!printed.ok() || session.console().out_error() != 0) return false;

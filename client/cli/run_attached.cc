@@ -61,6 +61,7 @@ class AttachedRun {
   client::Client client_;
   TaskSource& source_;
   OutputPrinter printer_;
+  uint64_t lost_ = 0;                             // bytes of output
   std::unique_ptr<client::AttachedGroup> group_;  // set before the other threads may use it
   std::thread feeder_;
 
@@ -153,6 +154,7 @@ void AttachedRun::Handle(const v1::RunGroupResponse& message, Progress* progress
     // All that the task wrote came before.
     if (event.kind() == v1::EVENT_KIND_TASK_EXITED) printer_.Flush(event.task());
   }
+  lost_ += message.output().dropped();
   if (session_.json()) {
     session_.PrintJson(message);
   } else if (message.has_output()) {
@@ -224,6 +226,10 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
   }
   if (signal != 0) return kExitSignalBase + signal;
   if (feed_error) return ExitCode(*feed_error);
+  if (code == 0 && lost_ > 0) {
+    if (!session_.json()) session_.console().Note(std::to_string(lost_) + " bytes of output were lost");
+    return session_.ExitWith(kExitLostOutput);
+  }
   return session_.ExitWith(code);
 }
 

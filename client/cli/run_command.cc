@@ -44,6 +44,7 @@ constexpr std::string_view kRunExits =
     "124       the first failure was a timeout\n"
     "1         any other failure; the group was cancelled by somebody else\n"
     "130, 143  cancelled by Ctrl-C, by SIGTERM\n"
+    "74        the group succeeded, but some of its output was lost\n"
     "141       nobody reads standard output any more; the group was cancelled\n"
     "64        bad usage or a bad task\n"
     "69        the daemon is out of reach, was lost or takes no groups";

@@ -19,16 +19,27 @@
 namespace covey::cli {
 namespace {
 
+Result<Void> ReadTime(const Arguments& arguments, const std::string& name, std::chrono::nanoseconds most,
+                      const char* range, std::optional<std::chrono::nanoseconds>* out) {
+  const auto given = arguments.Get(name);
+  if (!given) return Void{};
+  const Result<std::chrono::nanoseconds> parsed = ParseDuration(*given);
+  if (!parsed.ok()) return UsageError("--" + name + ": " + parsed.error().message);
+  if (parsed.value() > most) return UsageError("--" + name + " must be " + range + ", got " + *given);
+  *out = parsed.value();
+  return Void{};
+}
+
 Result<Void> ReadDefaults(const Arguments& arguments, ProcessDefaults* defaults) {
   const auto env = ParsePairs("env", arguments.All("env"));
   if (!env.ok()) return env.error();
   defaults->env = env.value();
-  if (const auto grace = arguments.Get("grace")) {
-    const Result<std::chrono::nanoseconds> parsed = ParseDuration(*grace);
-    if (!parsed.ok()) return UsageError("--grace: " + parsed.error().message);
-    if (parsed.value() > std::chrono::hours(24)) return UsageError("--grace must be 0s..24h, got " + *grace);
-    defaults->grace = parsed.value();
-  }
+  if (auto read = ReadTime(arguments, "grace", std::chrono::hours(24), "0s..24h", &defaults->grace);
+      !read.ok())
+    return read;
+  if (auto read = ReadTime(arguments, "linger", std::chrono::hours(1), "0s..1h", &defaults->linger);
+      !read.ok())
+    return read;
   if (const auto directory = arguments.Get("cwd")) {
     if (!directory->starts_with('/')) {
       return UsageError("--cwd must be an absolute path, got " + Printable(*directory));
@@ -78,6 +89,9 @@ std::vector<Option> TaskOptions() {
        .help = "variable for the processes; may be repeated",
        .repeated = true},
       {.name = "grace", .value = "D", .help = "time from the stop signal to SIGKILL; default: 10s"},
+      {.name = "linger",
+       .value = "D",
+       .help = "how long what a process leaves behind may go on writing; default: 2s"},
       {.name = "cwd", .value = "DIR", .help = "directory that the processes start in"},
   };
   const std::vector<Option> of_processes = ProcessOptions();

@@ -25,6 +25,7 @@ void ProcessDefaults::Apply(v1::TaskSpec* task) const {
   v1::ProcessSpec& process = *task->mutable_process();
   for (const auto& [key, value] : env) process.mutable_env()->insert({key, value});  // keeps the task's own
   if (grace && !process.has_grace()) *process.mutable_grace() = client::ToProto(*grace);
+  if (linger && !process.has_linger()) *process.mutable_linger() = client::ToProto(*linger);
   if (process.working_dir().empty()) process.set_working_dir(working_dir);
   FillIn(settings, &process);
 }

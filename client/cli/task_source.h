@@ -21,6 +21,7 @@ struct ProcessDefaults {
   v1::ProcessSpec settings;  // as FillIn takes them
   std::map<std::string, std::string> env;
   std::optional<std::chrono::nanoseconds> grace;
+  std::optional<std::chrono::nanoseconds> linger;
   std::string working_dir;
 
   void Apply(v1::TaskSpec* task) const;

@@ -10,6 +10,11 @@
 namespace covey::cli {
 namespace {
 
+std::string OutputText(uint64_t bytes, uint64_t lost) {
+  return std::to_string(bytes) + " bytes" +
+         (lost > 0 ? ", " + std::to_string(lost) + " of them not kept" : "");
+}
+
 // How long the last attempt of a task ran; "-" when it was never started.
 std::string RunTime(const v1::Task& task) {
   if (!task.has_start_time()) return "-";
@@ -54,8 +59,8 @@ std::string TaskText(const v1::Task& task) {
   text += Line("submitted", TimeText(task.submit_time()));
   text += Line("started", TimeText(task.start_time()));
   text += Line("ended", TimeText(task.end_time()));
-  text += Line("stdout", std::to_string(task.stdout_bytes()) + " bytes");
-  text += Line("stderr", std::to_string(task.stderr_bytes()) + " bytes");
+  text += Line("stdout", OutputText(task.stdout_bytes(), task.stdout_lost_bytes()));
+  text += Line("stderr", OutputText(task.stderr_bytes(), task.stderr_lost_bytes()));
   if (!task.spec().labels().empty()) text += Line("labels", LabelsText(task.spec().labels()));
   text += Indented("  | ", task.failure().detail());
   if (task.has_result()) {

@@ -349,7 +349,7 @@ void DurableGroup::LoseOrphansLocked(const char* why, Effects& effects) {
   for (uint32_t task = 0; task < ledger_.tasks().size(); ++task) {
     const state::TaskState& state = ledger_.tasks()[task].pending;
     if (state.phase != Phase::kRunning || attempts_.Find(task) != nullptr) continue;
-    LoseLocked(task, state.attempt, {.message = why}, effects);
+    LoseLocked(task, state.attempt, {.message = why}, nullptr, effects);
   }
 }
 

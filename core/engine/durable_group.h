@@ -195,13 +195,16 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnGranted(uint64_t ticket) override;
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
   Effects::Start MakeStartLocked(uint32_t task, uint32_t attempt) COVEY_REQUIRES(mutex_);
-  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) COVEY_REQUIRES(mutex_);
+  // `sizes`: of its output; null when they are not known.
+  void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, std::shared_ptr<const OutputSizes> sizes,
+                  Effects& effects) COVEY_REQUIRES(mutex_);
   void LoseOrphansLocked(const char* why, Effects& effects) COVEY_REQUIRES(mutex_);
   void OnStarted(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
   void OnProgress(uint32_t task, uint32_t attempt, state::CommandKind kind, int code) COVEY_EXCLUDES(mutex_);
-  void OnExit(uint32_t task, uint32_t attempt, Status status, std::shared_ptr<const Payload> result)
+  void OnExit(uint32_t task, uint32_t attempt, Status status, std::shared_ptr<const Payload> result,
+              const OutputSizes& sizes) COVEY_EXCLUDES(mutex_);
+  void OnLost(uint32_t task, uint32_t attempt, Failure failure, const OutputSizes& sizes)
       COVEY_EXCLUDES(mutex_);
-  void OnLost(uint32_t task, uint32_t attempt, Failure failure) COVEY_EXCLUDES(mutex_);
   void OnTaskTimeout(uint32_t task, uint32_t attempt) COVEY_EXCLUDES(mutex_);
   void OnDeadline() COVEY_EXCLUDES(mutex_);
   void RecoverAttempts() COVEY_EXCLUDES(mutex_);

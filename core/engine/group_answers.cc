@@ -196,7 +196,7 @@ void DurableGroup::CarryOut(Effects effects) {
   }
   for (Effects::Start& start : effects.starts) {
     const Launch& launch = start.launch;
-    environment_->output->Begin(id(), launch.index, launch.attempt);
+    environment_->output->Begin(id(), launch.index, launch.attempt, spec_->paced_output);
     std::shared_ptr<Execution> execution = start.executor->Start(launch, std::move(start.listener));
     std::shared_ptr<const Failure> stop;
     {

@@ -57,7 +57,7 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   }
   // Stopped before it was started: it never will be.
   const Attempts::Attempt stopped = attempts_.End(task, effects);
-  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, effects);
+  if (stopped.interrupted) return LoseLocked(task, stopped.number, *stopped.stop_cause, nullptr, effects);
   const FailureKind kind = stopped.stop_cause->kind;
   FactLocked({.command = {.kind = CommandKind::kExit,
                           .result = state::Ending::kFailed,
@@ -110,7 +110,7 @@ void DurableGroup::OnProgress(uint32_t task, uint32_t attempt, CommandKind kind,
 }
 
 void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
-                          std::shared_ptr<const Payload> result) {
+                          std::shared_ptr<const Payload> result, const OutputSizes& sizes) {
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   const Attempts::Attempt ended = attempts_.End(task, step.effects());
@@ -118,14 +118,15 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   if (ended.interrupted && (ended.told || never_began)) {
     Failure failure = *ended.stop_cause;
     if (!status.ok()) failure.message += " (" + status.failure().message + ")";
-    LoseLocked(task, attempt, std::move(failure), step.effects());
+    LoseLocked(task, attempt, std::move(failure), std::make_shared<const OutputSizes>(sizes), step.effects());
     return step.Finish();
   }
   Fact fact{.command = {.kind = CommandKind::kExit,
                         .result = status.ok() ? state::Ending::kSucceeded : state::Ending::kFailed,
                         .task = task,
                         .attempt = attempt},
-            .result = std::move(result)};
+            .result = std::move(result),
+            .output = std::make_shared<const OutputSizes>(sizes)};
   // Told to stop alone; by an earlier daemon, when only the task knows.
   FailureKind cancel = ended.cancel;
   if (cancel == FailureKind::kNone) cancel = ledger_.tasks()[task].pending.cancel;
@@ -148,11 +149,11 @@ void DurableGroup::OnExit(uint32_t task, uint32_t attempt, Status status,
   step.Finish();
 }
 
-void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
+void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure, const OutputSizes& sizes) {
   Step step(this);
   if (attempts_.Find(task, attempt) == nullptr) return step.Finish();
   attempts_.End(task, step.effects());
-  LoseLocked(task, attempt, std::move(failure), step.effects());
+  LoseLocked(task, attempt, std::move(failure), std::make_shared<const OutputSizes>(sizes), step.effects());
   const state::GroupState& group = ledger_.standing().pending();
   if (!ledger_.log().stopped() && !group.decided && ledger_.tasks()[task].pending.phase == Phase::kQueued) {
     step.effects().push.push_back(TicketLocked(task));
@@ -161,7 +162,8 @@ void DurableGroup::OnLost(uint32_t task, uint32_t attempt, Failure failure) {
 }
 
 // How the attempt ended is not known: the task runs again if it may.
-void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, Effects& effects) {
+void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure,
+                              std::shared_ptr<const OutputSizes> sizes, Effects& effects) {
   // One that was being cancelled ends with that kind, as its event says.
   const FailureKind cancel = ledger_.tasks()[task].pending.cancel;
   const bool cancelled = cancel != FailureKind::kNone && !ledger_.standing().pending().decided;
@@ -174,7 +176,8 @@ void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure, 
                           .failure = FailureKind::kLost,
                           .task = task,
                           .attempt = attempt},
-              .failure = Share(std::move(failure))},
+              .failure = Share(std::move(failure)),
+              .output = std::move(sizes)},
              effects);
 }
 

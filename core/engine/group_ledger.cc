@@ -109,6 +109,7 @@ Refusal GroupLedger::Decide(const Fact& fact) {
       case EventKind::kTaskExited:
         record.failure = fact.failure;
         record.result = fact.result;
+        record.output = fact.output;
         break;
       case EventKind::kGroupDecided:
         if (event.failure == FailureKind::kNone) break;

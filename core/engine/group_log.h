@@ -21,6 +21,7 @@ struct Fact {
   state::Command command;
   std::shared_ptr<const Failure> failure;
   std::shared_ptr<const Payload> result;
+  std::shared_ptr<const OutputSizes> output;
   WallTime at{};
 };
 

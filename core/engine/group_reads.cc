@@ -74,11 +74,33 @@ std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::RunningAttempts() const
 }
 
 Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
-  MutexLock lock(mutex_);
-  if (damage_)
-    return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
-  const Explainer explainer(ledger_, attempts_);
-  return task ? explainer.Task(*task) : explainer.Group();
+  Explanation explanation;
+  std::vector<std::pair<OutputKey, std::string>> writers;  // and the names of their tasks
+  {
+    MutexLock lock(mutex_);
+    if (damage_)
+      return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
+    const Explainer explainer(ledger_, attempts_);
+    explanation = task ? explainer.Task(*task) : explainer.Group();
+    for (const auto& [index, attempt] : attempts_.all()) {
+      if (!spec_->paced_output || attempt.stopping || (task && *task != index)) continue;
+      writers.push_back(
+          {{.group = id(), .task = index, .attempt = attempt.number}, ledger_.tasks().Name(index)});
+    }
+  }
+  WaitView reader{.reason = WaitReason::kReader};
+  size_t count = 0;
+  for (auto& [key, name] : writers) {
+    const bool out = environment_->output->WaitsForReader(key);
+    key.stream = OutputStream::kStderr;
+    if (!out && !environment_->output->WaitsForReader(key)) continue;
+    if (++count <= WaitView::kMaxTasks) reader.tasks.push_back(name);
+  }
+  if (count == 0) return explanation;
+  reader.message = "the client does not take the output of " + std::to_string(count) +
+                   (count == 1 ? " task, which waits" : " tasks, which wait");
+  explanation.waits.push_back(std::move(reader));
+  return explanation;
 }
 
 uint32_t DurableGroup::task_count() const {

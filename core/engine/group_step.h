@@ -46,24 +46,35 @@ class DurableGroup::Listener final : public AttemptListener {
       : group_(std::move(group)), task_(task), attempt_(attempt) {}
 
   void OnStarted() override { group_->OnStarted(task_, attempt_); }
+  size_t OutputRoom(OutputStream stream, const std::function<void()>& has_room) override {
+    return output().Room(KeyOf(stream), has_room);
+  }
   void OnOutput(OutputStream stream, std::string_view bytes) override {
-    group_->environment_->output->Write(
-        {.group = group_->id(), .task = task_, .attempt = attempt_, .stream = stream}, bytes);
+    output().Write(KeyOf(stream), bytes);
   }
   void OnDelivered(int signal) override {
     group_->OnProgress(task_, attempt_, state::CommandKind::kDelivered, signal);
   }
   void OnKilled() override { group_->OnProgress(task_, attempt_, state::CommandKind::kKilled, 0); }
   void OnExit(Status status, std::shared_ptr<const Payload> result) override {
-    group_->environment_->output->Finish(group_->id(), task_, attempt_);
-    group_->OnExit(task_, attempt_, std::move(status), std::move(result));
+    output().Finish(group_->id(), task_, attempt_,
+                    [group = group_, task = task_, attempt = attempt_, status = std::move(status),
+                     result = std::move(result)](const OutputSizes& sizes) {
+                      group->OnExit(task, attempt, status, result, sizes);
+                    });
   }
   void OnLost(Failure failure) override {
-    group_->environment_->output->Finish(group_->id(), task_, attempt_);
-    group_->OnLost(task_, attempt_, std::move(failure));
+    output().Finish(group_->id(), task_, attempt_,
+                    [group = group_, task = task_, attempt = attempt_, failure = std::move(failure)](
+                        const OutputSizes& sizes) { group->OnLost(task, attempt, failure, sizes); });
   }
 
  private:
+  OutputStore& output() { return *group_->environment_->output; }
+  OutputKey KeyOf(OutputStream stream) const {
+    return {.group = group_->id(), .task = task_, .attempt = attempt_, .stream = stream};
+  }
+
   const std::shared_ptr<DurableGroup> group_;
   const uint32_t task_;
   const uint32_t attempt_;

@@ -134,6 +134,7 @@ void TaskTable::Commit(const Record& record) {
       entry.ended_number = record.number;
       entry.failure = record.failure;
       entry.result = record.result;
+      entry.output = record.output;
       if (event.result == state::Ending::kFailed && record.failure != nullptr &&
           failures_.size() < GroupEnd::kMaxFailures) {
         failures_.push_back(record.failure);
@@ -154,6 +155,7 @@ TaskView TaskTable::View(uint32_t task, const GroupView& group) const {
                 .stopped = Stopped(group.state, entry.committed),
                 .failure = entry.failure,
                 .result = entry.result,
+                .output = entry.output,
                 .submitted = entry.submitted,
                 .started = entry.started,
                 .ended = entry.ended};

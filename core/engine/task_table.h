@@ -28,6 +28,7 @@ class TaskTable {
     std::shared_ptr<const TaskSpec> spec;
     std::shared_ptr<const Failure> failure;
     std::shared_ptr<const Payload> result;
+    std::shared_ptr<const OutputSizes> output;
     WallTime submitted{};
     WallTime started{};
     WallTime ended{};

@@ -30,13 +30,22 @@ struct TaskView {
   bool stopped = false;  // in the queue, when its group was decided
   std::shared_ptr<const Failure> failure;
   std::shared_ptr<const Payload> result;
+  std::shared_ptr<const OutputSizes> output;  // of its last attempt, when that has ended and it is known
   WallTime submitted{};
   WallTime started{};  // epoch: never
   WallTime ended{};    // epoch: not yet
 };
 
 // What something waits for. The values are those of covey.v1.WaitReason.
-enum class WaitReason : uint8_t { kPool = 1, kLimit = 2, kTasks = 3, kSeal = 4, kStop = 5, kJournal = 6 };
+enum class WaitReason : uint8_t {
+  kPool = 1,
+  kLimit = 2,
+  kTasks = 3,
+  kSeal = 4,
+  kStop = 5,
+  kJournal = 6,
+  kReader = 14
+};
 
 struct WaitView {
   WaitReason reason = WaitReason::kPool;
@@ -45,7 +54,7 @@ struct WaitView {
   uint32_t max = 0;                // kPool, kLimit
   uint32_t running = 0;            // kPool, kLimit
   uint32_t ahead = 0;              // kPool, kLimit, of a task: tasks of its group before it
-  std::vector<std::string> tasks;  // kTasks, kStop: at most kMaxTasks
+  std::vector<std::string> tasks;  // kTasks, kStop, kReader: at most kMaxTasks
   static constexpr size_t kMaxTasks = 10;
 };
 

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,6 +36,11 @@ class AttemptListener {
   virtual ~AttemptListener() = default;
   // The work has begun: the task's timeout counts from here. At most once.
   virtual void OnStarted() = 0;
+  // Bytes of this stream that OnOutput may bring now. With 0, wait until `has_room` is called: once, by any
+  // thread, no lock held. Work that is being stopped need not ask.
+  virtual size_t OutputRoom(OutputStream /*stream*/, const std::function<void()>& /*has_room*/) {
+    return SIZE_MAX;
+  }
   virtual void OnOutput(OutputStream stream, std::string_view bytes) = 0;
   // The stop has reached the attempt: the number of the signal, 0 for a function.
   virtual void OnDelivered(int signal) = 0;

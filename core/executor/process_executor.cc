@@ -18,10 +18,22 @@ class Adapter final : public ProcessListener {
  public:
   using Log = std::function<void(std::string_view)>;
 
-  Adapter(std::shared_ptr<AttemptListener> listener, std::string name, Log log)
-      : listener_(std::move(listener)), name_(std::move(name)), log_(std::move(log)) {}
+  Adapter(std::weak_ptr<ProcessSupervisor> supervisor, std::shared_ptr<AttemptListener> listener,
+          std::string name, Log log)
+      : supervisor_(std::move(supervisor)),
+        listener_(std::move(listener)),
+        name_(std::move(name)),
+        log_(std::move(log)) {}
 
   void OnStarted(pid_t) override { listener_->OnStarted(); }
+  size_t OutputRoom(ProcessId id, OutputStream stream) override {
+    if (!has_room_) {
+      has_room_ = [weak = supervisor_, id] {
+        if (const auto supervisor = weak.lock()) supervisor->Resume(id);
+      };
+    }
+    return listener_->OutputRoom(stream, has_room_);
+  }
   void OnOutput(OutputStream stream, std::string_view bytes) override { listener_->OnOutput(stream, bytes); }
   void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
   void OnKilled() override { listener_->OnKilled(); }
@@ -66,9 +78,11 @@ class Adapter final : public ProcessListener {
     return failure;
   }
 
+  const std::weak_ptr<ProcessSupervisor> supervisor_;
   const std::shared_ptr<AttemptListener> listener_;
   const std::string name_;
   const Log log_;
+  std::function<void()> has_room_;
 };
 
 using Environment = std::map<std::string, std::string>;
@@ -134,7 +148,8 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
 
   std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
                       std::to_string(launch.attempt);
-  auto adapter = std::make_shared<Adapter>(std::move(listener), launch.group + "/" + launch.task, log_);
+  auto adapter =
+      std::make_shared<Adapter>(supervisor_, std::move(listener), launch.group + "/" + launch.task, log_);
   const ProcessId id = supervisor_->Start(std::move(spec), std::move(token), std::move(adapter));
   return std::make_shared<ProcessExecution>(supervisor_, id);
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/spec/group_spec.h"
+#include "core/spec/output_sizes.h"
 #include "core/spec/task_spec.h"
 #include "core/spec/wall_time.h"
 #include "core/state/event.h"
@@ -17,14 +18,6 @@ struct RequestMark {
   std::string id;
   uint64_t fingerprint = 0;  // of the content
   uint32_t count = 0;        // tasks that it added
-};
-
-// Bytes that an attempt wrote, kept or not.
-struct OutputSizes {
-  uint64_t standard_output = 0;
-  uint64_t standard_error = 0;
-
-  bool operator==(const OutputSizes&) const = default;
 };
 
 // One event of a group with its number, time and texts.
@@ -40,7 +33,7 @@ struct Record {
   std::shared_ptr<const Failure> failure;      // kTaskExited, kCancelRequested, kGroupDecided
   std::shared_ptr<const Payload> result;       // kTaskExited
   std::shared_ptr<const RequestMark> request;  // kGroupCreated, or the first kTaskSubmitted of a request
-  OutputSizes output;                          // kTaskExited
+  std::shared_ptr<const OutputSizes> output;   // kTaskExited; null: not known
 };
 
 }  // namespace covey

@@ -16,6 +16,8 @@ namespace covey {
 namespace {
 
 constexpr std::string_view kTrashPrefix = ".purge-";
+// Two, so that one file that hangs does not hold up the others.
+constexpr size_t kWriters = 2;
 
 // The id of a group as a name of a directory. Ids that the daemon accepts stay as they are; in any other
 // every byte that could mean something to a file system is escaped, so that no id leads out of the directory.
@@ -57,7 +59,10 @@ class FileOutputStore::Subscription {
 };
 
 FileOutputStore::FileOutputStore(Options options)
-    : options_(std::move(options)), fds_(options_.max_open_files), bounds_(options_.bounds) {}
+    : options_(std::move(options)),
+      shared_(std::make_shared<RunningStream::Shared>(options_.max_open_files)),
+      bounds_(options_.bounds),
+      writers_(kWriters) {}
 
 Result<std::unique_ptr<FileOutputStore>> FileOutputStore::Open(Options options) {
   std::unique_ptr<FileOutputStore> store(new FileOutputStore(std::move(options)));
@@ -110,86 +115,182 @@ OutputLog::Bounds FileOutputStore::BoundsNow() const {
   return bounds_;
 }
 
-void FileOutputStore::Begin(const std::string& group, uint32_t task, uint32_t attempt) {
+// An attempt that has nothing to come, until its streams are in their files.
+struct FileOutputStore::Ending {
+  const std::string group;
+  const uint32_t task;
+  const uint32_t attempt;
+  const std::array<StreamPtr, 2> streams;
+  const Finished done;
+  std::atomic<int> left;  // streams that are not yet
+};
+
+void FileOutputStore::Begin(const std::string& group, uint32_t task, uint32_t attempt, bool paced) {
   Shard& shard = ShardOf(group);
   MutexLock lock(shard.mutex);
-  shard.groups[group].attempts.try_emplace(AttemptKey(task, attempt));
+  shard.groups[group].attempts.try_emplace(AttemptKey(task, attempt), Attempt{.streams = {}, .paced = paced});
+}
+
+size_t FileOutputStore::Room(const OutputKey& key, const std::function<void()>& has_room) {
+  bool runs = false;
+  const StreamPtr stream = FindStream(key, &runs);
+  return stream == nullptr ? RunningStream::RoomAtFirst(*shared_) : stream->Room(has_room);
 }
 
 void FileOutputStore::Write(const OutputKey& key, std::string_view bytes) {
-  std::shared_ptr<OutputLog> log;
-  std::shared_ptr<const Subscribers> subscribers;
-  Shard& shard = ShardOf(key.group);
+  StreamPtr stream;
   {
+    Shard& shard = ShardOf(key.group);
     MutexLock lock(shard.mutex);
-    Group& group = shard.groups[key.group];
-    std::shared_ptr<OutputLog>& slot =
-        group.attempts[AttemptKey(key.task, key.attempt)].logs[StreamIndex(key.stream)];
-    if (slot == nullptr) slot = std::make_shared<OutputLog>(PathOf(key), BoundsNow(), &fds_);
-    log = slot;
-    subscribers = group.subscribers;
+    Attempt& attempt = shard.groups[key.group].attempts[AttemptKey(key.task, key.attempt)];
+    StreamPtr& slot = attempt.streams[StreamIndex(key.stream)];
+    if (slot == nullptr) {
+      slot = std::make_shared<RunningStream>(shared_, PathOf(key), BoundsNow(), attempt.paced);
+    }
+    stream = slot;
   }
-  log->Append(bytes);
+  if (stream->Push(bytes)) Schedule(key, std::move(stream));
+}
+
+void FileOutputStore::Taken(const OutputKey& key, uint64_t offset) {
+  bool runs = false;
+  if (const StreamPtr stream = FindStream(key, &runs)) stream->Taken(offset);
+}
+
+bool FileOutputStore::WaitsForReader(const OutputKey& key) {
+  bool runs = false;
+  const StreamPtr stream = FindStream(key, &runs);
+  return stream != nullptr && stream->WaitsForReader();
+}
+
+void FileOutputStore::StopPacing() {
+  shared_->stopping = true;
+  std::vector<StreamPtr> streams;
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mutex);
+    for (const auto& [id, group] : shard.groups) {
+      for (const auto& [key, attempt] : group.attempts) {
+        for (const StreamPtr& stream : attempt.streams) {
+          if (stream != nullptr) streams.push_back(stream);
+        }
+      }
+    }
+  }
+  for (const StreamPtr& stream : streams) stream->LookAgain();
+}
+
+void FileOutputStore::Schedule(const OutputKey& key, StreamPtr stream) {
+  writers_.Run([this, key, stream = std::move(stream)] { WriteOut(key, stream); });
+}
+
+void FileOutputStore::WriteOut(const OutputKey& key, const StreamPtr& stream) {
+  const uint64_t before = stream->size();
+  const RunningStream::Next next = stream->WriteOut();
+  if (stream->size() > before) Notify(key);
+  if (next.has_room) next.has_room();
+  if (next.again) return Schedule(key, stream);
+  if (next.closed) next.closed();
+}
+
+void FileOutputStore::Notify(const OutputKey& key) {
+  std::shared_ptr<const Subscribers> subscribers;
+  {
+    Shard& shard = ShardOf(key.group);
+    MutexLock lock(shard.mutex);
+    const auto found = shard.groups.find(key.group);
+    if (found != shard.groups.end()) subscribers = found->second.subscribers;
+  }
   if (subscribers == nullptr) return;
   for (const auto& subscriber : *subscribers) subscriber->Call(key.task, key.attempt, key.stream);
 }
 
-void FileOutputStore::Finish(const std::string& group, uint32_t task, uint32_t attempt) {
-  const uint64_t key = AttemptKey(task, attempt);
-  Shard& shard = ShardOf(group);
-  Attempt ended;
+void FileOutputStore::Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) {
+  std::array<StreamPtr, 2> streams;
   {
+    Shard& shard = ShardOf(group);
     MutexLock lock(shard.mutex);
     const auto found = shard.groups.find(group);
-    if (found == shard.groups.end()) return;
-    const auto entry = found->second.attempts.find(key);
-    if (entry == found->second.attempts.end()) return;
-    ended = entry->second;
+    const auto runs = [&] {
+      const auto entry = found->second.attempts.find(AttemptKey(task, attempt));
+      if (entry == found->second.attempts.end() || std::exchange(entry->second.finishing, true)) return false;
+      streams = entry->second.streams;
+      return true;
+    };
+    if (found == shard.groups.end() || !runs()) {
+      lock.Unlock();
+      return done({});
+    }
   }
-  // Before it leaves the map: whoever does not find it there reads the files.
-  for (const auto& log : ended.logs) {
-    if (log != nullptr) log->Finish();
+  const int open = (streams[0] != nullptr ? 1 : 0) + (streams[1] != nullptr ? 1 : 0);
+  const std::shared_ptr<Ending> ending(
+      new Ending{group, task, attempt, std::move(streams), std::move(done), open});
+  if (open == 0) return End(*ending);
+  for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
+    const StreamPtr& each = ending->streams[StreamIndex(stream)];
+    if (each == nullptr) continue;
+    const auto closed = [this, ending] {
+      if (--ending->left == 0) End(*ending);
+    };
+    if (each->Close(closed)) {
+      Schedule({.group = group, .task = task, .attempt = attempt, .stream = stream}, each);
+    }
+  }
+}
+
+void FileOutputStore::End(const Ending& ending) {
+  OutputSizes sizes;
+  if (const StreamPtr& out = ending.streams[0]) {
+    sizes.standard_output = out->size();
+    sizes.standard_output_lost = out->size() - out->kept();
+  }
+  if (const StreamPtr& err = ending.streams[1]) {
+    sizes.standard_error = err->size();
+    sizes.standard_error_lost = err->size() - err->kept();
   }
   std::shared_ptr<const Subscribers> subscribers;
   {
+    Shard& shard = ShardOf(ending.group);
     MutexLock lock(shard.mutex);
-    const auto found = shard.groups.find(group);
-    if (found == shard.groups.end() || found->second.attempts.erase(key) == 0) return;
-    subscribers = found->second.subscribers;
-    if (found->second.idle()) shard.groups.erase(found);
-  }
-  if (subscribers == nullptr) return;
-  for (const auto& subscriber : *subscribers) {
-    subscriber->Call(task, attempt, OutputStream::kStdout);
-    subscriber->Call(task, attempt, OutputStream::kStderr);
-  }
-}
-
-std::shared_ptr<OutputLog> FileOutputStore::FindLog(const OutputKey& key, bool* finished) {
-  Shard& shard = ShardOf(key.group);
-  MutexLock lock(shard.mutex);
-  *finished = true;
-  const auto group = shard.groups.find(key.group);
-  if (group != shard.groups.end()) {
-    const auto attempt = group->second.attempts.find(AttemptKey(key.task, key.attempt));
-    if (attempt != group->second.attempts.end()) {
-      *finished = false;
-      if (const auto& log = attempt->second.logs[StreamIndex(key.stream)]; log != nullptr) return log;
+    const auto found = shard.groups.find(ending.group);
+    if (found != shard.groups.end()) {
+      subscribers = found->second.subscribers;
+      // From here on its files are read.
+      found->second.attempts.erase(AttemptKey(ending.task, ending.attempt));
+      if (found->second.idle()) shard.groups.erase(found);
     }
   }
-  lock.Unlock();
-  return std::make_shared<OutputLog>(PathOf(key), BoundsNow(), nullptr);
+  if (subscribers != nullptr) {
+    for (const auto& subscriber : *subscribers) {
+      subscriber->Call(ending.task, ending.attempt, OutputStream::kStdout);
+      subscriber->Call(ending.task, ending.attempt, OutputStream::kStderr);
+    }
+  }
+  ending.done(sizes);
+}
+
+FileOutputStore::StreamPtr FileOutputStore::FindStream(const OutputKey& key, bool* runs) {
+  Shard& shard = ShardOf(key.group);
+  MutexLock lock(shard.mutex);
+  *runs = false;
+  const auto group = shard.groups.find(key.group);
+  if (group == shard.groups.end()) return nullptr;
+  const auto attempt = group->second.attempts.find(AttemptKey(key.task, key.attempt));
+  if (attempt == group->second.attempts.end()) return nullptr;
+  *runs = true;
+  return attempt->second.streams[StreamIndex(key.stream)];
 }
 
 OutputPiece FileOutputStore::Read(const OutputKey& key, uint64_t offset, size_t limit) {
-  bool finished = false;
-  const std::shared_ptr<OutputLog> log = FindLog(key, &finished);
-  return log->Read(offset, limit, finished);
+  bool runs = false;
+  if (const StreamPtr stream = FindStream(key, &runs)) return stream->Read(offset, limit);
+  if (runs) return {.offset = offset};
+  return OutputLog(PathOf(key), BoundsNow(), nullptr).Read(offset, limit, true);
 }
 
 uint64_t FileOutputStore::Size(const OutputKey& key) {
-  bool finished = false;
-  return FindLog(key, &finished)->size();
+  bool runs = false;
+  if (const StreamPtr stream = FindStream(key, &runs)) return stream->size();
+  return runs ? 0 : OutputLog(PathOf(key), BoundsNow(), nullptr).size();
 }
 
 std::shared_ptr<void> FileOutputStore::Subscribe(const std::string& group, Subscriber::Callback changed) {
@@ -232,8 +333,8 @@ void FileOutputStore::Purge(const std::string& group) {
     }
   }
   for (const auto& [key, attempt] : running) {
-    for (const auto& log : attempt.logs) {
-      if (log != nullptr) log->Abandon();
+    for (const StreamPtr& stream : attempt.streams) {
+      if (stream != nullptr) stream->Abandon();
     }
   }
   MutexLock lock(trash_mutex_);

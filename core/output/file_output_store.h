@@ -15,6 +15,8 @@
 #include "core/output/fd_cache.h"
 #include "core/output/output_log.h"
 #include "core/output/output_store.h"
+#include "core/output/output_writers.h"
+#include "core/output/running_stream.h"
 #include "core/output/subscriber.h"
 #include "covey/result.h"
 
@@ -27,11 +29,14 @@ namespace covey {
 // run of the daemon, is read from its files. An attempt that no Begin or Write of this run has declared is
 // finished.
 //
-// Thread safety: every method from any thread; the store outlives its subscriptions. Writes of different
-// streams do not wait for each other's files, and no write waits for a read of a file.
+// Files are written by threads of the store. What waits for them is bounded (RunningStream); a disk that hangs
+// holds up those who write output, by Room, and nobody else.
 //
-// Lock order: Shard::mutex, then bounds_mutex_ or OutputLog, then FdCache. Subscribers are called with none
-// held.
+// Thread safety: every method from any thread; the store outlives its subscriptions. No write waits for a read
+// of a file.
+//
+// Lock order: Shard::mutex, then bounds_mutex_ or RunningStream; OutputLog, then FdCache. Subscribers and what
+// Room, Finish were given are called with none held.
 class FileOutputStore final : public OutputStore {
  public:
   struct Options {
@@ -43,26 +48,37 @@ class FileOutputStore final : public OutputStore {
   static Result<std::unique_ptr<FileOutputStore>> Open(Options options);
   ~FileOutputStore() override;
 
+  void Begin(const std::string& group, uint32_t task, uint32_t attempt, bool paced) override;
+  size_t Room(const OutputKey& key, const std::function<void()>& has_room) override;
   void Write(const OutputKey& key, std::string_view bytes) override;
-  void Finish(const std::string& group, uint32_t task, uint32_t attempt) override;
+  void Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) override;
+  bool WaitsForReader(const OutputKey& key) override;
+  void Taken(const OutputKey& key, uint64_t offset) override;
   OutputPiece Read(const OutputKey& key, uint64_t offset, size_t limit) override;
   uint64_t Size(const OutputKey& key) override;
   std::shared_ptr<void> Subscribe(const std::string& group, Subscriber::Callback changed) override;
-  void Begin(const std::string& group, uint32_t task, uint32_t attempt) override;
   // The group is gone at once; its files are deleted on a thread of the store, or at the next Open.
   void Purge(const std::string& group) override;
 
   // For streams whose first byte is still to come.
   void SetBounds(OutputLog::Bounds bounds) COVEY_EXCLUDES(bounds_mutex_);
 
+  // From now on no writer waits for a reader: the store's owner is stopping.
+  void StopPacing();
+  // Waits until all that was written so far is in the files.
+  void Flush() { writers_.WaitIdle(); }
   // Descriptors that are kept open, for tests.
-  size_t open_files() const { return fds_.size(); }
+  size_t open_files() const { return shared_->fds.size(); }
 
  private:
-  // Of an attempt that runs; logs are made with the first byte.
+  using StreamPtr = std::shared_ptr<RunningStream>;
+  // Of an attempt that runs; streams are made with the first byte.
   struct Attempt {
-    std::array<std::shared_ptr<OutputLog>, 2> logs;
+    std::array<StreamPtr, 2> streams;
+    bool paced = false;
+    bool finishing = false;
   };
+  struct Ending;
   using Subscribers = std::vector<std::shared_ptr<Subscriber>>;
   struct Group {
     std::unordered_map<uint64_t, Attempt> attempts;
@@ -80,8 +96,13 @@ class FileOutputStore final : public OutputStore {
   Shard& ShardOf(const std::string& group);
   std::string PathOf(const OutputKey& key) const;
   OutputLog::Bounds BoundsNow() const COVEY_EXCLUDES(bounds_mutex_);
-  // The log of a stream that runs and has written; else one loaded from the files, and `finished` as it is.
-  std::shared_ptr<OutputLog> FindLog(const OutputKey& key, bool* finished);
+  // The stream when its attempt runs and has written to it; else null, and `runs` says whether the attempt does.
+  StreamPtr FindStream(const OutputKey& key, bool* runs);
+  void Schedule(const OutputKey& key, StreamPtr stream);
+  void WriteOut(const OutputKey& key, const StreamPtr& stream);
+  void Notify(const OutputKey& key);
+  // Both streams are in the files. The store may be gone when this returns.
+  void End(const Ending& ending);
   void Unsubscribe(const std::string& group, const std::shared_ptr<Subscriber>& subscriber);
   void DeleteTrash() COVEY_EXCLUDES(trash_mutex_);
   void DeleteDirectory(const std::string& path);
@@ -90,7 +111,7 @@ class FileOutputStore final : public OutputStore {
   const Options options_;
 
   // Have their own synchronisation.
-  FdCache fds_;
+  const std::shared_ptr<RunningStream::Shared> shared_;
   std::array<Shard, 16> shards_;
   std::atomic<bool> closing_ = false;
 
@@ -102,6 +123,8 @@ class FileOutputStore final : public OutputStore {
   std::vector<std::string> trash_ COVEY_GUARDED_BY(trash_mutex_);
   uint64_t next_trash_ COVEY_GUARDED_BY(trash_mutex_) = 0;
   std::thread janitor_;  // deletes trash; started by Open
+
+  OutputWriters writers_;  // goes first: its jobs use all of the above
 };
 
 }  // namespace covey

@@ -217,6 +217,12 @@ void OutputLog::Append(std::string_view bytes) {
   size_ += bytes.size();
 }
 
+void OutputLog::Lose(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  LoadLocked();
+  size_ += bytes;
+}
+
 void OutputLog::Finish() {
   MutexLock lock(mutex_);
   LoadLocked();
@@ -239,6 +245,14 @@ uint64_t OutputLog::size() {
   MutexLock lock(mutex_);
   LoadLocked();
   return size_;
+}
+
+uint64_t OutputLog::kept() {
+  MutexLock lock(mutex_);
+  LoadLocked();
+  uint64_t kept = 0;
+  for (const Segment& segment : segments_) kept += segment.length;
+  return kept;
 }
 
 OutputPiece OutputLog::Read(uint64_t offset, size_t limit, bool finished) {

@@ -40,6 +40,8 @@ class OutputLog {
   ~OutputLog();
 
   void Append(std::string_view bytes) COVEY_EXCLUDES(mutex_);
+  // What comes next was lost on its way.
+  void Lose(uint64_t bytes) COVEY_EXCLUDES(mutex_);
   // Records on disk how much was written when the end of it was dropped.
   void Finish() COVEY_EXCLUDES(mutex_);
   // Whatever comes later is dropped.
@@ -47,6 +49,8 @@ class OutputLog {
   // As OutputStore::Read.
   OutputPiece Read(uint64_t offset, size_t limit, bool finished) COVEY_EXCLUDES(mutex_);
   uint64_t size() COVEY_EXCLUDES(mutex_);
+  // Bytes that can be read.
+  uint64_t kept() COVEY_EXCLUDES(mutex_);
 
  private:
   struct Segment {

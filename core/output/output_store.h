@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "core/spec/output_sizes.h"
 #include "covey/output_stream.h"
 #include "covey/result.h"
 
@@ -32,26 +34,37 @@ class OutputStore {
  public:
   virtual ~OutputStore() = default;
 
-  // Appends. Never blocks for longer than a file write; a full disk drops bytes (told as a gap), never fails.
+  // Declares that this attempt runs, so that reads of it are not at their end before Finish. `paced`: it writes
+  // no faster than one reader takes it (Taken), and so loses nothing.
+  virtual void Begin(const std::string& group, uint32_t task, uint32_t attempt, bool paced) = 0;
+  // Bytes that Write may bring now. With 0 the writer waits until `has_room` is called: once, by any thread, no
+  // lock held.
+  virtual size_t Room(const OutputKey& key, const std::function<void()>& has_room) = 0;
+  // Appends, at once or soon; never waits for a disk. What comes although there is no room may be lost, and so is
+  // what a full disk refuses: a gap that is told. Never fails.
   virtual void Write(const OutputKey& key, std::string_view bytes) = 0;
-  // Nothing more comes for either stream of this attempt.
-  virtual void Finish(const std::string& group, uint32_t task, uint32_t attempt) = 0;
+  // Nothing more comes for either stream of this attempt. `done` is called when all of it can be read: by any
+  // thread, no lock held, perhaps before this returns.
+  using Finished = std::function<void(const OutputSizes& sizes)>;
+  virtual void Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) = 0;
+
+  // The writer of this stream waits for its reader.
+  virtual bool WaitsForReader(const OutputKey& key) = 0;
+  // The one reader of a paced attempt has taken what comes before `offset`.
+  virtual void Taken(const OutputKey& key, uint64_t offset) = 0;
 
   // Up to `limit` bytes from `offset` on, or from the first kept byte after it. Empty without `end`: nothing
   // there yet. An attempt that wrote nothing and is not known to run is at its end.
   virtual OutputPiece Read(const OutputKey& key, uint64_t offset, size_t limit) = 0;
-  // Bytes written so far, kept or not.
+  // Bytes written so far, kept or not. Of an attempt that is not known to run this asks the files.
   virtual uint64_t Size(const OutputKey& key) = 0;
 
-  // Calls `changed(task, attempt, stream)` after each Write and Finish of this group until the subscription
-  // is destroyed; from the writing thread, no lock held. Destroying waits for a call that is under way
-  // elsewhere.
+  // Calls `changed(task, attempt, stream)` when there is more to read of a stream of this group, and before the
+  // `done` of a Finish, until the subscription is destroyed; by any thread, no lock held. Destroying waits for a
+  // call that is under way elsewhere.
   virtual std::shared_ptr<void> Subscribe(
       const std::string& group,
       std::function<void(uint32_t task, uint32_t attempt, OutputStream)> changed) = 0;
-
-  // Declares that this attempt runs, so that reads of it are not at their end before Finish.
-  virtual void Begin(const std::string& group, uint32_t task, uint32_t attempt) = 0;
 
   // Forgets all output of a group.
   virtual void Purge(const std::string& group) = 0;

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,18 +19,18 @@ namespace {
 
 constexpr int kEventsAtOnce = 256;
 constexpr size_t kBufferSize = 64 * 1024;
-constexpr size_t kTailSize = 4 * 1024;
 constexpr int kPassesAtOnce = 16;
 constexpr std::chrono::milliseconds kLongestRetry(64);
 constexpr std::chrono::seconds kTidyInterval(1);
-constexpr std::chrono::hours kLongestGrace(24 * 365);
+constexpr std::chrono::hours kLongestWait(24 * 365);
+
+// What can be added to the time of day of the loop.
+std::chrono::nanoseconds Bounded(std::chrono::nanoseconds wait) {
+  return std::min<std::chrono::nanoseconds>(wait, kLongestWait);
+}
 
 std::chrono::microseconds ToMicroseconds(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-
-void KeepTail(std::string* tail, size_t limit) {
-  if (tail->size() > limit) tail->erase(0, tail->size() - kTailSize);
 }
 
 // The limit that a signal came from, as far as that can be known.
@@ -52,7 +51,10 @@ std::string LimitReached(const Supervised& process) {
 }  // namespace
 
 EventLoop::EventLoop(TreeTracker* tracker, std::function<void(const Batch&)> forget)
-    : tracker_(tracker), forget_(std::move(forget)), buffer_(std::make_unique<char[]>(kBufferSize)) {}
+    : tracker_(tracker),
+      forget_(std::move(forget)),
+      pipes_([this](const Supervised& process, OutputStream stream, bool on) { Listen(process, stream, on); },
+             [this](UniqueFd* pipe) { Drop(pipe); }) {}
 
 Result<Void> EventLoop::Open() {
   epoll_.Reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -164,14 +166,14 @@ void EventLoop::Dispatch(uint64_t data) {
     case kStdin:
       return FeedStdin(*process);
     case kStdout:
-      return ReadOutput(*process, kStdout);
+      return ReadOutput(*process, OutputStream::kStdout);
     case kStderr:
-      return ReadOutput(*process, kStderr);
+      return ReadOutput(*process, OutputStream::kStderr);
     case kPidfd:
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, process->child.pidfd.get(), nullptr);
       process->root_ended = true;
       process->retry = std::chrono::milliseconds(1);
-      return Sweep(*process);
+      return Linger(*process);
   }
 }
 
@@ -192,6 +194,10 @@ void EventLoop::Obey(Order order, Supervised& process) {
       return Stop(process);
     case Order::kKill:
       return Kill(process);
+    case Order::kResume:
+      pipes_.Resume(process);
+      if (process.lingering) SetAlarm(process, Clock::now() + Bounded(process.spec->linger));
+      return;
     case Order::kCancelled:
       process.result.kind = ProcessResult::Kind::kCancelled;
       process.result.message = "stopped before it was started";
@@ -210,7 +216,10 @@ void EventLoop::RingAlarms() {
   while (!alarms_.empty() && alarms_.begin()->first <= now) {
     Supervised& process = *alarms_.begin()->second;
     ClearAlarm(process);
-    if (process.root_ended) {
+    if (process.lingering && PipeReader::AnyHeld(process)) {
+      // While its reader has no room it cannot write: that time does not count.
+      SetAlarm(process, now + Bounded(process.spec->linger));
+    } else if (process.root_ended) {
       Sweep(process);
     } else if (process.result.forced) {
       KillTree(process);
@@ -249,62 +258,47 @@ void EventLoop::FeedStdin(Supervised& process) {
   if (failed || written == bytes.size()) Drop(&pipe);
 }
 
-UniqueFd& EventLoop::Pipe(Supervised& process, Source source) {
-  return source == kStdout ? process.child.stdout_pipe : process.child.stderr_pipe;
+void EventLoop::ReadOutput(Supervised& process, OutputStream stream) {
+  if (process.swept) return Drain(process);
+  pipes_.Read(process, stream);
+  // What has closed the pipes is about to end by itself.
+  if (process.lingering && !PipeReader::AnyOpen(process)) SetAlarm(process, Clock::now() + process.retry);
 }
 
-void EventLoop::ReadOutput(Supervised& process, Source source) {
-  UniqueFd& pipe = Pipe(process, source);
-  if (!pipe) return;
-  const ssize_t n = ::read(pipe.get(), buffer_.get(), kBufferSize);
-  if (n > 0) return Deliver(process, source, static_cast<size_t>(n));
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  Drop(&pipe);
-}
-
-void EventLoop::Deliver(Supervised& process, Source source, size_t size) {
-  const std::string_view bytes(buffer_.get(), size);
-  if (source == kStderr) {
-    process.result.stderr_tail.append(bytes.substr(size - std::min(size, kTailSize)));
-    KeepTail(&process.result.stderr_tail, 2 * kTailSize);
-  }
-  process.listener->OnOutput(source == kStdout ? OutputStream::kStdout : OutputStream::kStderr, bytes);
-}
-
-// What is in the pipe now and not more: its other end may have been handed to a process outside the tree.
-void EventLoop::DrainOutput(Supervised& process, Source source) {
-  UniqueFd& pipe = Pipe(process, source);
-  if (!pipe) return;
-  int left = 0;
-  ::ioctl(pipe.get(), FIONREAD, &left);
-  while (left > 0) {
-    const ssize_t n = ::read(pipe.get(), buffer_.get(), std::min(kBufferSize, static_cast<size_t>(left)));
-    if (n <= 0) break;
-    left -= static_cast<int>(n);
-    Deliver(process, source, static_cast<size_t>(n));
-  }
-  Drop(&pipe);
+// A pipe that is not listened to stays in the set, so that listening again needs no memory. Edge-triggered, its
+// end is then reported once and not again and again.
+void EventLoop::Listen(const Supervised& process, OutputStream stream, bool on) {
+  const bool out = stream == OutputStream::kStdout;
+  const UniqueFd& pipe = out ? process.child.stdout_pipe : process.child.stderr_pipe;
+  epoll_event event{};
+  event.events = on ? EPOLLIN : EPOLLET;
+  event.data.u64 = reinterpret_cast<uint64_t>(&process) | (out ? kStdout : kStderr);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, pipe.get(), &event);
 }
 
 void EventLoop::Stop(Supervised& process) {
-  if (process.stopping || process.root_ended) return;
+  pipes_.Release(process);
+  if (process.stopping || (process.root_ended && !process.lingering)) return;
   const ProcessSpec& spec = *process.spec;
   if (spec.grace.count() <= 0 || spec.stop_signal == SIGKILL) return Kill(process);
   process.stopping = true;
   // Only a bad signal number can fail.
   if (!tracker_->Stop(process.tree, spec.stop_signal)) return Kill(process);
   process.result.stopped = true;
-  process.grace_end = Clock::now() + std::min<std::chrono::nanoseconds>(spec.grace, kLongestGrace);
+  process.grace_end = Clock::now() + Bounded(spec.grace);
   SetAlarm(process, *process.grace_end);
   process.listener->OnStopDelivered(spec.stop_signal);
+  if (std::exchange(process.lingering, false)) Sweep(process);
 }
 
 void EventLoop::Kill(Supervised& process) {
+  pipes_.Release(process);
+  if (process.swept) return;
   process.stopping = true;
-  // What its root has left behind had the rest of the grace.
+  // What its root has left behind had time: the rest of the grace, or to linger.
   const bool grace_was_left = std::exchange(process.grace_end, std::nullopt).has_value();
   if (process.root_ended) {
-    if (grace_was_left) Sweep(process);
+    if (grace_was_left || process.lingering) Sweep(process);
     return;
   }
   if (process.result.forced) return;
@@ -324,7 +318,17 @@ void EventLoop::TryAgain(Supervised& process, Clock::time_point latest) {
   process.retry = std::min(2 * process.retry, kLongestRetry);
 }
 
+// What descendants write after the root's end is kept, while they have a pipe to write to.
+void EventLoop::Linger(Supervised& process) {
+  if (process.stopping || process.spec->linger.count() <= 0 || !PipeReader::AnyWriter(process)) {
+    return Sweep(process);
+  }
+  process.lingering = true;
+  SetAlarm(process, Clock::now() + Bounded(process.spec->linger));
+}
+
 void EventLoop::Sweep(Supervised& process) {
+  process.lingering = false;
   const bool grace_is_left = process.grace_end && Clock::now() < *process.grace_end;
   const auto leftovers = grace_is_left ? TreeTracker::Leftovers::kMayEnd : TreeTracker::Leftovers::kKill;
   bool gone = false;
@@ -367,13 +371,16 @@ bool EventLoop::Reap(Supervised& process) {
 
 void EventLoop::Finish(Supervised& process) {
   ClearAlarm(process);
-  DrainOutput(process, kStdout);
-  DrainOutput(process, kStderr);
   Drop(&process.child.stdin_pipe);
   Drop(&process.child.pidfd);
-  KeepTail(&process.result.stderr_tail, kTailSize);
   if (std::string limit = LimitReached(process); !limit.empty()) process.result.message = std::move(limit);
   tracker_->Release(process.tree);
+  process.swept = true;
+  Drain(process);
+}
+
+void EventLoop::Drain(Supervised& process) {
+  if (!pipes_.Drain(process)) return;
   process.gone = true;
   buried_.push_back(&process);
   process.listener->OnGone(process.result);

@@ -11,6 +11,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/unique_fd.h"
+#include "core/process/pipe_reader.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
 #include "covey/result.h"
@@ -20,9 +21,10 @@ namespace covey {
 // The one loop for all processes: reads their output, writes their stdin, carries out stops, notices their
 // ends and kills what is left of their trees.
 //
-// Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> swept until the tree
-// is gone -> pipes drained, root reaped, OnGone -> forgotten at the end of the batch. The grace is the tree's:
-// when the root of a stopped tree ends, what is left of it has the rest of the grace before it is killed.
+// Life of a watched process: running -> (stop signal, grace, SIGKILL) -> root ended -> lingering until both
+// pipes are at their end -> swept until the tree is gone, root reaped -> pipes drained, OnGone -> forgotten
+// at the end of the batch. Only a root that ended by itself leaves what lingers. The grace is the tree's: when
+// the root of a stopped tree ends, what is left of it has the rest of the grace before it is killed.
 //
 // Thread safety: Watch and Post may be called from any thread; the rest happens on the thread that is in Run.
 //
@@ -31,11 +33,13 @@ namespace covey {
 //    its group.
 // 2. A descriptor leaves the epoll set before it is closed, so no event can name a process that is forgotten.
 // 3. A read takes at most one buffer at a time: a process that writes without end delays others by no more.
+// 4. A process whose listener has no room for its output holds up nothing but itself, and no stop.
 class EventLoop {
  public:
   enum class Order : uint8_t {
     kStop,
     kKill,
+    kResume,       // its listener has room again
     kCancelled,    // it was never started
     kUnwatchable,  // it was started, and its events cannot be had yet
   };
@@ -83,17 +87,17 @@ class EventLoop {
   void Bury();
 
   void FeedStdin(Supervised& process);
-  void ReadOutput(Supervised& process, Source source);
-  void Deliver(Supervised& process, Source source, size_t size);
-  void DrainOutput(Supervised& process, Source source);
-  UniqueFd& Pipe(Supervised& process, Source source);
+  void ReadOutput(Supervised& process, OutputStream stream);
+  void Listen(const Supervised& process, OutputStream stream, bool on);
 
   void Stop(Supervised& process);
   void Kill(Supervised& process);
+  void Linger(Supervised& process);
   void KillTree(Supervised& process);
   void TryAgain(Supervised& process, Clock::time_point latest);
   void Sweep(Supervised& process);
   void Finish(Supervised& process);
+  void Drain(Supervised& process);
   bool Reap(Supervised& process);
 
   void SetAlarm(Supervised& process, Clock::time_point at);
@@ -104,9 +108,9 @@ class EventLoop {
   const std::function<void(const Batch&)> forget_;
   UniqueFd epoll_;
   UniqueFd wake_;
-  std::unique_ptr<char[]> buffer_;
 
   // The loop's alone.
+  PipeReader pipes_;
   std::set<std::pair<Clock::time_point, Supervised*>> alarms_;
   Clock::time_point tidy_at_;
   Clock::time_point watch_at_;

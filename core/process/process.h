@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ class ProcessListener {
   virtual ~ProcessListener() = default;
   // The program has been executed.
   virtual void OnStarted(pid_t pid) = 0;
+  // How many bytes of this stream it can be given now. With 0 its pipe is not read until
+  // ProcessSupervisor::Resume(id), and the process waits when that is full. One that is being stopped is not
+  // asked.
+  virtual size_t OutputRoom(ProcessId /*id*/, OutputStream /*stream*/) { return SIZE_MAX; }
   virtual void OnOutput(OutputStream stream, std::string_view bytes) = 0;
   // The stop signal has been sent. At most once; not at all with a grace of 0.
   virtual void OnStopDelivered(int signal) = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,6 +18,12 @@ namespace covey {
 struct Supervised : std::enable_shared_from_this<Supervised> {
   enum class Phase : uint8_t { kQueued, kSpawning, kWatched, kCancelled };
   enum class Wanted : uint8_t { kRun, kStop, kKill };
+  // Of stdout or stderr, for PipeReader.
+  struct PipeState {
+    bool held = false;      // its listener has no room: it is not read
+    bool draining = false;  // only `left` is still read
+    int left = 0;           // bytes
+  };
 
   // Constant after construction.
   ProcessId id = 0;
@@ -32,13 +39,19 @@ struct Supervised : std::enable_shared_from_this<Supervised> {
   SpawnedChild child;
   ProcessResult result;
 
-  bool stopping = false;                                           // a stop or a kill has been carried out
-  bool killed = false;                                             // SIGKILL has been sent, and reported
-  bool root_ended = false;                                         // its pidfd has said so
-  bool gone = false;                                               // OnGone has been called
-  std::optional<std::chrono::steady_clock::time_point> grace_end;  // from the stop signal until SIGKILL
+  bool stopping = false;    // a stop or a kill has been carried out
+  bool killed = false;      // SIGKILL has been sent, and reported
+  bool root_ended = false;  // its pidfd has said so
+  bool lingering = false;   // the root has ended, and what it has left may still write
+  bool swept = false;       // nothing of the tree is left; its pipes are still to be drained
+  bool released = false;    // it is read whether its listener has room or not
+  bool gone = false;        // OnGone has been called
+  // From the stop signal until SIGKILL.
+  std::optional<std::chrono::steady_clock::time_point> grace_end;
   std::chrono::milliseconds retry{1};
-  std::optional<std::chrono::steady_clock::time_point> alarm;  // end of the grace, the next SIGKILL or sweep
+  // End of the grace or of the linger, the next SIGKILL or sweep.
+  std::optional<std::chrono::steady_clock::time_point> alarm;
+  std::array<PipeState, 2> pipes;
 };
 
 }  // namespace covey

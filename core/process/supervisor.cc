@@ -135,6 +135,17 @@ class ProcessSupervisor::Impl {
     loop_->Post(order, std::move(process));
   }
 
+  void Resume(ProcessId id) {
+    std::shared_ptr<Supervised> process;
+    {
+      MutexLock lock(mutex_);
+      const auto found = processes_.find(id);
+      if (found == processes_.end() || found->second->phase != Supervised::Phase::kWatched) return;
+      process = found->second;
+    }
+    loop_->Post(EventLoop::Order::kResume, std::move(process));
+  }
+
   void KillAll(bool close) {
     std::vector<std::pair<EventLoop::Order, std::shared_ptr<Supervised>>> orders;
     {
@@ -394,6 +405,7 @@ ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std:
 void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }
 void ProcessSupervisor::Kill(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kKill); }
 void ProcessSupervisor::KillAll() { impl_->KillAll(/*close=*/false); }
+void ProcessSupervisor::Resume(ProcessId id) { impl_->Resume(id); }
 const std::string& ProcessSupervisor::mechanism() const { return impl_->mechanism(); }
 
 std::optional<StartProblem> ProcessSupervisor::Check(const ProcessSpec& spec) const {

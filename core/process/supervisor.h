@@ -15,8 +15,9 @@
 
 namespace covey {
 
-// Starts processes and answers for their whole trees: a root that has ended leaves nothing behind, and a root
-// that is stopped takes everything with it.
+// Starts processes and answers for their whole trees: a root that has ended leaves nothing behind but what
+// still writes to its pipes, and that for a moment (ProcessSpec::linger); a root that is stopped takes
+// everything with it.
 //
 // A process is attributed to a tree by the cgroup of the tree where cgroup v2 can be used. Elsewhere orphans
 // are adopted, and a process is attributed by descent, by the session of the root, or by the token in its
@@ -87,6 +88,8 @@ class ProcessSupervisor {
   void Kill(ProcessId id);
   // SIGKILL now, to all that were started; those that are not started yet never will be.
   void KillAll();
+  // Its listener has room for output again (ProcessListener::OutputRoom).
+  void Resume(ProcessId id);
 
   // Why `spec` could not be started here: what it asks for is not known or may not be given (user, group,
   // niceness, limits). Nothing: it may be started. Start asks the same. Looks users and groups up, which may

@@ -46,6 +46,8 @@ struct ProcessSpec {
   std::string stdin_bytes;  // written to stdin, then end of file; empty: /dev/null
   int stop_signal = SIGTERM;
   std::chrono::nanoseconds grace = std::chrono::seconds(10);  // stop signal to SIGKILL; 0: SIGKILL at once
+  // How long what the root has left behind may go on writing to its pipes when the root has ended by itself.
+  std::chrono::nanoseconds linger = std::chrono::seconds(2);
   ResourceLimits limits;
   std::string user;   // name or number; empty: that of this program
   std::string group;  // name or number, then the only one; empty: all those of `user`, else of this program

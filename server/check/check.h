@@ -44,6 +44,7 @@ Violations Check(const v1::ListTasksRequest& request);
 Violations Check(const v1::WaitTaskRequest& request);
 Violations Check(const v1::CancelTaskRequest& request);
 Violations Check(const v1::ReadOutputRequest& request);
+Violations Check(const v1::StreamOutputRequest& request);
 
 // PoolService.
 Violations Check(const v1::CreatePoolRequest& request);

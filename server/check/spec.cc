@@ -13,6 +13,7 @@ constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxPath = 4095;  // PATH_MAX without its NUL
 constexpr size_t kMaxContentType = 255;
 constexpr int64_t kMaxGraceSeconds = 24 * 3600;
+constexpr int64_t kMaxLingerSeconds = 3600;
 constexpr int64_t kMinOpenFiles = 3;
 constexpr int64_t kMaxOpenFiles = 1048576;
 constexpr int64_t kMinCpuMilli = 10;
@@ -144,6 +145,7 @@ void CheckProcess(const FieldPath& path, const v1::ProcessSpec& process, Collect
             "must be 1..64 or a name such as \"SIGTERM\", got " + Quoted(process.stop_signal()));
   }
   if (process.has_grace()) CheckDuration(path.Field("grace"), process.grace(), kMaxGraceSeconds, out);
+  if (process.has_linger()) CheckDuration(path.Field("linger"), process.linger(), kMaxLingerSeconds, out);
   if (process.has_limits()) {
     const FieldPath limits = path.Field("limits");
     CheckLimits(limits, process.limits(), out);

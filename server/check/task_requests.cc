@@ -48,6 +48,14 @@ Violations Check(const v1::ListTasksRequest& request) {
   return out.Take();
 }
 
+Violations Check(const v1::StreamOutputRequest& request) {
+  const FieldPath root;
+  Collector out;
+  CheckId(root.Field("group_id"), request.group_id(), Presence::kRequired, out);
+  CheckEnum(root.Field("stream"), request.stream(), v1::OutputStream_IsValid(request.stream()), true, out);
+  return out.Take();
+}
+
 Violations Check(const v1::ReadOutputRequest& request) {
   const FieldPath root;
   Collector out;

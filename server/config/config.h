@@ -28,7 +28,8 @@ struct Config {
   std::vector<PoolConfig> pools;                   // each name once
   size_t max_queued = 1'000'000;
   size_t max_queued_bytes = size_t{256} << 20;
-  size_t output_limit = size_t{1} << 20;  // bytes kept of the head, and of the tail, of each stream
+  size_t output_limit = size_t{1} << 20;        // bytes kept of the head, and of the tail, of each stream
+  std::chrono::milliseconds reader_timeout{0};  // 0: none
   int queues = 1;
   bool use_cgroups = true;
   std::string log_level = "info";

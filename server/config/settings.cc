@@ -191,6 +191,10 @@ std::vector<Setting> MakeSettings() {
          return SetNumber<size_t>(text, 4096, size_t{1} << 30, &config->output_limit);
        },
        [](const Config& config) { return std::to_string(config.output_limit); }},
+      {"reader_timeout", Kind::kText, false, "DURATION",
+       "cancels a group whose call takes none of its output for so long, 0s (never)..24h",
+       [](std::string_view text, Config* config) { return SetDuration(text, &config->reader_timeout); },
+       [](const Config& config) { return DurationValue(config.reader_timeout); }},
       {"on_stop", Kind::kText, true, "WAY",
        "on SIGTERM: suspend (detached groups go on after the next start) or cancel (they end)",
        [](std::string_view text, Config* config) {

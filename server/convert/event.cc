@@ -79,8 +79,12 @@ void ToProto(std::string_view group, const Record& record, v1::Event* out) {
     case state::EventKind::kTaskExited:
       out->set_task_state(AfterExit(event.result));
       if (record.result != nullptr) *out->mutable_result() = ToProto(*record.result);
-      out->set_stdout_bytes(record.output.standard_output);
-      out->set_stderr_bytes(record.output.standard_error);
+      if (record.output != nullptr) {
+        out->set_stdout_bytes(record.output->standard_output);
+        out->set_stderr_bytes(record.output->standard_error);
+        out->set_stdout_lost_bytes(record.output->standard_output_lost);
+        out->set_stderr_lost_bytes(record.output->standard_error_lost);
+      }
       break;
     case state::EventKind::kCancelDelivered:
       out->set_signal(event.code);

@@ -62,6 +62,7 @@ std::shared_ptr<const ProcessSpec> ToProcess(const v1::ProcessSpec& spec) {
   process->stdin_bytes = spec.standard_input();
   if (!spec.stop_signal().empty()) process->stop_signal = ParseSignal(spec.stop_signal()).value_or(SIGTERM);
   if (spec.has_grace()) process->grace = ToCore(spec.grace());
+  if (spec.has_linger()) process->linger = ToCore(spec.linger());
   process->limits = ToLimits(spec.limits());
   process->user = spec.user();
   process->group = spec.group();
@@ -78,6 +79,7 @@ void FillProcess(const ProcessSpec& process, v1::ProcessSpec* out) {
   out->set_working_dir(process.working_dir);
   out->set_stop_signal(SignalName(process.stop_signal));
   *out->mutable_grace() = ToProto(process.grace);
+  *out->mutable_linger() = ToProto(process.linger);
   static const ResourceLimits kNone;
   if (process.limits != kNone) FillLimits(process.limits, out->mutable_limits());
   out->set_user(process.user);

@@ -46,6 +46,12 @@ v1::Task ToProto(const TaskView& task, View view) {
   if (task.started != WallTime()) *out.mutable_start_time() = ToProto(task.started);
   if (task.ended != WallTime()) *out.mutable_end_time() = ToProto(task.ended);
   if (task.result != nullptr && view != View::kBasic) *out.mutable_result() = ToProto(*task.result);
+  if (task.output != nullptr) {
+    out.set_stdout_bytes(task.output->standard_output);
+    out.set_stderr_bytes(task.output->standard_error);
+    out.set_stdout_lost_bytes(task.output->standard_output_lost);
+    out.set_stderr_lost_bytes(task.output->standard_error_lost);
+  }
   return out;
 }
 

@@ -138,6 +138,7 @@ class Daemon {
     context.functions = functions_;
     context.processes = work_->processes();
     context.readers = std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default());
+    context.reader_timeout = config_.reader_timeout;
     context.version = COVEY_VERSION;
     context.start_time = std::chrono::system_clock::now();
     context.start_instant = std::chrono::steady_clock::now();
@@ -170,6 +171,7 @@ class Daemon {
   }
 
   int Stop() {
+    stores_.output()->StopPacing();
     const Config config = live_.current();
     ServiceManager::Stopping(config.on_stop == OnStop::kSuspend ? "suspending" : "stopping",
                              config.stop_timeout + kPatienceBeyond);

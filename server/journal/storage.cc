@@ -41,8 +41,12 @@ void StoreRecord(const Record& record, int64_t base, v1::Record* out) {
     out->mutable_request()->set_fingerprint(record.request->fingerprint);
     out->mutable_request()->set_count(record.request->count);
   }
-  out->set_standard_output_bytes(record.output.standard_output);
-  out->set_standard_error_bytes(record.output.standard_error);
+  if (record.output != nullptr) {
+    out->set_standard_output_bytes(record.output->standard_output);
+    out->set_standard_error_bytes(record.output->standard_error);
+    out->set_standard_output_lost(record.output->standard_output_lost);
+    out->set_standard_error_lost(record.output->standard_error_lost);
+  }
 }
 
 Record LoadRecord(v1::Record* in, int64_t base, uint64_t number, std::string* problem) {
@@ -73,8 +77,13 @@ Record LoadRecord(v1::Record* in, int64_t base, uint64_t number, std::string* pr
     record.request = std::make_shared<const RequestMark>(RequestMark{
         .id = std::move(*mark->mutable_id()), .fingerprint = mark->fingerprint(), .count = mark->count()});
   }
-  record.output = {.standard_output = in->standard_output_bytes(),
-                   .standard_error = in->standard_error_bytes()};
+  if (in->has_standard_output_bytes()) {
+    record.output =
+        std::make_shared<const OutputSizes>(OutputSizes{.standard_output = in->standard_output_bytes(),
+                                                        .standard_error = in->standard_error_bytes(),
+                                                        .standard_output_lost = in->standard_output_lost(),
+                                                        .standard_error_lost = in->standard_error_lost()});
+  }
   return record;
 }
 

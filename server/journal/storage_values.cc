@@ -71,6 +71,7 @@ void Store(const ProcessSpec& process, v1::Process* out) {
   if (process.umask != none.umask) out->set_umask(process.umask);
   out->set_nice(process.nice);
   out->set_inherit_env(process.inherit_env);
+  if (process.linger != none.linger) out->set_linger_nanos(process.linger.count());
   if (!process.stdout_file.path.empty()) Store(process.stdout_file, out->mutable_stdout_file());
   if (!process.stderr_file.path.empty()) Store(process.stderr_file, out->mutable_stderr_file());
 }
@@ -89,6 +90,7 @@ ProcessSpec Load(v1::Process* in) {
   if (in->has_umask()) process.umask = in->umask();
   process.nice = in->nice();
   process.inherit_env = in->inherit_env();
+  if (in->has_linger_nanos()) process.linger = std::chrono::nanoseconds(in->linger_nanos());
   if (in->has_stdout_file()) process.stdout_file = Load(in->mutable_stdout_file());
   if (in->has_stderr_file()) process.stderr_file = Load(in->mutable_stderr_file());
   return process;

@@ -11,6 +11,7 @@
 #include "server/services/room.h"
 #include "server/services/run_group.h"
 #include "server/services/services.h"
+#include "server/services/stream_output.h"
 #include "server/services/task_intake.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
@@ -263,6 +264,7 @@ void AddGroupService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.GroupService/ListGroups"), ListGroups);
   dispatcher.Add(Named("/covey.v1.GroupService/DeleteGroup"), DeleteGroup);
   dispatcher.Add(Named("/covey.v1.GroupService/Explain"), Explain, Takes::kAsFarAsRead);
+  dispatcher.Add(Named("/covey.v1.GroupService/StreamOutput"), StreamOutput);
 }
 
 }  // namespace covey

@@ -21,4 +21,15 @@ edge::Task<Result<OutputPiece>> ReadOutputPiece(const ServiceContext& context, c
   co_return std::move(piece);
 }
 
+void TellLostEnd(uint64_t size, OutputPiece* piece) {
+  const uint64_t next = piece->offset + piece->bytes.size();
+  if (!piece->end || next >= size) return;
+  if (!piece->bytes.empty()) {
+    piece->end = false;  // the next one says it
+    return;
+  }
+  piece->dropped += size - next;
+  piece->offset = size;
+}
+
 }  // namespace covey

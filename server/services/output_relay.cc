@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/mutex.h"
-#include "server/convert/convert.h"
 #include "server/services/output_reader.h"
 
 namespace covey {
@@ -30,9 +29,14 @@ class OutputRelay::Dirty {
   std::set<StreamKey> keys_ COVEY_GUARDED_BY(mutex_);
 };
 
-OutputRelay::OutputRelay(const ServiceContext& context, RunCall& call, GroupPtr group,
-                         std::function<void()> notify)
-    : context_(context), call_(call), group_(std::move(group)), dirty_(std::make_shared<Dirty>()) {
+OutputRelay::OutputRelay(const ServiceContext& context, GroupPtr group, OutputSink& sink,
+                         std::function<void()> notify, Options options)
+    : context_(context),
+      group_(std::move(group)),
+      sink_(sink),
+      only_(options.only),
+      position_(std::move(options.from)),
+      dirty_(std::make_shared<Dirty>()) {
   subscription_ = context_.engine->output().Subscribe(
       group_->id(),
       [dirty = dirty_, notify = std::move(notify)](uint32_t task, uint32_t attempt, OutputStream stream) {
@@ -54,6 +58,7 @@ OutputKey OutputRelay::KeyOf(const StreamKey& stream) const {
 Handled OutputRelay::SendNew() {
   const std::set<StreamKey> streams = dirty_->Take();
   for (const StreamKey& stream : streams) {
+    if (!Wanted(stream.stream)) continue;
     Handled sending = SendStream(stream);
     const Result<Void> sent = co_await sending;
     if (!sent.ok()) co_return sent.error();
@@ -61,47 +66,64 @@ Handled OutputRelay::SendNew() {
   co_return Void{};
 }
 
-Handled OutputRelay::SendEnd(uint32_t task, uint32_t attempt) {
+Handled OutputRelay::SendEnd(uint32_t task, uint32_t attempt, std::shared_ptr<const OutputSizes> sizes) {
   for (const OutputStream stream : {OutputStream::kStdout, OutputStream::kStderr}) {
-    Handled sending = SendStreamEnd({task, attempt, stream});
+    // An attempt marks nothing after its exit. A mark that is left would send the stream from its beginning.
+    dirty_->Forget({task, attempt, stream});
+    if (!Wanted(stream)) continue;
+    std::optional<uint64_t> size;
+    if (sizes != nullptr) size = SizeOf(*sizes, stream);
+    Handled sending = SendStreamEnd({task, attempt, stream}, size);
     const Result<Void> sent = co_await sending;
     if (!sent.ok()) co_return sent.error();
   }
+  position_.sent.erase({task, attempt, OutputStream::kStdout});
+  position_.sent.erase({task, attempt, OutputStream::kStderr});
   co_return Void{};
+}
+
+Handled OutputRelay::Send(StreamKey stream, OutputPiece piece) {
+  position_.sent[stream] = {.offset = piece.offset + piece.bytes.size(), .end = piece.end};
+  std::string task = group_->ViewTask(stream.task).name;
+  const OutputKey key = KeyOf(stream);
+  Handled sending = sink_.Send(key, std::move(task), std::move(piece), position_);
+  const Result<Void> sent = co_await sending;
+  co_return sent;
 }
 
 Handled OutputRelay::SendStream(StreamKey stream) {
   const OutputKey key = KeyOf(stream);
-  Sent& sent = sent_[stream];
-  while (context_.engine->output().Size(key) > sent.offset) {
-    edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, sent.offset);
+  for (;;) {
+    edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, position_.sent[stream].offset);
     Result<OutputPiece> read = co_await reading;
     if (!read.ok()) co_return read.error();
     OutputPiece& piece = read.value();
-    if (piece.bytes.empty() && piece.dropped == 0) break;
-    sent.offset = piece.offset + piece.bytes.size();
-    sent.end = piece.end;
-    v1::RunGroupResponse message;
-    *message.mutable_output() = ToProto(key, group_->ViewTask(stream.task).name, std::move(piece));
-    const bool ok = co_await call_.Write(message);
-    if (!ok) co_return call_.EndError();
+    piece.end = false;  // the exit says so
+    if (piece.bytes.empty() && piece.dropped == 0) co_return Void{};
+    Handled sending = Send(stream, std::move(piece));
+    const Result<Void> sent = co_await sending;
+    if (!sent.ok()) co_return sent.error();
   }
-  co_return Void{};
 }
 
-Handled OutputRelay::SendStreamEnd(StreamKey stream) {
-  Handled sending = SendStream(stream);
-  const Result<Void> all = co_await sending;
-  // An attempt marks nothing after its exit. A mark that is left would send the stream from its beginning.
-  dirty_->Forget(stream);
-  const Sent sent = sent_[stream];
-  sent_.erase(stream);
-  if (!all.ok() || sent.end || sent.offset == 0) co_return all;
-  OutputPiece nothing{.offset = sent.offset, .end = true};
-  v1::RunGroupResponse message;
-  *message.mutable_output() = ToProto(KeyOf(stream), group_->ViewTask(stream.task).name, std::move(nothing));
-  const bool ok = co_await call_.Write(message);
-  if (!ok) co_return call_.EndError();
+Handled OutputRelay::SendStreamEnd(StreamKey stream, std::optional<uint64_t> size) {
+  if (size && *size == 0) co_return Void{};
+  const OutputKey key = KeyOf(stream);
+  while (!position_.sent[stream].end) {
+    OutputPiece piece{.offset = position_.sent[stream].offset, .end = true};
+    if (!size || piece.offset < *size) {
+      edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context_, key, piece.offset);
+      Result<OutputPiece> read = co_await reading;
+      if (!read.ok()) co_return read.error();
+      piece = std::move(read.value());
+      if (size) TellLostEnd(*size, &piece);
+      if (!size && piece.end && piece.offset == 0 && piece.bytes.empty())
+        co_return Void{};  // it wrote nothing
+    }
+    Handled sending = Send(stream, std::move(piece));
+    const Result<Void> sent = co_await sending;
+    if (!sent.ok()) co_return sent.error();
+  }
   co_return Void{};
 }
 

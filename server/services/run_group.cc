@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/duration.h"
 #include "core/engine/queued_bytes.h"
 #include "server/convert/convert.h"
 #include "server/services/output_relay.h"
@@ -22,6 +23,40 @@ namespace {
 constexpr size_t kEventPage = 500;
 constexpr size_t kEventBytes = size_t{1} << 20;  // with the event that passes it a message has 2 MiB or so
 
+class RunSink final : public OutputSink {
+ public:
+  RunSink(const ServiceContext& context, const GroupPtr& group, RunCall& call)
+      : context_(context), group_(group), call_(call) {}
+
+  // What the call has taken its tasks need not wait for.
+  Handled Send(const OutputKey& key, std::string task, OutputPiece piece, const OutputPosition&) override {
+    const uint64_t taken = piece.offset + piece.bytes.size();
+    v1::RunGroupResponse message;
+    *message.mutable_output() = ToProto(key, std::move(task), std::move(piece));
+    std::optional<WaitLimit> limit;
+    LimitWait(&limit);
+    const bool ok = co_await call_.Write(message);
+    if (!ok) co_return call_.EndError();
+    context_.engine->output().Taken(key, taken);
+    co_return Void{};
+  }
+
+ private:
+  void LimitWait(std::optional<WaitLimit>* limit) const {
+    const std::chrono::nanoseconds timeout = context_.reader_timeout;
+    if (timeout == std::chrono::nanoseconds(0)) return;
+    limit->emplace(timeout, [group = group_, timeout] {
+      group->Cancel({.kind = FailureKind::kCancelled,
+                     .message = "owner_lost: the client has taken no output for " + DurationText(timeout)},
+                    [](const std::optional<Error>&) {});
+    });
+  }
+
+  const ServiceContext& context_;
+  const GroupPtr group_;
+  RunCall& call_;
+};
+
 // What the handler and its reading child share; both run on the queue's thread.
 struct Run {
   Run(CallContext& call_context, RunCall& run_call, RunIntake& run_intake, GroupPtr made)
@@ -29,7 +64,8 @@ struct Run {
         call(run_call),
         intake(run_intake),
         group(std::move(made)),
-        watch(group, news.notifier()) {}
+        watch(group, news.notifier()),
+        sink(context.service, group, call) {}
 
   CallContext& context;
   RunCall& call;
@@ -37,6 +73,7 @@ struct Run {
   const GroupPtr group;
   const edge::Signal news;
   const Watch watch;
+  RunSink sink;
   std::optional<OutputRelay> output;  // when it was asked for
   bool events = false;
   uint64_t after = 0;          // number of the last event sent
@@ -140,7 +177,7 @@ edge::Task<Result<bool>> SendNews(Run& run) {
         const Result<Void> told = co_await telling;
         if (!told.ok()) co_return told.error();
         bytes = 0;
-        Handled sending = run.output->SendEnd(record.event.task, record.event.attempt);
+        Handled sending = run.output->SendEnd(record.event.task, record.event.attempt, record.output);
         const Result<Void> sent = co_await sending;
         if (!sent.ok()) co_return sent.error();
       }
@@ -231,6 +268,7 @@ edge::Task<Result<GroupPtr>> Make(CallContext& context, RunCall& call, Ownership
     Engine::Create create{.spec = ToCore(first.options().spec(), first.options().group_id()),
                           .tasks = std::move(tasks)};
     create.spec.attached = true;
+    create.spec.paced_output = first.options().output();
     Bound(create.spec.timeout, call);
     const Budget::Amount amount = QueuedAmount(create.tasks);
     edge::Completion<GroupPtr> making;
@@ -265,7 +303,8 @@ Handled RunGroup(CallContext& context, RunCall& call) {
   const v1::RunGroupOptions& options = first->options();
   Run run(context, call, intake, group.value());
   run.events = options.events();
-  if (options.output()) run.output.emplace(context.service, call, run.group, run.news.notifier());
+  if (options.output())
+    run.output.emplace(context.service, run.group, run.sink, run.news.notifier(), OutputRelay::Options());
   first.reset();
   owner.set_cause("owner_lost: the call failed");
   Handled following = Follow(run);

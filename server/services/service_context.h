@@ -42,8 +42,9 @@ struct ServiceContext {
   std::vector<std::string> listen;
   std::chrono::system_clock::time_point start_time;
   std::chrono::steady_clock::time_point start_instant;
-  std::string config_file;         // absolute; empty: none
-  std::function<void()> on_drain;  // told when Drain was called, or taken back
+  std::chrono::nanoseconds reader_timeout{0};  // of RunGroup's output; 0: none
+  std::string config_file;                     // absolute; empty: none
+  std::function<void()> on_drain;              // told when Drain was called, or taken back
   // Opens a backup: what gives its next piece, empty at its end, and blocks.
   std::function<void(std::function<void(Result<BackupReader>)> done)> backup;
   const Health* health = nullptr;                     // null: always well

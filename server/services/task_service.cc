@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -27,10 +28,10 @@ bool IsOver(const TaskView& task) {
   return task.stopped || task.state.phase == state::TaskState::Phase::kEnded;
 }
 
-// A task with the sizes of its output.
+// A task with the sizes of its output: of one that runs as they are now.
 v1::Task Describe(Engine& engine, const TaskView& task, View view = View::kFull) {
   v1::Task message = ToProto(task, view);
-  if (task.state.attempt > 0) {
+  if (task.state.attempt > 0 && task.output == nullptr) {
     OutputKey key{.group = task.group, .task = task.index, .attempt = task.state.attempt};
     message.set_stdout_bytes(engine.output().Size(key));
     key.stream = OutputStream::kStderr;
@@ -121,14 +122,35 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
   co_return Void{};
 }
 
+// Waits until the exit of an attempt, whose output has come to its end, is written. How much it wrote; null when
+// nobody knows any more.
+edge::Task<Result<std::shared_ptr<const OutputSizes>>> SizesAtTheEnd(OutputCall& call, const GroupPtr& group,
+                                                                     const OutputKey& key,
+                                                                     const edge::Signal& news) {
+  const Watch watch(group, news.notifier());
+  for (;;) {
+    const TaskView view = group->ViewTask(key.task);
+    if (view.state.attempt != key.attempt) co_return nullptr;  // another one runs
+    if (view.state.phase != state::TaskState::Phase::kRunning) co_return view.output;
+    const edge::Wake wake = co_await news.Wait();
+    if (wake != edge::Wake::kDone) co_return call.EndError();
+  }
+}
+
 // Sends the output of one attempt from `offset` on; to its end when the request says so, else what is there.
-Handled SendOutput(CallContext& context, OutputCall& call, const OutputKey& key, const std::string& name,
-                   const edge::Signal& news) {
+Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group, const OutputKey& key,
+                   const std::string& name, const edge::Signal& news) {
   uint64_t offset = call.request().offset();
   for (;;) {
     edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context.service, key, offset);
     Result<OutputPiece> piece = co_await reading;
     if (!piece.ok()) co_return piece.error();
+    if (piece.value().end) {
+      edge::Task<Result<std::shared_ptr<const OutputSizes>>> asking = SizesAtTheEnd(call, group, key, news);
+      const Result<std::shared_ptr<const OutputSizes>> sizes = co_await asking;
+      if (!sizes.ok()) co_return sizes.error();
+      if (sizes.value() != nullptr) TellLostEnd(SizeOf(*sizes.value(), key.stream), &piece.value());
+    }
     const bool empty = piece.value().bytes.empty() && piece.value().dropped == 0;
     const bool end = piece.value().end;
     if (!empty || end) {
@@ -152,7 +174,6 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
   if (!task.ok()) co_return task.error();
 
   const edge::Signal news;
-  const Watch watch(group, news.notifier());
   const std::shared_ptr<void> subscription = context.engine().output().Subscribe(
       group->id(), [wanted = task.value(), notify = news.notifier()](uint32_t index, uint32_t, OutputStream) {
         if (index == wanted) notify();
@@ -162,6 +183,7 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
                 .task = task.value(),
                 .attempt = request.attempt(),
                 .stream = ToCore(request.stream())};
+  std::optional<Watch> watch(std::in_place, group, news.notifier());
   while (key.attempt == 0) {  // the last one started; there may be none yet
     const TaskView view = group->ViewTask(key.task);
     key.attempt = view.state.attempt;
@@ -170,12 +192,13 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
+  watch.reset();
   const TaskView asked = group->ViewTask(key.task);
   if (key.attempt > asked.state.attempt) {
     co_return BadField("attempt", "must be 0.." + std::to_string(asked.state.attempt) + ", got " +
                                       std::to_string(key.attempt));
   }
-  Handled sending = SendOutput(context, call, key, asked.name, news);
+  Handled sending = SendOutput(context, call, group, key, asked.name, news);
   const Result<Void> sent = co_await sending;
   co_return sent;
 }

@@ -76,6 +76,7 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.WaitTask("g", "t")), "TaskService/WaitTask");
   EXPECT_EQ(of(client.CancelTask("g", "t")), "TaskService/CancelTask");
   EXPECT_EQ(of(client.ReadOutput({})->Finish()), "TaskService/ReadOutput");
+  EXPECT_EQ(of(client.StreamOutput({})->Finish()), "GroupService/StreamOutput");
   EXPECT_EQ(of(client.CreatePool("p", 1)), "PoolService/CreatePool");
   EXPECT_EQ(of(client.GetPool("p")), "PoolService/GetPool");
   EXPECT_EQ(of(client.ListPools()), "PoolService/ListPools");

@@ -110,6 +110,7 @@ class FakeDaemon {
   Both<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamResponse> submit_task_stream{this,
                                                                                      "SubmitTaskStream"};
   Reader<v1::ReadOutputRequest, v1::ReadOutputResponse> read_output{this, "ReadOutput"};
+  Reader<v1::StreamOutputRequest, v1::StreamOutputResponse> stream_output{this, "StreamOutput"};
   Reader<v1::StreamEventsRequest, v1::StreamEventsResponse> stream_events{this, "StreamEvents"};
 
   FakeDaemon();

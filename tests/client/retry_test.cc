@@ -232,6 +232,21 @@ TEST(RetryTest, EventsOfManyGroupsGoOnByTheirCursor) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST(RetryTest, OutputOfAGroupGoesOnByItsCursor) {
+  FakeDaemon daemon;
+  daemon.stream_output = [](grpc::ServerContext*, const v1::StreamOutputRequest& request, auto* writer) {
+    v1::StreamOutputResponse message;
+    message.set_cursor(request.cursor() + "x");
+    writer->Write(message);
+    return request.cursor().size() < 2 ? SocketClosed() : grpc::Status::OK;
+  };
+  const auto stream = ConnectQuickly(daemon).StreamOutput({});
+  std::string cursors;
+  for (v1::StreamOutputResponse message; stream->Next(&message);) cursors += message.cursor() + " ";
+  EXPECT_EQ(cursors, "x xx xxx ");
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST(RetryTest, OutputGoesOnAtItsOffsetAndAttempt) {
   FakeDaemon daemon;
   std::vector<uint32_t> attempts;

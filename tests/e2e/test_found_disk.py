@@ -48,7 +48,6 @@ class FullDiskTest(unittest.TestCase):
         wait_until(lambda: self.daemon.covey("create").code == 0, "groups are made again")
         self.assertEqual(0, self.daemon.covey("cancel", group).code)
 
-    @mended_by(8)
     def test_output_that_was_lost_is_counted(self):
         self.daemon.start()
         go = os.path.join(self.daemon.folder, "go")

@@ -8,7 +8,6 @@ import termios
 import unittest
 
 from daemon import COVEY, DaemonTest, lines, process_task, wait_until
-from expected import mended_by
 import seen
 
 
@@ -22,12 +21,10 @@ class OutputTest(DaemonTest):
         self.covey("cancel", "--all")
         super().tearDown()
 
-    @mended_by(8)
     def test_what_outlives_the_leader_for_a_moment_is_kept(self):
         result = self.covey("run", "--raw", "--", "sh", "-c", "(sleep 0.2; echo late) & echo early")
         self.assertEqual((0, "early\nlate\n"), (result.code, result.out), result)
 
-    @mended_by(8)
     def test_a_reader_that_begins_late_misses_nothing(self):
         """8 MiB, four times what the daemon keeps of a detached group."""
         size = 8 << 20

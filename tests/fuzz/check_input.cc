@@ -87,7 +87,7 @@ void CheckInput(std::string_view input) {
            v1::GetGroupRequest, v1::DeleteGroupRequest, v1::GetTaskRequest, v1::ListTasksRequest,
            v1::WaitTaskRequest, v1::CancelTaskRequest, v1::ReadOutputRequest, v1::CreatePoolRequest,
            v1::UpdatePoolRequest, v1::GetPoolRequest, v1::ClosePoolRequest, v1::StreamEventsRequest,
-           v1::ExplainRequest>(static_cast<uint8_t>(input[0]), input.substr(1));
+           v1::ExplainRequest, v1::StreamOutputRequest>(static_cast<uint8_t>(input[0]), input.substr(1));
 }
 
 }  // namespace covey

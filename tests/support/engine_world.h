@@ -46,20 +46,28 @@ bool Answered(const std::future<T>& future) {
 // Keeps nothing: what tasks write is not the engine's affair.
 class NoOutput : public OutputStore {
  public:
+  void Begin(const std::string&, uint32_t, uint32_t, bool) override { ++begun; }
+  size_t Room(const OutputKey&, const std::function<void()>&) override { return SIZE_MAX; }
   void Write(const OutputKey&, std::string_view) override {}
-  void Finish(const std::string&, uint32_t, uint32_t) override { ++finished; }
+  void Finish(const std::string&, uint32_t, uint32_t, Finished done) override {
+    ++finished;
+    done(sizes);
+  }
+  void Taken(const OutputKey&, uint64_t) override {}
+  bool WaitsForReader(const OutputKey&) override { return waits_for_reader; }
   OutputPiece Read(const OutputKey&, uint64_t, size_t) override { return {.end = true}; }
   uint64_t Size(const OutputKey&) override { return 0; }
   std::shared_ptr<void> Subscribe(const std::string&,
                                   std::function<void(uint32_t, uint32_t, OutputStream)>) override {
     return nullptr;
   }
-  void Begin(const std::string&, uint32_t, uint32_t) override { ++begun; }
   void Purge(const std::string&) override { ++purged; }
 
   std::atomic<int> begun = 0;
   std::atomic<int> finished = 0;
   std::atomic<int> purged = 0;
+  OutputSizes sizes;  // told of every attempt
+  std::atomic<bool> waits_for_reader = false;
 };
 
 // Starts nothing: records the launches and stops, and lets the test say how each attempt goes on.

@@ -113,6 +113,8 @@ inline constexpr Method kMethods[] = {
      Repeat::kNever, View::kNone},
     {"/covey.v1.GroupService/Explain", Shape::kUnary, Role::kViewer, internal::kGroupId, Repeat::kSafe,
      View::kNone},
+    {"/covey.v1.GroupService/StreamOutput", Shape::kServerStream, Role::kSubmitter, internal::kGroupId,
+     Repeat::kSafe, View::kFull},
 
     {"/covey.v1.PoolService/CreatePool", Shape::kUnary, Role::kOperator, internal::kPoolName, Repeat::kNever,
      View::kNone},

@@ -306,6 +306,32 @@ TEST_F(CliCommandTest, LogsOfAGroupStandBehindNames) {
   EXPECT_EQ(err.err(), "b | x\nb | y\n");
 }
 
+TEST_F(CliCommandTest, FollowingAGroupShowsItsTasksAsTheyWrite) {
+  daemon_.stream_output = [](grpc::ServerContext*, const v1::StreamOutputRequest& request, auto* writer) {
+    EXPECT_EQ(request.group_id(), "g");
+    EXPECT_TRUE(request.follow());
+    const auto say = [&](const char* task, v1::OutputStream stream, const char* data) {
+      if (request.stream() != v1::OUTPUT_STREAM_UNSPECIFIED && request.stream() != stream) return;
+      v1::StreamOutputResponse message;
+      message.mutable_chunk()->set_task(task);
+      message.mutable_chunk()->set_stream(stream);
+      message.mutable_chunk()->set_data(data);
+      writer->Write(message);
+    };
+    say("a", v1::OUTPUT_STREAM_STDOUT, "one\n");
+    say("b", v1::OUTPUT_STREAM_STDERR, "two\n");
+    say("a", v1::OUTPUT_STREAM_STDOUT, "three");
+    return grpc::Status::OK;
+  };
+  Program both(daemon_.address(), {"logs", "--follow", "g"});
+  EXPECT_EQ(both.Wait(), 0);
+  EXPECT_EQ(both.out(), "a | one\na | three\n");
+  EXPECT_EQ(both.err(), "b | two\n");
+  Program err(daemon_.address(), {"logs", "--follow", "--stderr", "g"});
+  EXPECT_EQ(err.Wait(), 0);
+  EXPECT_EQ(err.out() + err.err(), "b | two\n");
+}
+
 TEST_F(CliCommandTest, InfoTellsAboutTheDaemon) {
   daemon_.get_server_info = [](const auto&, v1::GetServerInfoResponse* answer) {
     answer->set_version("1.2.3");

@@ -116,11 +116,13 @@ TEST_F(CliRunTest, OutputStandsBehindNamesAndTheLastLineSumsUp) {
 
 TEST_F(CliRunTest, OptionsMakeTheSpec) {
   Script({}, ResultOf(v1::GROUP_STATE_SUCCEEDED, 1));
-  Program covey(
-      daemon_.address(),
-      {"run",     "--policy", "all", "--max-failures=2", "--limit", "4",       "--timeout", "1.5s",  "--pool",
-       "p",       "--name",   "n",   "--label",          "a=1",     "--label", "b=2",       "--env", "X=y",
-       "--grace", "3s",       "--",  "/bin/echo",        "--name",  "-f"});
+  Program covey(daemon_.address(), {"run",      "--policy", "all",       "--max-failures=2",
+                                    "--limit",  "4",        "--timeout", "1.5s",
+                                    "--pool",   "p",        "--name",    "n",
+                                    "--label",  "a=1",      "--label",   "b=2",
+                                    "--env",    "X=y",      "--grace",   "3s",
+                                    "--linger", "5s",       "--",        "/bin/echo",
+                                    "--name",   "-f"});
   EXPECT_EQ(covey.Wait(), 0) << covey.err();
   const v1::GroupSpec& spec = first_.options().spec();
   EXPECT_EQ(spec.policy(), v1::POLICY_ALL);
@@ -139,6 +141,7 @@ TEST_F(CliRunTest, OptionsMakeTheSpec) {
   EXPECT_EQ(process.env().at("X"), "y");
   EXPECT_EQ(process.env().size(), 1U);
   EXPECT_EQ(process.grace().seconds(), 3);
+  EXPECT_EQ(process.linger().seconds(), 5);
   std::array<char, 4096> here{};
   EXPECT_EQ(process.working_dir(), getcwd(here.data(), here.size()));
 }
@@ -155,6 +158,24 @@ TEST_F(CliRunTest, ExitsAsTheFirstFailure) {
   EXPECT_EQ(covey.Wait(), 7);
   EXPECT_EQ(covey.err(),
             "covey: task 1: exit 8\ncovey: failed: 3 tasks in 1.00s; first failure: task 2: exit 7\n");
+}
+
+TEST_F(CliRunTest, OutputThatWasLostIsAnErrorOfItsOwn) {
+  v1::RunGroupResponse gap = Output("a", "end\n", v1::OUTPUT_STREAM_STDOUT);
+  gap.mutable_output()->set_dropped(7);
+  gap.mutable_output()->set_offset(7);
+  Script({gap}, ResultOf(v1::GROUP_STATE_SUCCEEDED, 1));
+  Program succeeded(daemon_.address(), {"run", "--", "true"});
+  EXPECT_EQ(succeeded.Wait(), 74);
+  EXPECT_NE(succeeded.err().find("7 bytes of output were lost"), std::string::npos) << succeeded.err();
+  Program json(daemon_.address(), {"run", "--output", "json", "--", "true"});
+  EXPECT_EQ(json.Wait(), 74);
+  // What failed comes first.
+  v1::RunGroupResponse failed = ResultOf(v1::GROUP_STATE_FAILED, 1);
+  *failed.mutable_result()->mutable_first_failure() = ExitFailure("a", 5);
+  Script({gap}, failed);
+  Program program(daemon_.address(), {"run", "--", "true"});
+  EXPECT_EQ(program.Wait(), 5);
 }
 
 TEST_F(CliRunTest, AStackIsShownSinceNobodyPrintedIt) {

@@ -107,6 +107,24 @@ TEST_F(EventTest, AWatchedGroupStays) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST_F(EventTest, AnExitTellsWhatWasWritten) {
+  world_.output->sizes = {.standard_output = 7, .standard_error = 5, .standard_output_lost = 3};
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Make(1);
+  EXPECT_EQ(group->ViewTask(0).output, nullptr);
+  world_.executor->Exit("0.1");
+  ASSERT_NE(group->ViewTask(0).output, nullptr);
+  EXPECT_EQ(*group->ViewTask(0).output, world_.output->sizes);
+  const Result<std::vector<Record>> records = world_.Records("g");
+  for (const Record& record : records.value()) {
+    const bool exit = record.event.kind == state::EventKind::kTaskExited;
+    ASSERT_EQ(record.output != nullptr, exit);
+    if (exit) {
+      EXPECT_EQ(*record.output, world_.output->sizes);
+    }
+  }
+}
+
 TEST_F(EventTest, DeleteForgetsWhatIsOver) {
   ASSERT_FALSE(world_.Open());
   const auto group = world_.Make(1);

@@ -47,6 +47,24 @@ TEST(ExplainTest, AQueuedTaskNamesThePoolThatIsFull) {
   EXPECT_EQ(group->Explain(2).summary, "task 2 succeeded in attempt 1");
 }
 
+TEST(ExplainTest, OneWhoseOutputNobodyTakesSaysSo) {
+  World world(8);
+  ASSERT_FALSE(world.Open());
+  const auto paced = world.Make(2, true, {.id = "g", .paced_output = true});
+  EXPECT_EQ(Reasons(paced->Explain(0)), Waits{});
+  world.output->waits_for_reader = true;
+  const Explanation one = paced->Explain(1);
+  ASSERT_EQ(Reasons(one), Waits{WaitReason::kReader});
+  EXPECT_EQ(one.waits[0].message, "the client does not take the output of 1 task, which waits");
+  EXPECT_EQ(one.waits[0].tasks, Lines{"1"});
+  const Explanation all = paced->Explain(std::nullopt);
+  ASSERT_EQ(Reasons(all), (Waits{WaitReason::kTasks, WaitReason::kReader}));
+  EXPECT_EQ(all.waits[1].message, "the client does not take the output of 2 tasks, which wait");
+  world.Cancel(paced);
+  EXPECT_EQ(Reasons(paced->Explain(1)), Waits{WaitReason::kStop}) << "what is stopped waits for no reader";
+  world.executor->ExitAll();
+}
+
 TEST(ExplainTest, AQueuedTaskNamesTheLimitOfItsGroup) {
   World world(8);
   ASSERT_FALSE(world.Open());

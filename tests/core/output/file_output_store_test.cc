@@ -7,7 +7,10 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <latch>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 #include "core/base/unique_fd.h"
@@ -30,6 +33,21 @@ class FileOutputStoreTest : public ::testing::Test {
   static OutputKey Key(const std::string& group, uint32_t task, OutputStream stream = OutputStream::kStdout) {
     return {.group = group, .task = task, .attempt = 1, .stream = stream};
   }
+  // To be read when they return.
+  void Write(const OutputKey& key, std::string_view bytes) {
+    store_->Write(key, bytes);
+    store_->Flush();
+  }
+  OutputSizes Finish(const std::string& group, uint32_t task) {
+    std::optional<OutputSizes> told;
+    store_->Finish(group, task, 1, [&](const OutputSizes& sizes) {
+      EXPECT_FALSE(told);
+      told = sizes;
+    });
+    store_->Flush();
+    EXPECT_TRUE(told);
+    return told.value_or(OutputSizes());
+  }
 
   TempDir dir_;
   std::unique_ptr<FileOutputStore> store_ = Open(dir_.path() + "/output");
@@ -43,14 +61,14 @@ TEST_F(FileOutputStoreTest, AnUnknownAttemptIsAtItsEnd) {
 }
 
 TEST_F(FileOutputStoreTest, AStreamEndsWithItsAttempt) {
-  store_->Begin("g", 0, 1);
+  store_->Begin("g", 0, 1, false);
   EXPECT_FALSE(store_->Read(Key("g", 0), 0, 100).end);
-  store_->Write(Key("g", 0), "out");
-  store_->Write(Key("g", 0, OutputStream::kStderr), "error");
+  Write(Key("g", 0), "out");
+  Write(Key("g", 0, OutputStream::kStderr), "error");
   EXPECT_EQ(store_->Read(Key("g", 0), 0, 100).bytes, "out");
   EXPECT_FALSE(store_->Read(Key("g", 0), 0, 100).end);
-  store_->Finish("g", 0, 1);
-  store_->Finish("g", 0, 1);
+  Finish("g", 0);
+  Finish("g", 0);
   EXPECT_EQ(store_->Read(Key("g", 0), 0, 100).bytes, "out");
   EXPECT_TRUE(store_->Read(Key("g", 0), 0, 100).end);
   EXPECT_EQ(store_->Read(Key("g", 0, OutputStream::kStderr), 1, 2).bytes, "rr");
@@ -59,11 +77,11 @@ TEST_F(FileOutputStoreTest, AStreamEndsWithItsAttempt) {
 }
 
 TEST_F(FileOutputStoreTest, AttemptsTasksAndGroupsAreApart) {
-  store_->Write({.group = "g", .task = 1, .attempt = 1}, "first");
-  store_->Write({.group = "g", .task = 1, .attempt = 2}, "second");
-  store_->Write({.group = "g", .task = 2, .attempt = 1}, "other task");
-  store_->Write({.group = "h", .task = 1, .attempt = 1}, "other group");
-  store_->Finish("g", 1, 1);
+  Write({.group = "g", .task = 1, .attempt = 1}, "first");
+  Write({.group = "g", .task = 1, .attempt = 2}, "second");
+  Write({.group = "g", .task = 2, .attempt = 1}, "other task");
+  Write({.group = "h", .task = 1, .attempt = 1}, "other group");
+  Finish("g", 1);
   EXPECT_EQ(store_->Read({.group = "g", .task = 1, .attempt = 1}, 0, 100).bytes, "first");
   EXPECT_EQ(store_->Read({.group = "g", .task = 1, .attempt = 2}, 0, 100).bytes, "second");
   EXPECT_FALSE(store_->Read({.group = "g", .task = 1, .attempt = 2}, 0, 100).end);
@@ -74,7 +92,7 @@ TEST_F(FileOutputStoreTest, AttemptsTasksAndGroupsAreApart) {
 TEST_F(FileOutputStoreTest, WhatWasWrittenIsReadAfterARestart) {
   store_ = nullptr;
   store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
-  store_->Write(Key("g", 0), std::string(1000, 'x'));
+  Write(Key("g", 0), std::string(1000, 'x'));
   store_ = nullptr;
   store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
   EXPECT_EQ(store_->Size(Key("g", 0)), 1000u);
@@ -84,7 +102,7 @@ TEST_F(FileOutputStoreTest, WhatWasWrittenIsReadAfterARestart) {
 }
 
 TEST_F(FileOutputStoreTest, FilesAreTheOwnersAlone) {
-  store_->Write(Key("g", 0), "secret");
+  Write(Key("g", 0), "secret");
   struct stat info {};
   ASSERT_EQ(::stat((dir_.path() + "/output/g/0.1.out").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -96,9 +114,9 @@ TEST_F(FileOutputStoreTest, NoIdLeadsOutOfTheDirectory) {
   for (const std::string& group :
        {std::string("../up"), std::string(".."), std::string("."), std::string(""), std::string("a/b"),
         std::string(".purge-1"), std::string("nul\0", 4), std::string("%")}) {
-    store_->Write(Key(group, 0), group + "!");
+    Write(Key(group, 0), group + "!");
     EXPECT_EQ(store_->Read(Key(group, 0), 0, 100).bytes, group + "!");
-    store_->Finish(group, 0, 1);
+    Finish(group, 0);
     EXPECT_EQ(store_->Read(Key(group, 0), 0, 100).bytes, group + "!");
   }
   int outside = 0;
@@ -120,13 +138,13 @@ TEST_F(FileOutputStoreTest, SubscribersHearOfTheirGroupUntilTheyEnd) {
                         (stream == OutputStream::kStderr ? "e" : "o"));
       });
   const std::shared_ptr<void> other = store_->Subscribe("g", [](uint32_t, uint32_t, OutputStream) {});
-  store_->Write(Key("g", 3), "x");
-  store_->Write(Key("h", 4), "x");
-  store_->Write(Key("g", 3, OutputStream::kStderr), "x");
-  store_->Finish("g", 3, 1);
+  Write(Key("g", 3), "x");
+  Write(Key("h", 4), "x");
+  Write(Key("g", 3, OutputStream::kStderr), "x");
+  Finish("g", 3);
   EXPECT_EQ(heard, (std::vector<std::string>{"3.1o", "3.1e", "3.1o", "3.1e"}));
   subscription = nullptr;
-  store_->Write(Key("g", 5), "x");
+  Write(Key("g", 5), "x");
   EXPECT_EQ(heard.size(), 4u);
 }
 
@@ -137,16 +155,16 @@ TEST_F(FileOutputStoreTest, ASubscriberMayReadAndEndItself) {
     read += store_->Read(Key("g", task), 0, 100).bytes;
     subscription = nullptr;
   });
-  store_->Write(Key("g", 0), "once");
-  store_->Write(Key("g", 0), "twice");
+  Write(Key("g", 0), "once");
+  Write(Key("g", 0), "twice");
   EXPECT_EQ(read, "once");
 }
 
 TEST_F(FileOutputStoreTest, APurgedGroupIsGoneAndItsFilesGo) {
-  store_->Write(Key("g", 0), "finished");
-  store_->Finish("g", 0, 1);
-  store_->Write(Key("g", 1), "running");
-  store_->Write(Key("h", 0), "stays");
+  Write(Key("g", 0), "finished");
+  Finish("g", 0);
+  Write(Key("g", 1), "running");
+  Write(Key("h", 0), "stays");
   store_->Purge("g");
   store_->Purge("absent");
   EXPECT_EQ(store_->Size(Key("g", 0)), 0u);
@@ -167,8 +185,8 @@ TEST_F(FileOutputStoreTest, APurgedGroupIsGoneAndItsFilesGo) {
 TEST_F(FileOutputStoreTest, AWriteUnderWayBringsNoPurgedGroupBack) {
   store_ = nullptr;
   store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
-  store_->Write(Key("g", 0), "first");
-  for (uint32_t task = 0; task < 8; ++task) store_->Write(Key("h", task), "x");  // takes its descriptor away
+  Write(Key("g", 0), "first");
+  for (uint32_t task = 0; task < 8; ++task) Write(Key("h", task), "x");  // takes its descriptor away
   // In place of its file stands a FIFO, which opens when somebody reads.
   const std::string file = dir_.path() + "/output/g/0.1.out";
   const std::string fifo = dir_.path() + "/fifo";
@@ -177,7 +195,7 @@ TEST_F(FileOutputStoreTest, AWriteUnderWayBringsNoPurgedGroupBack) {
   std::filesystem::create_hard_link(fifo, file);
   UniqueFd reader;
   {
-    const WatchedThread writer([&] { store_->Write(Key("g", 0), std::string(40, 'x')); });
+    const WatchedThread writer([&] { Write(Key("g", 0), std::string(40, 'x')); });
     EXPECT_TRUE(writer.ComesToRest());
     EXPECT_FALSE(writer.returned());
     const WatchedThread purger([&] { store_->Purge("g"); });
@@ -217,14 +235,153 @@ TEST_F(FileOutputStoreTest, TrashThatIsALinkLeadsNowhere) {
 }
 
 TEST_F(FileOutputStoreTest, DescriptorsAreFewWhateverRuns) {
-  for (uint32_t task = 0; task < 200; ++task) store_->Write(Key("g", task), "x");
+  for (uint32_t task = 0; task < 200; ++task) Write(Key("g", task), "x");
   EXPECT_LE(store_->open_files(), 8u);
-  for (uint32_t task = 0; task < 200; ++task) store_->Write(Key("g", task), "y");
+  for (uint32_t task = 0; task < 200; ++task) Write(Key("g", task), "y");
   for (uint32_t task = 0; task < 200; ++task) {
-    store_->Finish("g", task, 1);
+    Finish("g", task);
     EXPECT_EQ(store_->Read(Key("g", task), 0, 10).bytes, "xy");
   }
   EXPECT_EQ(store_->open_files(), 0u);
+}
+
+TEST_F(FileOutputStoreTest, FinishTellsWhatWasWrittenAndWhatWasNotKept) {
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
+  store_->Begin("g", 0, 1, false);
+  EXPECT_EQ(Finish("g", 0), OutputSizes());
+  store_->Begin("g", 1, 1, false);
+  for (int i = 0; i < 100; ++i) Write(Key("g", 1), "0123456789");
+  Write(Key("g", 1, OutputStream::kStderr), "error");
+  const OutputSizes sizes = Finish("g", 1);
+  EXPECT_EQ(sizes.standard_output, 1000u);
+  uint64_t dropped = 0;
+  for (uint64_t offset = 0; offset < 1000;) {
+    const OutputPiece piece = store_->Read(Key("g", 1), offset, 1000);
+    dropped += piece.dropped;
+    offset = piece.offset + piece.bytes.size();
+  }
+  EXPECT_EQ(sizes.standard_output_lost, dropped);
+  EXPECT_GE(dropped, 940u);
+  EXPECT_EQ(sizes.standard_error, 5u);
+  EXPECT_EQ(sizes.standard_error_lost, 0u);
+}
+
+// A paced stream writes ahead of its reader by the window, and all of that can be read.
+TEST_F(FileOutputStoreTest, APacedWriterWaitsForItsReader) {
+  store_ = nullptr;
+  store_ = Open(dir_.path() + "/output", {.head = 10, .tail = 40});
+  store_->Begin("g", 0, 1, true);
+  int told = 0;
+  const auto has_room = [&] { ++told; };
+  uint64_t written = 0;
+  const auto fill = [&] {
+    while (const size_t room = store_->Room(Key("g", 0), has_room)) {
+      std::string bytes(std::min<size_t>(room, 10'000), '\0');
+      for (char& c : bytes) c = static_cast<char>(written++ % 251);
+      Write(Key("g", 0), bytes);
+    }
+  };
+  fill();
+  EXPECT_EQ(written, RunningStream::kWindow);
+  uint64_t offset = 0;
+  while (offset < 8 * RunningStream::kWindow) {
+    const OutputPiece piece = store_->Read(Key("g", 0), offset, 30'011);
+    EXPECT_EQ(piece.dropped, 0u);
+    ASSERT_FALSE(piece.bytes.empty());
+    for (size_t i = 0; i < piece.bytes.size(); ++i) {
+      ASSERT_EQ(piece.bytes[i], static_cast<char>((offset + i) % 251));
+    }
+    offset += piece.bytes.size();
+    const int before = told;
+    store_->Taken(Key("g", 0), offset);
+    EXPECT_EQ(told, before + 1);
+    fill();
+    EXPECT_EQ(written, offset + RunningStream::kWindow);
+  }
+  // One that is stopped writes whether there is room or not, and as much is kept of that as of any.
+  Write(Key("g", 0), std::string(2 * RunningStream::kWindow, 'x'));
+  EXPECT_EQ(store_->Read(Key("g", 0), written, 10).bytes, "xxxxxxxxxx");
+  EXPECT_EQ(Finish("g", 0).standard_output, written + 2 * RunningStream::kWindow);
+}
+
+TEST_F(FileOutputStoreTest, AStopWaitsForNoReader) {
+  store_->Begin("g", 0, 1, true);
+  int told = 0;
+  const auto has_room = [&] { ++told; };
+  Write(Key("g", 0), std::string(RunningStream::kWindow, 'x'));
+  EXPECT_EQ(store_->Room(Key("g", 0), has_room), 0u);
+  EXPECT_TRUE(store_->WaitsForReader(Key("g", 0)));
+  store_->StopPacing();
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(store_->WaitsForReader(Key("g", 0)));
+  EXPECT_EQ(store_->Room(Key("g", 0), has_room), RunningStream::kBound);
+}
+
+// In place of the standard output of g/0 stands a FIFO: opening it waits for somebody at the other end.
+class HangingFile {
+ public:
+  explicit HangingFile(const std::string& directory)
+      : file_(directory + "/output/g/0.1.out"), fifo_(directory + "/fifo") {
+    std::filesystem::create_directory(directory + "/output/g");
+    EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
+    std::filesystem::create_hard_link(fifo_, file_);
+  }
+  // Whoever waits goes on, and finds no file there.
+  void Release() {
+    std::filesystem::remove(file_);
+    other_end_.Reset(::open(fifo_.c_str(), O_RDWR | O_CLOEXEC));
+  }
+
+ private:
+  const std::string file_;
+  const std::string fifo_;
+  UniqueFd other_end_;
+};
+
+TEST_F(FileOutputStoreTest, AFileThatHangsHoldsUpItsWriterAlone) {
+  HangingFile file(dir_.path());
+  for (uint32_t task = 0; task < 2; ++task) store_->Begin("g", task, 1, false);
+  std::promise<void> has_room;
+  const std::string piece(64 << 10, 'x');
+  uint64_t written = 0;
+  for (; store_->Room(Key("g", 0), [&] { has_room.set_value(); }) >= piece.size(); written += piece.size()) {
+    store_->Write(Key("g", 0), piece);
+  }
+  EXPECT_EQ(written, RunningStream::kBound);
+  EXPECT_EQ(store_->Size(Key("g", 0)), 0u);
+  EXPECT_FALSE(store_->Read(Key("g", 1), 0, 10).end);
+  // What another task writes gets to its file, and its end is told.
+  store_->Write(Key("g", 1), "other");
+  std::promise<OutputSizes> other;
+  store_->Finish("g", 1, 1, [&](const OutputSizes& sizes) { other.set_value(sizes); });
+  EXPECT_EQ(other.get_future().get().standard_output, 5u);
+  EXPECT_EQ(store_->Read(Key("g", 1), 0, 10).bytes, "other");
+  std::promise<OutputSizes> ended;
+  std::future<OutputSizes> end = ended.get_future();
+  store_->Finish("g", 0, 1, [&](const OutputSizes& sizes) { ended.set_value(sizes); });
+  std::future<void> room = has_room.get_future();
+  EXPECT_EQ(room.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_EQ(end.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  file.Release();
+  room.get();
+  EXPECT_EQ(end.get().standard_output, written);
+}
+
+// Far beyond what it may: as when the disk hangs and the task is being stopped.
+TEST_F(FileOutputStoreTest, WhatComesInSpiteOfNoRoomIsBoundedAndCounted) {
+  HangingFile file(dir_.path());
+  const std::string piece(64 << 10, 'x');
+  store_->Write(Key("g", 0), piece);
+  const WatchedThread flusher([&] { store_->Flush(); });
+  EXPECT_TRUE(flusher.ComesToRest());  // the writer waits for the file
+  for (int i = 1; i < 100; ++i) store_->Write(Key("g", 0), piece);
+  std::promise<OutputSizes> ended;
+  store_->Finish("g", 0, 1, [&](const OutputSizes& sizes) { ended.set_value(sizes); });
+  file.Release();
+  const OutputSizes sizes = ended.get_future().get();
+  EXPECT_EQ(sizes.standard_output, 100 * piece.size());
+  EXPECT_GE(sizes.standard_output_lost, 98 * piece.size() - (size_t{1} << 20));
 }
 
 // Race: readers follow by subscription while the writer's stream wraps around its bound, and it finishes.
@@ -233,7 +390,7 @@ TEST_F(FileOutputStoreTest, FollowersSeeEveryOffsetOnceOrAsAGap) {
   store_ = Open(dir_.path() + "/output", {.head = 1000, .tail = 4000});
   constexpr int kFollowers = 3;
   constexpr uint64_t kWrites = 2000;
-  store_->Begin("g", 0, 1);
+  store_->Begin("g", 0, 1, false);
   std::latch start(kFollowers + 1);
   std::vector<std::thread> followers;
   for (int f = 0; f < kFollowers; ++f) {
@@ -266,13 +423,14 @@ TEST_F(FileOutputStoreTest, FollowersSeeEveryOffsetOnceOrAsAGap) {
     for (char& c : bytes) c = static_cast<char>(at++ % 251);
     store_->Write(Key("g", 0), bytes);
   }
-  store_->Finish("g", 0, 1);
+  Finish("g", 0);
   for (std::thread& follower : followers) follower.join();
 }
 
 // Race: many tasks of a few groups begin, write, finish and are read, subscribed and purged at once.
 TEST_F(FileOutputStoreTest, EverythingAtOnce) {
   constexpr uint32_t kThreads = 4;
+  std::atomic<uint32_t> finished = 0;
   std::latch start(kThreads);
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < kThreads; ++t) {
@@ -282,15 +440,17 @@ TEST_F(FileOutputStoreTest, EverythingAtOnce) {
         const std::string group = "g" + std::to_string(i % 3);
         const uint32_t task = t * 1000 + i;
         const auto subscription = store_->Subscribe(group, [](uint32_t, uint32_t, OutputStream) {});
-        store_->Begin(group, task, 1);
+        store_->Begin(group, task, 1, i % 2 == 0);
         store_->Write(Key(group, task), "some output");
         (void)store_->Read(Key(group, (t + 1) % kThreads * 1000 + i), 0, 100);
-        store_->Finish(group, task, 1);
+        store_->Finish(group, task, 1, [&](const OutputSizes&) { ++finished; });
         if (i % 50 == 49) store_->Purge(group);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
+  store_->Flush();
+  EXPECT_EQ(finished, kThreads * 200);
 }
 
 }  // namespace

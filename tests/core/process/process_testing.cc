@@ -133,6 +133,7 @@ std::shared_ptr<ProcessSpec> Command(std::vector<std::string> argv) {
   auto spec = std::make_shared<ProcessSpec>();
   spec->argv = std::move(argv);
   spec->env = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
+  spec->linger = std::chrono::milliseconds(20);  // many a test leaves something behind that holds a pipe
   return spec;
 }
 

@@ -81,6 +81,15 @@ TEST(TaskRequests, Streams) {
   }
   request.set_stream(static_cast<v1::OutputStream>(3));
   EXPECT_WRONG("stream", "stream must be a known value, got 3", request);
+  v1::StreamOutputRequest group;
+  EXPECT_WRONG("group_id", "group_id is required", group);
+  group.set_group_id("g");
+  group.set_cursor("any bytes");
+  EXPECT_FINE(group);
+  group.set_stream(v1::OUTPUT_STREAM_STDERR);
+  EXPECT_FINE(group);
+  group.set_stream(static_cast<v1::OutputStream>(3));
+  EXPECT_WRONG("stream", "stream must be a known value, got 3", group);
 }
 
 template <typename Request>

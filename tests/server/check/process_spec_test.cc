@@ -117,6 +117,15 @@ TEST_F(ProcessSpecTest, Graces) {
   EXPECT_WRONG_FIELD("tasks[0].process.grace", request_);
 }
 
+TEST_F(ProcessSpecTest, Lingers) {
+  google::protobuf::Duration& linger = *process_->mutable_linger();
+  EXPECT_FINE(request_);
+  linger.set_seconds(3600);
+  EXPECT_FINE(request_);
+  linger.set_nanos(1);
+  EXPECT_WRONG("tasks[0].process.linger", "linger must be 0 s .. 3600 s, got 3600.000000001 s", request_);
+}
+
 TEST_F(ProcessSpecTest, LimitsOfProcesses) {
   v1::ResourceLimits& limits = *process_->mutable_limits();
   EXPECT_FINE(request_);

@@ -179,6 +179,7 @@ durability = "none"
 max_queued = 5
 max_queued_bytes = 2097152
 output_limit = 4096
+reader_timeout = "3s"
 drain_timeout = "1m30s"
 stop_timeout = "250ms"
 on_stop = "cancel"
@@ -201,6 +202,7 @@ default = 8
   EXPECT_EQ(config.max_queued, 5u);
   EXPECT_EQ(config.max_queued_bytes, size_t{2} << 20);
   EXPECT_EQ(config.output_limit, 4096u);
+  EXPECT_EQ(config.reader_timeout, milliseconds(3000));
   EXPECT_EQ(config.on_stop, OnStop::kCancel);
   EXPECT_EQ(config.drain_timeout, milliseconds(90'000));
   EXPECT_EQ(config.stop_timeout, milliseconds(250));

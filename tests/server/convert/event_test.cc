@@ -43,7 +43,8 @@ TEST(Event, EnumsCountAlike) {
   EXPECT_EQ(static_cast<int>(WaitReason::kSeal), v1::WAIT_REASON_SEAL);
   EXPECT_EQ(static_cast<int>(WaitReason::kStop), v1::WAIT_REASON_STOP);
   EXPECT_EQ(static_cast<int>(WaitReason::kJournal), v1::WAIT_REASON_JOURNAL);
-  EXPECT_EQ(static_cast<int>(WaitReason::kJournal), static_cast<int>(v1::WaitReason_MAX));
+  EXPECT_EQ(static_cast<int>(WaitReason::kReader), v1::WAIT_REASON_READER);
+  EXPECT_EQ(static_cast<int>(WaitReason::kReader), static_cast<int>(v1::WaitReason_MAX));
   EXPECT_EQ(static_cast<int>(FailureKind::kError), v1::FAILURE_KIND_ERROR);
   EXPECT_EQ(static_cast<int>(FailureKind::kPanic), v1::FAILURE_KIND_PANIC);
   EXPECT_EQ(static_cast<int>(FailureKind::kExit), v1::FAILURE_KIND_EXIT);
@@ -77,12 +78,16 @@ TEST(Event, TellsWhatAWatcherOfAllGroupsNeeds) {
   v1::Event submitted;
   ToProto("g", record, &submitted);
   EXPECT_EQ(submitted.labels().at("a"), "b");
-  record = {.event = {.kind = EventKind::kTaskExited, .task = 0},
-            .output = {.standard_output = 7, .standard_error = 8}};
+  record = {
+      .event = {.kind = EventKind::kTaskExited, .task = 0},
+      .output = std::make_shared<const OutputSizes>(OutputSizes{
+          .standard_output = 7, .standard_error = 8, .standard_output_lost = 5, .standard_error_lost = 6})};
   v1::Event exited;
   ToProto("g", record, &exited);
   EXPECT_EQ(exited.stdout_bytes(), 7u);
   EXPECT_EQ(exited.stderr_bytes(), 8u);
+  EXPECT_EQ(exited.stdout_lost_bytes(), 5u);
+  EXPECT_EQ(exited.stderr_lost_bytes(), 6u);
 }
 
 TEST(Event, AnExitTellsHow) {

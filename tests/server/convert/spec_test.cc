@@ -19,6 +19,7 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   process.set_standard_input("input");
   process.set_stop_signal("INT");
   process.mutable_grace()->set_seconds(3);
+  process.mutable_linger()->set_seconds(4);
   process.mutable_limits()->set_open_files(64);
   process.mutable_limits()->set_address_space(uint64_t{1} << 40);
   process.mutable_limits()->mutable_cpu_time()->set_nanos(500'000'000);
@@ -52,6 +53,7 @@ TEST(Spec, AProcessGoesInWholeAndComesOutWithoutItsSecrets) {
   EXPECT_EQ(core.stdin_bytes, "input");
   EXPECT_EQ(core.stop_signal, SIGINT);
   EXPECT_EQ(core.grace, std::chrono::seconds(3));
+  EXPECT_EQ(core.linger, std::chrono::seconds(4));
   EXPECT_EQ(core.limits, (ResourceLimits{.open_files = 64,
                                          .address_space = uint64_t{1} << 40,
                                          .cpu_time = std::chrono::milliseconds(1500),
@@ -141,6 +143,7 @@ TEST(Spec, DefaultsAreFilledIn) {
   const ProcessSpec& process = *std::get<std::shared_ptr<const ProcessSpec>>(spec.work);
   EXPECT_EQ(process.stop_signal, SIGTERM);
   EXPECT_EQ(process.grace, std::chrono::seconds(10));
+  EXPECT_EQ(process.linger, std::chrono::seconds(2));
   EXPECT_EQ(process.limits, ResourceLimits());
   EXPECT_FALSE(process.limits.NeedsCgroup());
   EXPECT_EQ(process.umask, 022u);

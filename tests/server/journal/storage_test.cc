@@ -98,7 +98,8 @@ TaskSpec AnyTask(std::mt19937_64& random) {
                       .working_dir = Bytes(random),
                       .stdin_bytes = Bytes(random, 1000),
                       .stop_signal = static_cast<int>(random() % 64),
-                      .grace = std::chrono::nanoseconds(static_cast<int64_t>(random()))};
+                      .grace = std::chrono::nanoseconds(static_cast<int64_t>(random())),
+                      .linger = std::chrono::nanoseconds(static_cast<int64_t>(random()))};
   process.argv.resize(random() % 4 + 1);
   for (std::string& argument : process.argv) argument = Bytes(random);
   SetAnything(random, &process);
@@ -126,7 +127,11 @@ Record AnyRecord(std::mt19937_64& random, uint64_t number) {
     record.request = std::make_shared<const RequestMark>(
         RequestMark{.id = Bytes(random), .fingerprint = random(), .count = static_cast<uint32_t>(random())});
   }
-  if (random() % 2 == 0) record.output = {.standard_output = random(), .standard_error = random()};
+  if (random() % 2 == 0)
+    record.output = std::make_shared<const OutputSizes>(OutputSizes{.standard_output = random(),
+                                                                    .standard_error = random(),
+                                                                    .standard_output_lost = random(),
+                                                                    .standard_error_lost = random()});
   return record;
 }
 
@@ -184,6 +189,7 @@ void ExpectSame(const TaskSpec& a, const TaskSpec& b) {
   EXPECT_EQ(p.stdin_bytes, q.stdin_bytes);
   EXPECT_EQ(p.stop_signal, q.stop_signal);
   EXPECT_EQ(p.grace, q.grace);
+  EXPECT_EQ(p.linger, q.linger);
   EXPECT_EQ(p.limits, q.limits);
   EXPECT_EQ(p.user, q.user);
   EXPECT_EQ(p.group, q.group);
@@ -226,7 +232,10 @@ TEST(Storage, AnyRecordComesBackWhole) {
       ExpectSame(decoded[i].failure, records[i].failure);
       ExpectSame(decoded[i].result, records[i].result);
       ExpectSame(decoded[i].request, records[i].request);
-      EXPECT_EQ(decoded[i].output, records[i].output);
+      ASSERT_EQ(decoded[i].output == nullptr, records[i].output == nullptr);
+      if (records[i].output != nullptr) {
+        EXPECT_EQ(*decoded[i].output, *records[i].output);
+      }
     }
   }
 }
@@ -245,6 +254,7 @@ TEST(Storage, AProcessOfSchema1HasTheDefaultsOfWhatCameLater) {
   const ProcessSpec& process = *std::get<1>(records[0].task->work);
   EXPECT_EQ(process.argv, std::vector<std::string>{"true"});
   EXPECT_EQ(process.grace, std::chrono::seconds(10));
+  EXPECT_EQ(process.linger, std::chrono::seconds(2));
   EXPECT_EQ(process.limits, ResourceLimits());
   EXPECT_EQ(process.user + process.group, "");
   EXPECT_EQ(process.umask, 022u);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <stdexcept>
@@ -15,7 +16,8 @@ const std::string kRun = "/covey.v1.GroupService/RunGroup";
 
 class BrokenOutput final : public NoOutput {
  public:
-  uint64_t Size(const OutputKey&) override { throw std::runtime_error("no memory"); }
+  OutputPiece Read(const OutputKey&, uint64_t, size_t) override { return {.bytes = "line\n"}; }
+  void Taken(const OutputKey&, uint64_t) override { throw std::runtime_error("no memory"); }
 };
 
 // What tasks write to standard output, in memory.
@@ -26,9 +28,14 @@ class OutputInMemory final : public NoOutput {
   void Append(uint32_t task, std::string_view text) {
     Call([&] { texts_[task] += text; }, task);
   }
-  void Finish(const std::string& group, uint32_t task, uint32_t attempt) override {
-    NoOutput::Finish(group, task, attempt);
+  void Finish(const std::string&, uint32_t task, uint32_t, Finished done) override {
     Call([] {}, task);
+    OutputSizes wrote;
+    {
+      MutexLock lock(mutex_);
+      wrote.standard_output = texts_[task].size();
+    }
+    done(wrote);
   }
   OutputPiece Read(const OutputKey& key, uint64_t offset, size_t) override {
     if (key.stream == OutputStream::kStderr) return {};
@@ -39,7 +46,8 @@ class OutputInMemory final : public NoOutput {
     }
     if (first) first();
     MutexLock lock(mutex_);
-    return {.offset = offset, .bytes = texts_[key.task].substr(offset)};
+    const std::string& text = texts_[key.task];
+    return {.offset = offset, .bytes = text.substr(std::min<size_t>(offset, text.size())), .end = true};
   }
   uint64_t Size(const OutputKey& key) override {
     MutexLock lock(mutex_);

@@ -27,6 +27,7 @@ using TaskUpload = Upload<v1::SubmitTaskStreamRequest, v1::SubmitTaskStreamRespo
 using EventStream = Stream<v1::StreamEventsResponse>;
 using OutputReader = Stream<v1::ReadOutputResponse>;
 using BackupReader = Stream<v1::BackupResponse>;
+using GroupOutputReader = Stream<v1::StreamOutputResponse>;
 
 // Nothing of it runs any more. States that this version does not know are not over.
 inline bool IsOver(const v1::Group& group) { return group.has_end_time(); }
@@ -91,6 +92,9 @@ class Client {
   Result<v1::Task> WaitTask(const v1::WaitTaskRequest& request, const CallOptions& call = {});
   Result<v1::Task> CancelTask(std::string_view group, std::string_view task, std::string_view reason = {},
                               bool wait = false, const CallOptions& call = {});
+  // What all tasks of a group write, as it comes.
+  std::unique_ptr<GroupOutputReader> StreamOutput(const v1::StreamOutputRequest& request,
+                                                  const CallOptions& call = {});
   std::unique_ptr<OutputReader> ReadOutput(const v1::ReadOutputRequest& request,
                                            const CallOptions& call = {});
 
