@@ -7,6 +7,7 @@
 #include "core/engine/engine.h"
 #include "tests/server/journal/fault_vfs.h"
 #include "tests/server/journal/sqlite_support.h"
+#include "tests/support/engine_world.h"
 
 // What a restart costs on a disk: syncs, of which each takes 0.3 to 5 ms.
 namespace covey {
@@ -39,26 +40,12 @@ class Asleep final : public Executor {
   std::vector<std::shared_ptr<AttemptListener>> listeners_ COVEY_GUARDED_BY(mutex_);
 };
 
-class NowhereStore final : public OutputStore {
- public:
-  void Write(const OutputKey&, std::string_view) override {}
-  void Finish(const std::string&, uint32_t, uint32_t) override {}
-  OutputPiece Read(const OutputKey&, uint64_t, size_t) override { return {.end = true}; }
-  uint64_t Size(const OutputKey&) override { return 0; }
-  std::shared_ptr<void> Subscribe(const std::string&,
-                                  std::function<void(uint32_t, uint32_t, OutputStream)>) override {
-    return nullptr;
-  }
-  void Begin(const std::string&, uint32_t, uint32_t) override {}
-  void Purge(const std::string&) override {}
-};
-
 std::unique_ptr<Engine> MakeEngine(const std::shared_ptr<Journal>& journal,
                                    const std::shared_ptr<Asleep>& executor) {
   ExecutorTable executors;
   executors.Set<FunctionSpec>(executor);
   return std::make_unique<Engine>(Engine::Options{.journal = journal,
-                                                  .output = std::make_shared<NowhereStore>(),
+                                                  .output = std::make_shared<testing::NoOutput>(),
                                                   .executors = executors,
                                                   .pools = {{"default", 1000}}});
 }
