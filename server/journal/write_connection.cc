@@ -3,7 +3,9 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "server/journal/checksum.h"
@@ -288,8 +290,9 @@ Error WriteConnection::LastError() const {
 }
 
 bool WriteConnection::IsTrouble(const Error& error) {
-  return error.reason.starts_with("JOURNAL_F") || error.reason.starts_with("DATA_DIR_") ||
-         error.reason == "JOURNAL_CORRUPT";
+  static const std::set<std::string> kTroubles{"DATA_DIR_COPIED", "DATA_DIR_GONE",  "DATA_DIR_UNUSABLE",
+                                              "JOURNAL_CORRUPT", "JOURNAL_FAILED", "JOURNAL_FULL"};
+  return kTroubles.contains(error.reason);
 }
 
 Result<Void> WriteConnection::Probe(bool ailing) {

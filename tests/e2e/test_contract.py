@@ -1,6 +1,9 @@
 """Every RPC of the contract, called by grpcurl, its answer checked. What reflection lists and no step calls is a failure."""
 
+import base64
+import io
 import os
+import tarfile
 import unittest
 
 from daemon import Daemon, odd_seconds, sleepers, wait_until
@@ -61,7 +64,7 @@ class ContractTest(unittest.TestCase):
 
     def test_every_rpc(self):
         for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.stream_again, self.tasks, self.output, self.results, self.events,
-                     self.explained, self.lists, self.info, self.reloaded, self.drained):
+                     self.explained, self.lists, self.info, self.backup, self.reloaded, self.drained):
             with self.subTest(step.__name__):
                 step()
         listed = set()
@@ -193,6 +196,15 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(("4", "NDU2Nzg5", True), (chunk["offset"], chunk["data"], chunk["end"]))
         chunk = self.one(TASK + "ReadOutput", {"groupId": group, "task": "0", "stream": "OUTPUT_STREAM_STDERR"})["chunk"]
         self.assertEqual("ZXJy", chunk["data"])
+        chunks = [message["chunk"] for message in self.grpcurl.call(GROUP + "StreamOutput", {"groupId": group}) if "chunk" in message]
+        written = {chunk["stream"]: chunk["data"] for chunk in chunks if chunk.get("data")}
+        self.assertEqual({"OUTPUT_STREAM_STDOUT": "MDEyMzQ1Njc4OQ==", "OUTPUT_STREAM_STDERR": "ZXJy"}, written)
+
+    def backup(self):
+        pieces = self.grpcurl.call(ADMIN + "Backup", {})
+        archive = b"".join(base64.b64decode(piece["data"]) for piece in pieces)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            self.assertIn("journal.db", [os.path.basename(name) for name in tar.getnames()])
 
     def results(self):
         group = self.create(function("covey.echo", "what it answered"))

@@ -30,7 +30,6 @@ class LargeAnswersTest(DaemonTest):
             self.assertEqual((0, ""), (result.code, result.err[-300:]), command)
 
     @unittest.skipIf(GRPCURL is None, WHY_NOT)
-    @mended_by(10)
     def test_a_client_with_defaults(self):
         """Five results of 1 MB: more than gRPC's 4 MiB."""
         group, rpc = self.group(5), Grpcurl(self.daemon)

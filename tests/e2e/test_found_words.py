@@ -97,7 +97,6 @@ class StopTest(WordsTest):
 
 
 class FollowTest(WordsTest):
-    @mended_by(9)
     def test_the_logs_of_a_group_come_as_they_are_written(self):
         """The first task still runs and writes nothing; the second one's line is there."""
         seconds = odd_seconds()

@@ -112,6 +112,7 @@ TEST(Numbers, EachIsTakenOnce) {
 TEST(Numbers, TheContractIsAsTheTableSays) {
   const auto places = ReadContract();
   for (const auto& [where, rows] : ReadTable()) {
+    if (IsOfRpcs(where)) continue;  // have no numbers: PlannedCallsAreNotThereYet
     const auto found = places.find(where);
     for (const Row& row : rows) {
       SCOPED_TRACE(where + "." + row.name);

@@ -86,7 +86,7 @@ TEST_F(CgroupTest, NothingIsLeftOfAPool) {
 class StaleCgroupTest : public CgroupTest {
  protected:
   void Make(const Owner& owner) {
-    path_ = Parent() + "/covey-" + owner.Text() + "-0";
+    path_ = Parent() + "/covey-" + owner.Text() + "-1000000";  // no pool of this process has that number
     ASSERT_EQ(::mkdir(path_.c_str(), 0755), 0);
     ASSERT_EQ(::mkdir((path_ + "/0").c_str(), 0755), 0);
   }
