@@ -128,7 +128,8 @@ void Recovery::Sort() {
   for (GroupPtr& group : loaded) {
     if (std::optional<Error> damage = group->damage()) {
       pools_.Release(group->pool());
-      aside_.push_back({.id = group->id(), .error = *std::move(damage), .group = std::move(group)});
+      std::string id = group->id();
+      aside_.push_back({.id = std::move(id), .error = *std::move(damage), .group = std::move(group)});
     } else if (group->completed()) {
       pools_.Release(group->pool());
     } else {
