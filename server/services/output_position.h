@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "covey/output_stream.h"
 
@@ -15,7 +16,10 @@ struct StreamKey {
   uint32_t task = 0;
   uint32_t attempt = 0;
   OutputStream stream = OutputStream::kStdout;
-  auto operator<=>(const StreamKey&) const = default;
+  bool operator==(const StreamKey&) const = default;
+  bool operator<(const StreamKey& other) const {
+    return std::tie(task, attempt, stream) < std::tie(other.task, other.attempt, other.stream);
+  }
 };
 
 // How far the output of a group was sent: of what has exited up to event `after` all of it, of the other streams

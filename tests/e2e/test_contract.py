@@ -155,13 +155,15 @@ class ContractTest(unittest.TestCase):
         second = {"number": 2, "tasks": [function("covey.noop")]}
         answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first)
         self.assertEqual(("1", "3"), (answer["lastNumber"], answer["count"]))
+        for task in "012":  # one that is lost would fail the group
+            self.one(TASK + "WaitTask", {"groupId": group, "task": task})
         called = self.grpcurl.called
         self.daemon.kill()
         self.start()
         self.grpcurl.called |= called
         for _ in range(2):
             answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first, second)
-            self.assertEqual(("2", "4"), (answer["lastNumber"], answer["count"]))
+            self.assertEqual(("2", "4"), (answer["lastNumber"], answer["count"]), answer)
         self.assertEqual(4, self.one(GROUP + "GetGroup", {"groupId": group})["group"]["tasks"]["submitted"])
         answer, = self.grpcurl.call(GROUP + "SubmitTaskStream", first, {"number": 2, "tasks": [process("true")]})
         self.assertEqual(("1", "ERROR_REASON_REQUEST_ID_REUSED"), (answer["lastNumber"], answer["reason"]))
