@@ -291,7 +291,7 @@ Error WriteConnection::LastError() const {
 
 bool WriteConnection::IsTrouble(const Error& error) {
   static const std::set<std::string> kTroubles{"DATA_DIR_COPIED", "DATA_DIR_GONE",  "DATA_DIR_UNUSABLE",
-                                              "JOURNAL_CORRUPT", "JOURNAL_FAILED", "JOURNAL_FULL"};
+                                               "JOURNAL_CORRUPT", "JOURNAL_FAILED", "JOURNAL_FULL"};
   return kTroubles.contains(error.reason);
 }
 
