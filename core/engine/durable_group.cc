@@ -194,7 +194,7 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
   if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(shared), step.effects());
-  } else if (ledger_.tasks()[*task].pending.phase == Phase::kEnded) {
+  } else if (lane_ != nullptr && ledger_.tasks()[*task].pending.phase == Phase::kEnded) {
     lane_->Withdraw(TicketLocked(*task));  // it waits for nothing any more
   }
   step.Finish(ToldToStop(std::move(done)));

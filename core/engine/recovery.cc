@@ -8,6 +8,17 @@
 
 namespace covey {
 
+namespace {
+
+Error Unread(const std::string& group, const Error& why) {
+  if (why.code == ErrorCode::kDataLoss) return why;
+  return {.code = ErrorCode::kDataLoss,
+          .reason = "JOURNAL_DAMAGED",
+          .message = "group " + group + ": the journal lists it, and does not find it by its id"};
+}
+
+}  // namespace
+
 struct Recovery::State {
   Mutex mutex;
   CondVar changed;
@@ -16,7 +27,9 @@ struct Recovery::State {
   size_t resuming COVEY_GUARDED_BY(mutex) = 0;
   RecoveryProgress progress COVEY_GUARDED_BY(mutex);
   std::vector<GroupPtr> loaded COVEY_GUARDED_BY(mutex);  // in the order of the listing; null: not yet
-  std::optional<Error> failed COVEY_GUARDED_BY(mutex);   // the first that could not be read
+  // Listed, and not to be found by their ids or not to be read at all.
+  std::vector<std::pair<Aside, std::shared_ptr<Pool>>> unread COVEY_GUARDED_BY(mutex);
+  std::optional<Error> failed COVEY_GUARDED_BY(mutex);  // the first that could not be read for another reason
 };
 
 Recovery::Recovery(std::shared_ptr<const GroupEnvironment> environment, PoolTable& pools, uint64_t epoch,
@@ -97,12 +110,17 @@ void Recovery::Load(const GroupSummary& listed) {
     ++state_->reading;
     ++state_->progress.found;
   }
-  LoadGroup(environment_, listed, PoolOf(*listed.spec), epoch_, [state = state_, place](auto group) {
+  const std::string& id = listed.spec->id;
+  const std::shared_ptr<Pool> pool = PoolOf(*listed.spec);
+  LoadGroup(environment_, listed, pool, epoch_, [state = state_, place, id, pool](auto group) {
     MutexLock lock(state->mutex);
     --state->reading;
     ++state->progress.read;
     if (group.ok()) {
       state->loaded[place] = std::move(group.value());
+    } else if (group.error().code == ErrorCode::kDataLoss || group.error().code == ErrorCode::kNotFound) {
+      // Nobody deletes groups yet: one that is not found by its id is damaged.
+      state->unread.emplace_back(Aside{.id = id, .error = Unread(id, group.error())}, pool);
     } else if (!state->failed) {
       state->failed = group.error();
     }
@@ -120,10 +138,17 @@ std::shared_ptr<Pool> Recovery::PoolOf(const GroupSpec& spec) {
 // Those that go on, those that cannot, and those that the listing lags behind.
 void Recovery::Sort() {
   std::vector<GroupPtr> loaded;
+  std::vector<std::pair<Aside, std::shared_ptr<Pool>>> unread;
   {
     MutexLock lock(state_->mutex);
     loaded.swap(state_->loaded);
+    unread.swap(state_->unread);
   }
+  for (auto& [aside, pool] : unread) {
+    pools_.Release(pool.get());
+    aside_.push_back(std::move(aside));
+  }
+  std::erase(loaded, nullptr);
   std::reverse(loaded.begin(), loaded.end());  // the listing is newest first
   for (GroupPtr& group : loaded) {
     if (std::optional<Error> damage = group->damage()) {

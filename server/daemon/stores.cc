@@ -58,12 +58,7 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
                                     .durability = config.durable ? Durability::kFull : Durability::kNone,
                                     .log = [log](const std::string& line) { log->info("{}", line); },
                                     .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); }});
-  if (!journal.ok()) {
-    std::string why = journal.error().message;
-    if (journal.error().code == ErrorCode::kDataLoss)
-      why += "; coveyd --repair NEW-DIRECTORY --data-dir " + data_->path() + " saves what can be read";
-    return Status::Error(why);
-  }
+  if (!journal.ok()) return Status::Error(Explain(journal.error()));
   journal_ = std::move(journal.value());
   if (data_->copied()) {
     const std::string why = data_->Refusal()->message;
@@ -72,6 +67,12 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
   }
   watch_ = std::make_unique<DataWatch>(data_, journal_, health_, log);
   return Status::Ok();
+}
+
+std::string Stores::Explain(const Error& error) const {
+  if (error.code != ErrorCode::kDataLoss || data_ == nullptr) return error.message;
+  return error.message + "; coveyd --repair NEW-DIRECTORY --data-dir " + data_->path() +
+         " saves what can be read";
 }
 
 void Stores::OnTrouble(const Error* why, spdlog::logger& log) {

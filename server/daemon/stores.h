@@ -38,6 +38,9 @@ class Stores {
   // Opens a backup of what is kept. From any thread, before Close.
   void Backup(const std::function<void(Result<BackupReader>)>& done) const;
 
+  // What to tell of an error of the journal: with what saves the rest when something is lost.
+  std::string Explain(const Error& error) const;
+
   const std::shared_ptr<Journal>& journal() const { return journal_; }
   const std::shared_ptr<FileOutputStore>& output() const { return output_; }
   // A random name for this data directory, made once: tells the processes of its tasks from all others.

@@ -44,7 +44,7 @@ Status Work::Recover(RecoveryWatcher watcher) {
                       .max_queued = {.tasks = config_.max_queued, .bytes = config_.max_queued_bytes},
                       .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
   if (const std::optional<Error> error = engine_->Recover(std::move(watcher)))
-    return Status::Error(error->message);
+    return Status::Error(stores_.Explain(*error));
   return Status::Ok();
 }
 

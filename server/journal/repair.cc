@@ -14,6 +14,7 @@
 
 #include "core/base/unique_fd.h"
 #include "server/journal/data_lock.h"
+#include "server/journal/harvest.h"
 #include "server/journal/migrate.h"
 #include "server/journal/new_directory.h"
 #include "server/journal/read_connection.h"
@@ -36,9 +37,9 @@ constexpr KeyedTable kKeyedTables[] = {
 constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "pools"};
 // How large keys may be when the largest cannot be read.
 constexpr int64_t kMostRows = int64_t{1} << 42;
-// Ranges of one table that may turn out to be unreadable, each looked at in halves: more than the rows below one
-// page of the tree.
-constexpr int kPatience = 50'000;
+// Ranges of one table that may turn out to be unreadable, each looked at in halves. What they hide is taken from
+// its pages (Harvest).
+constexpr int kPatience = 2'000;
 constexpr size_t kRecordsAtOnce = 2000;
 
 bool IsDamage(const Error& error) { return error.code == ErrorCode::kDataLoss; }
@@ -54,16 +55,18 @@ Result<UniqueFd> KeepOthersOut(const std::string& directory) {
                .message = "data directory " + directory + " is in use: stop its daemon first"};
 }
 
-// Takes rows out of a damaged database, which is attached to a sound one as "old".
+// Takes rows out of a damaged database, which is attached to a sound one as "old": those that SQLite can reach,
+// sound or not.
 class Salvage {
  public:
   explicit Salvage(sqlite::Database& db) : db_(db) {}
 
-  // In one transaction.
+  // Each statement is a transaction of its own: once one has met damage SQLite commits nothing that it is part of.
+  // They are made to last at the end.
   Result<Void> Run() {
-    if (!Try("BEGIN")) return db_.last_error();
+    if (!Try("PRAGMA main.synchronous = OFF")) return db_.last_error();
     if (Result<Void> taken = TakeAll(); !taken.ok()) return taken;
-    if (!db_.in_transaction() || !Try("COMMIT")) return db_.last_error();
+    if (!Try("PRAGMA main.synchronous = FULL")) return db_.last_error();
     return Void{};
   }
   std::vector<std::string>& lost() { return lost_; }
@@ -82,7 +85,8 @@ class Salvage {
               std::string(table)))
         continue;
       if (!IsDamage(db_.last_error())) return db_.last_error();
-      lost_.push_back("table " + std::string(table) + " cannot be read: " + db_.last_error().message);
+      lost_.push_back("table " + std::string(table) +
+                      " is damaged, and taken from what its pages still hold: " + db_.last_error().message);
     }
     for (const char* key : {"identity", "epoch", "owner_of_all", "next_gid", "next_seq", "fence"}) {
       const std::string name(key);
@@ -117,8 +121,9 @@ class Salvage {
 
   void Flush(const KeyedTable& table) {
     if (lost_ranges_ > 0) {
-      lost_.push_back("table " + std::string(table.name) + ": not all rows from " +
-                      std::to_string(lost_first_) + " to " + std::to_string(lost_last_) + " can be read");
+      lost_.push_back("table " + std::string(table.name) + " is damaged between rows " +
+                      std::to_string(lost_first_) + " and " + std::to_string(lost_last_) +
+                      ": what its pages still hold is taken from them");
     }
     lost_ranges_ = 0;
   }
@@ -139,14 +144,14 @@ std::string DamageOf(ReadConnection& reader, const std::string& id) {
   for (;;) {
     const Result<std::vector<Record>> records = reader.Read(id, next, kRecordsAtOnce);
     if (!records.ok()) return records.error().message;
+    if (records.value().empty()) break;  // fewer than asked for stand before what is damaged
     next += records.value().size();
-    if (records.value().size() < kRecordsAtOnce) break;
   }
   const bool ends = !summary.value().state.completed || summary.value().last_number < next;
   return ends ? "" : "group " + id + ": events " + std::to_string(next) + " and after are lost";
 }
 
-Result<Void> Look(const SqliteFile& file, uint64_t identity, Repaired* repaired) {
+Result<Void> Look(const SqliteFile& file, uint64_t identity, Harvested harvested, Repaired* repaired) {
   Result<sqlite::Database> db = OpenForReading(file);
   if (!db.ok()) return db.error();
   Result<std::unique_ptr<ReadConnection>> reader = ReadConnection::Open(file, identity);
@@ -154,19 +159,40 @@ Result<Void> Look(const SqliteFile& file, uint64_t identity, Repaired* repaired)
   Result<sqlite::Statement> ids = db.value().Prepare("SELECT id FROM groups ORDER BY gid");
   if (!ids.ok()) return ids.error();
   while (ids.value().Next() == sqlite::Step::kRow) {
-    std::string damage = DamageOf(*reader.value(), std::string(ids.value().Bytes(0)));
+    const std::string id(ids.value().Bytes(0));
+    std::string damage = DamageOf(*reader.value(), id);
+    if (const auto known = harvested.lost.find(id); known != harvested.lost.end()) {
+      if (damage.empty()) damage = std::move(known->second);
+      harvested.lost.erase(known);
+    }
     if (damage.empty()) {
       ++repaired->groups;
     } else {
       repaired->lost.push_back(std::move(damage));
     }
   }
+  for (auto& [id, line] : harvested.lost) repaired->lost.push_back(std::move(line));
   const auto nobodys = db.value().QueryInt(
       "SELECT count(*) FROM records WHERE gid NOT IN (SELECT gid FROM groups UNION SELECT gid FROM garbage)");
   if (nobodys.value_or(0) > 0) {
     repaired->lost.push_back(std::to_string(*nobodys) +
                              " rows of events belong to groups whose own row is lost");
   }
+  return Void{};
+}
+
+// Brings the copy to what its write-ahead log says and to the present version; `path`: what it is a copy of.
+// kDataLoss: that cannot be done.
+Result<Void> OpenDamaged(const std::string& copy, const std::string& path) {
+  Result<sqlite::Database> db = sqlite::Database::Open(copy, {});
+  if (!db.ok()) return db.error();
+  const Result<int64_t> found = BringUpToDate(db.value(), path);
+  if (!found.ok()) {
+    Error error = found.error();
+    if (error.code == ErrorCode::kInternal) error.code = ErrorCode::kDataLoss;  // a schema that is none
+    return error;
+  }
+  if (!db.value().Checkpoint() && !IsDamage(db.value().last_error())) return db.value().last_error();
   return Void{};
 }
 
@@ -183,25 +209,41 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
   }
   const SqliteFile file{.path = work + "/journal.db"};
   if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
+  const Result<Void> opens = OpenDamaged(old, from + "/journal.db");
+  if (!opens.ok() && !IsDamage(opens.error())) return opens.error();
   Repaired repaired;
-  {
-    Result<sqlite::Database> damaged = sqlite::Database::Open(old, {});
-    if (!damaged.ok()) return damaged.error();
-    if (Result<int64_t> found = BringUpToDate(damaged.value(), from + "/journal.db"); !found.ok())
-      return found.error();
-  }
+  Harvested harvested;
   {
     Result<sqlite::Database> db = OpenForWriting(file);
     if (!db.ok()) return db.error();
-    if (!db.value().Execute("ATTACH '" + old + "' AS old")) return db.value().last_error();
-    Salvage salvage(db.value());
-    if (Result<Void> done = salvage.Run(); !done.ok()) return done.error();
-    repaired.lost = std::move(salvage.lost());
+    if (opens.ok()) {
+      if (!db.value().Execute("ATTACH '" + old + "' AS old")) return db.value().last_error();
+      Salvage salvage(db.value());
+      if (Result<Void> done = salvage.Run(); !done.ok()) return done.error();
+      repaired.lost = std::move(salvage.lost());
+      if (!db.value().Execute("DETACH old")) return db.value().last_error();
+    }
+    Result<Harvested> taken = Harvest(db.value(), old);
+    if (!taken.ok()) return taken.error();
+    harvested = std::move(taken.value());
+    if (!opens.ok()) {
+      if (db.value().QueryInt("SELECT count(*) FROM groups").value_or(0) == 0) return opens.error();
+      repaired.lost.push_back("SQLite cannot open the file, each page is read alone: " +
+                              opens.error().message);
+      std::error_code failed;
+      const auto log = files::file_size(old + "-wal", failed);
+      if (!failed && log > 0) {
+        repaired.lost.push_back("the write-ahead log cannot be read without it: what came last, in " +
+                                std::to_string(log) + " bytes, is lost");
+      }
+    }
   }
   Result<std::unique_ptr<WriteConnection>> writer = WriteConnection::Open(file, [] { return WallTime(); });
   if (!writer.ok()) return writer.error();
-  if (Result<Void> looked = Look(file, writer.value()->identity(), &repaired); !looked.ok())
+  if (Result<Void> looked = Look(file, writer.value()->identity(), std::move(harvested), &repaired);
+      !looked.ok()) {
     return looked.error();
+  }
   for (const char* suffix : {"", "-wal", "-shm"}) {
     std::error_code failed;
     files::remove(old + suffix, failed);

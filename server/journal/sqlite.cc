@@ -166,6 +166,10 @@ Result<Statement> Database::Prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   if (!Check(sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
                                 SQLITE_PREPARE_PERSISTENT, &statement, nullptr))) {
+    if ((sqlite3_errcode(db_.get()) & 0xff) == SQLITE_ERROR) {  // the schema in the file is not ours
+      failure_->code = ErrorCode::kDataLoss;
+      failure_->reason = "JOURNAL_CORRUPT";
+    }
     return last_error();
   }
   return Statement(statement, failure_.get());

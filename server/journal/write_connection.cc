@@ -41,7 +41,12 @@ WriteConnection::~WriteConnection() { statements_.reset(); }
 Result<std::unique_ptr<WriteConnection>> WriteConnection::Open(SqliteFile file,
                                                                std::function<WallTime()> now) {
   std::unique_ptr<WriteConnection> connection(new WriteConnection(std::move(file), std::move(now)));
-  if (Result<Void> connected = connection->Connect(); !connected.ok()) return connected.error();
+  if (Result<Void> connected = connection->Connect(); !connected.ok()) {
+    Error error = connected.error();
+    if (error.message.find(connection->file_.path) == std::string::npos)
+      error.message = connection->file_.path + ": " + error.message;
+    return error;
+  }
   (void)connection->reserve_.Keep();
   return connection;
 }

@@ -67,6 +67,17 @@ TEST_F(CancelTest, ATaskThatTimedOutHasNotSucceeded) {
   EXPECT_EQ(group->ViewTask(0).failure->message, "timed out after 2 s (it then ended without a failure)");
 }
 
+// Such a group has no pool: nothing of it will run.
+TEST_F(CancelTest, ATaskOfAGroupThatWasOverBeforeARestartHasEnded) {
+  (void)world_.Make(1);
+  executor_.Exit("0.1");
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Find("g").value();
+  ASSERT_TRUE(group->completed());
+  EXPECT_FALSE(Get(world_.CancelTask(group, "0")));
+  EXPECT_EQ(group->View().state.outcome, Outcome::kSucceeded);
+}
+
 TEST_F(CancelTest, ATaskThatWasToldToStopNeverWins) {
   const auto group = world_.Make(2, true, {.id = "g", .policy = state::Policy::kAny});
   EXPECT_FALSE(Get(world_.CancelTask(group, "0")));

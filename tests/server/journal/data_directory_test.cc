@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using OfCopy = DataDirectory::OfCopy;
 
-class DataDirectoryTest : public testing::Test {
+class DataDirectoryTest : public ::testing::Test {
  protected:
   std::string Path(const std::string& name = "data") const { return dir_.path() + "/" + name; }
 
