@@ -52,7 +52,8 @@ TEST(KeyTurns, WhatSharesAKeyIsTriedAgainWhenItIsGivenBack) {
   Said said;
   ASSERT_EQ(turns.Taken({"a", "b"}), nullptr);
   turns.Take({"a", "b"});
-  const std::string* taken = turns.Taken({"c", "b"});
+  const std::vector<std::string> keys{"c", "b"};
+  const std::string* taken = turns.Taken(keys);
   ASSERT_NE(taken, nullptr);
   EXPECT_EQ(*taken, "b");
   turns.Park("b", [&] { said.emplace_back("first"); });
