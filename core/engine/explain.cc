@@ -8,6 +8,8 @@ using Phase = state::TaskState::Phase;
 
 namespace {
 
+constexpr char kEnded[] = "what ran has ended, which is not written yet";
+
 std::string Joined(const std::vector<std::string>& names) {
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
@@ -33,10 +35,10 @@ const char* OutcomeText(state::Outcome outcome) {
 
 }  // namespace
 
-std::vector<std::string> Explainer::Running(bool stopping) const {
+std::vector<std::string> Explainer::Running(bool stopping_alone) const {
   std::vector<uint32_t> found;
   for (const auto& [task, attempt] : attempts_.all()) {
-    if (attempt.stopping == stopping && task < committed_.submitted) found.push_back(task);
+    if ((attempt.stopping || !stopping_alone) && task < committed_.submitted) found.push_back(task);
   }
   const size_t shown = std::min(found.size(), WaitView::kMaxTasks);
   std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(shown), found.end());
@@ -124,7 +126,8 @@ Explanation Explainer::Group() const {
   if (ledger_.log().stopped()) AddSlotWaits(std::nullopt, &explanation.waits);
   if (committed_.decided) {
     WaitView stop{.reason = WaitReason::kStop, .tasks = Running(true)};
-    stop.message = "what still runs has been told to stop: " + Joined(stop.tasks);
+    stop.message =
+        stop.tasks.empty() ? kEnded : "what still runs has been told to stop: " + Joined(stop.tasks);
     explanation.summary = "group " + spec_.id + " " + OutcomeText(committed_.outcome) + " and waits for " +
                           Plural(attempts_.all().size(), "task") + " to stop";
     explanation.waits.push_back(std::move(stop));
@@ -141,8 +144,12 @@ Explanation Explainer::Group() const {
                         std::to_string(queued) + " in the queue";
   if (committed_.running > 0) {
     WaitView tasks{.reason = WaitReason::kTasks, .tasks = Running(false)};
-    tasks.message =
-        "tasks are running: " + Joined(tasks.tasks) + (committed_.running > tasks.tasks.size() ? ", …" : "");
+    if (tasks.tasks.empty()) {
+      tasks.message = kEnded;
+    } else {
+      tasks.message = "tasks are running: " + Joined(tasks.tasks) +
+                      (committed_.running > tasks.tasks.size() ? ", …" : "");
+    }
     explanation.waits.push_back(std::move(tasks));
   }
   if (queued > 0 && !ledger_.log().stopped()) AddSlotWaits(std::nullopt, &explanation.waits);

@@ -27,7 +27,7 @@ class Explainer {
 
  private:
   // Names of tasks that run, and are being stopped or not.
-  std::vector<std::string> Running(bool stopping) const;
+  std::vector<std::string> Running(bool stopping_alone) const;
   // What a queued task waits for. nullopt: any, not one of them.
   void AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>* waits) const;
   // From the decision of the group to its first cause.

@@ -118,13 +118,26 @@ TEST(ExplainTest, ATaskThatNeverStartedSaysWhoDecidedItsGroup) {
   EXPECT_EQ(never.causes[0].failure->kind, FailureKind::kCancelled);
 }
 
+TEST(ExplainTest, ATaskThatIsCancelledAloneStillRuns) {
+  World world(1);
+  ASSERT_FALSE(world.Open());
+  const auto group = world.Make(1);
+  EXPECT_FALSE(Get(world.CancelTask(group, "0")));
+  const Explanation explanation = group->Explain(std::nullopt);
+  ASSERT_EQ(Reasons(explanation), Waits{WaitReason::kTasks});
+  EXPECT_EQ(explanation.waits[0].message, "tasks are running: 0");
+  world.executor->ExitAll();
+}
+
 TEST(ExplainTest, AGroupThatCannotBeWrittenSaysSo) {
   World world(1);
   ASSERT_FALSE(world.Open());
   const auto group = world.Make(2);
   world.journal->Inject(MemoryJournal::Fault::kFail, 1);
   world.executor->Exit("0.1");
-  EXPECT_EQ(Reasons(group->Explain(std::nullopt)), (Waits{WaitReason::kJournal, WaitReason::kTasks}));
+  const Explanation explanation = group->Explain(std::nullopt);
+  EXPECT_EQ(Reasons(explanation), (Waits{WaitReason::kJournal, WaitReason::kTasks}));
+  EXPECT_EQ(explanation.waits[1].message, "what ran has ended, which is not written yet");
   EXPECT_EQ(Reasons(group->Explain(1)), Waits{WaitReason::kJournal});
   world.Advance(std::chrono::seconds(1));
   EXPECT_EQ(Reasons(group->Explain(1)), Waits{});
