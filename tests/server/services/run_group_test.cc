@@ -42,7 +42,7 @@ class OutputInMemory final : public NoOutput {
     std::function<void()> first = nullptr;
     {
       MutexLock lock(mutex_);
-      first.swap(on_first_read[key.task]);
+      if (!texts_[key.task].empty()) first.swap(on_first_read[key.task]);
     }
     if (first) first();
     MutexLock lock(mutex_);
@@ -59,7 +59,7 @@ class OutputInMemory final : public NoOutput {
     return nullptr;
   }
 
-  std::map<uint32_t, std::function<void()>> on_first_read;  // called before a task's output is first read
+  std::map<uint32_t, std::function<void()>> on_first_read;  // called before what a task wrote is first read
 
  private:
   template <class Change>
