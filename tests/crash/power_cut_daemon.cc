@@ -40,8 +40,9 @@ void Put(std::string& out, const void* data, size_t size) {
   out.append(static_cast<const char*>(data), size);
 }
 
-// Before the write: one that is cut short has changed nothing yet.
-void NoteWrite(sqlite3_file* file, const void* data, int size, sqlite3_int64 at) {
+// Before the write: one that is cut short has changed nothing yet. False: there is no room for the note, which
+// lies on the same disk, and so none for the write.
+bool NoteWrite(sqlite3_file* file, const void* data, int size, sqlite3_int64 at) {
   sqlite3_int64 end = 0;
   (void)MethodsOf(file)->xFileSize(Below(file), &end);
   std::string before(static_cast<size_t>(std::clamp<sqlite3_int64>(end - at, 0, size)), '\0');
@@ -56,8 +57,11 @@ void NoteWrite(sqlite3_file* file, const void* data, int size, sqlite3_int64 at)
   Put(note, &new_size, sizeof new_size);
   note += before;
   Put(note, data, new_size);
-  if (::write(Noted(file)->notes, note.data(), note.size()) != static_cast<ssize_t>(note.size()))
-    std::abort();
+  const int notes = Noted(file)->notes;
+  const off_t noted = ::lseek(notes, 0, SEEK_END);
+  if (::write(notes, note.data(), note.size()) == static_cast<ssize_t>(note.size())) return true;
+  if (noted < 0 || ::ftruncate(notes, noted) != 0) std::abort();
+  return false;
 }
 
 void Forget(sqlite3_file* file) {
@@ -72,7 +76,7 @@ int ReadNoted(sqlite3_file* f, void* data, int size, sqlite3_int64 at) {
   return MethodsOf(f)->xRead(Below(f), data, size, at);
 }
 int WriteNoted(sqlite3_file* f, const void* data, int size, sqlite3_int64 at) {
-  if (Noted(f)->notes >= 0) NoteWrite(f, data, size, at);
+  if (Noted(f)->notes >= 0 && !NoteWrite(f, data, size, at)) return SQLITE_FULL;
   return MethodsOf(f)->xWrite(Below(f), data, size, at);
 }
 int TruncateNoted(sqlite3_file* f, sqlite3_int64 size) {
