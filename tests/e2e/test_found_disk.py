@@ -5,7 +5,6 @@ import os
 import unittest
 
 from daemon import Daemon, lines, odd_seconds, process_task, sleepers, wait_until
-from expected import mended_by
 from small_disk import SmallDisk
 import seen
 

@@ -8,7 +8,6 @@ import subprocess
 import unittest
 
 from daemon import ROOT, Daemon, lines, odd_seconds, process_task, sleepers, wait_until
-from expected import mended_by
 import seen
 
 

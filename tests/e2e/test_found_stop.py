@@ -5,7 +5,6 @@ import signal
 import unittest
 
 from daemon import Daemon, DaemonTest, lines, odd_seconds, process_task, sleepers, wait_until
-from expected import mended_by
 import seen
 
 # Says when its trap is set, and ends well when it is told to stop.
