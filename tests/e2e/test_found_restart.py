@@ -8,42 +8,10 @@ import subprocess
 import unittest
 
 from daemon import ROOT, Daemon, lines, odd_seconds, process_task, sleepers, wait_until
-import seen
+from marking import MarkingCase
 
 
-class RestartCase(unittest.TestCase):
-    flags = ()
-
-    def setUp(self):
-        self.daemon = Daemon(*self.flags)
-        self.addCleanup(self.daemon.remove)
-        self.marks = os.path.join(self.daemon.folder, "marks")
-        os.mkdir(self.marks)
-
-    def detach(self, *tasks, flags=()):
-        result = self.daemon.covey("run", "--detach", "--policy", "settled", *flags, "-f", "-", stdin=lines(*tasks))
-        self.assertEqual(0, result.code, result)
-        return result.out.strip()
-
-    def marking(self, name, **fields):
-        """A task whose runs can be counted from outside."""
-        return process_task("sh", "-c", f"echo run >>{self.marks}/{name}", name=name, **fields)
-
-    def runs(self, name):
-        try:
-            with open(os.path.join(self.marks, name)) as file:
-                return len(file.readlines())
-        except FileNotFoundError:
-            return 0
-
-    def ends(self, group):
-        """{task: how it ended}"""
-        self.daemon.covey("wait", group)
-        return {row["name"]: row.get("failure", {}).get("kind", row["state"]).rpartition("_")[2]
-                for row in seen.rows(self.daemon, "tasks", group)}
-
-
-class SuspendTest(RestartCase):
+class SuspendTest(MarkingCase):
     flags = ("--drain-timeout", "1s", "--stop-timeout", "4s", "--pool", "default=2")
 
     def start_with_a_queue(self):
@@ -87,7 +55,7 @@ class SuspendTest(RestartCase):
         self.assertWentOn(group)
 
 
-class EndTest(RestartCase):
+class EndTest(MarkingCase):
     def test_sigterm_at_the_very_start(self):
         """While it opens its configuration it is in main, and nothing is set up. It ends well, or has refused the FIFO
         before it looked for signals; the signal does not end it."""
@@ -177,7 +145,7 @@ class UnitTest(unittest.TestCase):
         self.assertNotIn("73", "".join(prevented).replace("=", " ").split())
 
 
-class LeavesTest(RestartCase):
+class LeavesTest(MarkingCase):
     """What belongs to others, or is no longer there."""
 
     def test_the_socket_of_a_successor(self):
@@ -197,7 +165,7 @@ class LeavesTest(RestartCase):
         self.daemon.start()
         seconds = odd_seconds()
         group = self.detach(process_task("sleep", seconds, name="running"), self.marking("queued"),
-                            flags=("--limit", "1"))
+                            flags=("--policy", "settled", "--limit", "1"))
         wait_until(lambda: sleepers(seconds), "the task runs")
         running = sleepers(seconds)
         copy = Daemon()

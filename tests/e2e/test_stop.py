@@ -9,46 +9,20 @@ import threading
 import time
 import unittest
 
-from daemon import ROOT, Daemon, lines, odd_seconds, process_task, sleepers, wait_until
+from daemon import ROOT, lines, odd_seconds, process_task, sleepers, wait_until
+from marking import MarkingCase
 from small_disk import SmallDisk
 import seen
 
 
-class StopCase(unittest.TestCase):
-    flags = ()
-
+class StopCase(MarkingCase):
     def setUp(self):
-        self.daemon = Daemon(*self.flags)
-        self.addCleanup(self.daemon.remove)
-        self.marks = os.path.join(self.daemon.folder, "marks")
-        os.mkdir(self.marks)
+        super().setUp()
         self.seconds = odd_seconds()
         self.addCleanup(lambda: [os.kill(pid, signal.SIGKILL) for pid in sleepers(self.seconds)])
 
-    def detach(self, *tasks, flags=("--policy", "settled")):
-        result = self.daemon.covey("run", "--detach", *flags, "-f", "-", stdin=lines(*tasks))
-        self.assertEqual(0, result.code, result)
-        return result.out.strip()
-
-    def marking(self, name, then="true", **fields):
-        """A task that counts its runs where the test can read it, then does as `then` says."""
-        return process_task("sh", "-c", f"echo run >>{self.marks}/{name}; {then}", name=name, **fields)
-
-    def runs(self, name):
-        try:
-            with open(os.path.join(self.marks, name)) as file:
-                return len(file.readlines())
-        except FileNotFoundError:
-            return 0
-
     def until_asleep(self, count):
         wait_until(lambda: len(sleepers(self.seconds)) == count, f"{count} tasks sleep")
-
-    def ends(self, group):
-        """{task: how it ended}"""
-        self.daemon.covey("wait", group)
-        return {row["name"]: row.get("failure", {}).get("kind", row["state"]).rpartition("_")[2]
-                for row in seen.rows(self.daemon, "tasks", group)}
 
     def state(self, group):
         return seen.group(self.daemon, group)["state"].removeprefix("GROUP_STATE_")
