@@ -67,7 +67,7 @@ class AdministrationTest(unittest.TestCase):
 class SettingsTest(unittest.TestCase):
     def test_reference(self):
         """The table of settings has each key with its flag and its default, and says which are live."""
-        with open(os.path.join(ROOT, "README.md")) as file:
+        with open(os.path.join(ROOT, "server/docs/configuration.md")) as file:
             table = re.search(r"^\| key \| flag .*\n\| ---.*\n((?:\|.*\n)+)", file.read(), re.MULTILINE)[1]
         rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
         help_text = run([COVEYD, "--help"]).out
@@ -126,9 +126,11 @@ class ProgramTest(unittest.TestCase):
 
 class ReferenceTest(unittest.TestCase):
     def test_every_option_is_there(self):
-        """The README's tables name what --help names."""
-        with open(os.path.join(ROOT, "README.md")) as file:
-            readme = file.read()
+        """The tables of README and of the pages for users name what --help names."""
+        told_of = ""
+        for page in ("README.md", "server/docs/configuration.md"):
+            with open(os.path.join(ROOT, page)) as file:
+                told_of += file.read()
         helps = run([os.path.join(BIN, "coveyd"), "--help"]).out
         for command in ("run", "create", "submit", "wait", "cancel", "ps", "show", "tasks", "events", "logs", "top",
                         "pools create", "pools set", "pools close", "drain", "help"):
@@ -136,7 +138,7 @@ class ReferenceTest(unittest.TestCase):
         told = {"--help", "--version"}
         for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", helps)) - told):
             with self.subTest(option=option):
-                self.assertIn(option, readme)
+                self.assertIn(option, told_of)
 
 
 if __name__ == "__main__":
