@@ -125,7 +125,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   uint64_t WaitTask(uint32_t index, std::function<void()> done) COVEY_EXCLUDES(mutex_);
   bool Unwait(uint64_t id) COVEY_EXCLUDES(mutex_);
 
-  GroupView View() const COVEY_EXCLUDES(mutex_);
+  GroupSummary View() const COVEY_EXCLUDES(mutex_);
   GroupEnd End() const COVEY_EXCLUDES(mutex_);
   std::optional<uint32_t> FindTask(std::string_view name) const COVEY_EXCLUDES(mutex_);
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);

@@ -333,7 +333,7 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
                                  .first = 0,
                                  .count = count});
         }
-        const GroupView view = group->View();
+        const GroupSummary view = group->View();
         // Nothing more of a group that was deleted meanwhile either.
         page.completed = view.state.completed && (page.through >= view.last_number || page.slices.empty());
         done(std::move(page));

@@ -227,11 +227,11 @@ std::optional<Error> GroupLedger::Fold(const Batch& batch) {
 // -------------------------------------------------------------------------------------------------------------
 // Reads
 
-GroupView GroupLedger::ViewOf(const state::GroupState& state, uint64_t number) const {
+GroupSummary GroupLedger::ViewOf(const state::GroupState& state, uint64_t number) const {
   return standing_.View(spec_, state, number, FirstFailure(state));
 }
 
-GroupView GroupLedger::View() const { return ViewOf(standing_.committed(), log_.committed()); }
+GroupSummary GroupLedger::View() const { return ViewOf(standing_.committed(), log_.committed()); }
 
 GroupEnd GroupLedger::End() const { return {.group = View(), .failures = tasks_.failures()}; }
 

@@ -55,11 +55,11 @@ class GroupLedger {
   std::optional<Error> Fold(const Batch& batch);
 
   // As committed.
-  GroupView View() const;
+  GroupSummary View() const;
   GroupEnd End() const;
 
  private:
-  GroupView ViewOf(const state::GroupState& state, uint64_t number) const;
+  GroupSummary ViewOf(const state::GroupState& state, uint64_t number) const;
   Record MakeRecord(const state::Event& event, WallTime at) const;
   void Add(Record record);
   // The failure of the first task that failed in `group`, which is pending or committed.

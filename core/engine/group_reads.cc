@@ -41,7 +41,7 @@ std::optional<uint32_t> DurableGroup::FindTask(std::string_view name) const {
   return index && *index < ledger_.standing().committed().submitted ? index : std::nullopt;
 }
 
-GroupView DurableGroup::View() const {
+GroupSummary DurableGroup::View() const {
   MutexLock lock(mutex_);
   return ledger_.View();
 }
@@ -58,7 +58,7 @@ TaskView DurableGroup::ViewTask(uint32_t index) const {
 
 std::vector<TaskView> DurableGroup::ViewTasks(uint32_t first, size_t limit) const {
   MutexLock lock(mutex_);
-  const GroupView group = ledger_.View();
+  const GroupSummary group = ledger_.View();
   std::vector<TaskView> views;
   for (size_t i = first; i < group.state.submitted && views.size() < limit; ++i) {
     views.push_back(ledger_.tasks().View(static_cast<uint32_t>(i), group));

@@ -44,13 +44,13 @@ void GroupStanding::RollBack() {
   if (!committed_.completed) completed_ = {};
 }
 
-GroupView GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,
-                              uint64_t number, std::shared_ptr<const Failure> first_failure) const {
-  GroupView view{.spec = std::move(spec),
-                 .state = state,
-                 .first_failure = std::move(first_failure),
-                 .created = created_,
-                 .last_number = number};
+GroupSummary GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,
+                                 uint64_t number, std::shared_ptr<const Failure> first_failure) const {
+  GroupSummary view{.spec = std::move(spec),
+                    .state = state,
+                    .first_failure = std::move(first_failure),
+                    .created = created_,
+                    .last_number = number};
   if (state.decided) {
     view.decided = decided_;
     view.failure = failure_;

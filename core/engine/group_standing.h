@@ -35,8 +35,8 @@ class GroupStanding {
   const std::shared_ptr<const RequestMark>& creation() const { return creation_; }
 
   // `state` is pending() or committed(), `number` its newest event.
-  GroupView View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state, uint64_t number,
-                 std::shared_ptr<const Failure> first_failure) const;
+  GroupSummary View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state, uint64_t number,
+                    std::shared_ptr<const Failure> first_failure) const;
 
  private:
   state::GroupState pending_;

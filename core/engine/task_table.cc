@@ -145,7 +145,7 @@ void TaskTable::Commit(const Record& record) {
   }
 }
 
-TaskView TaskTable::View(uint32_t task, const GroupView& group) const {
+TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
   const Entry& entry = entries_.at(task);
   TaskView view{.group = group.spec->id,
                 .name = Name(task),

@@ -69,7 +69,7 @@ class TaskTable {
 
   // The first that failed, as many as GroupEnd tells.
   const std::vector<std::shared_ptr<const Failure>>& failures() const { return failures_; }
-  TaskView View(uint32_t task, const GroupView& group) const;
+  TaskView View(uint32_t task, const GroupSummary& group) const;
 
  private:
   // Around every change of a pending state.

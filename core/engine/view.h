@@ -10,12 +10,9 @@
 
 namespace covey {
 
-// A group as it stands: what the journal lists of it.
-using GroupView = GroupSummary;
-
 // How a group ended.
 struct GroupEnd {
-  GroupView group;
+  GroupSummary group;
   std::vector<std::shared_ptr<const Failure>> failures;  // of tasks, in order of time, at most kMaxFailures
   static constexpr size_t kMaxFailures = 100;
 };

@@ -263,7 +263,7 @@ std::string World::CheckLog(const GroupPtr& group) {
     if (s.completed && (!s.decided || s.running != 0)) return "completed too early";
   }
   if (decided > 1 || completed > 1) return "decided or completed twice";
-  const GroupView view = group->View();
+  const GroupSummary view = group->View();
   folded.armed = view.state.armed;  // not an event
   if (!(folded == view.state)) return "the view is not the fold of the log";
   if (view.last_number != number) return "the view's number";

@@ -32,9 +32,9 @@ class Model {
     EXPECT_EQ(world_.engine().queue_usage().used, Budget::Amount{});
     CheckReplies();
     // Another engine reads the same.
-    const GroupView before = group_->View();
+    const GroupSummary before = group_->View();
     ASSERT_FALSE(world_.Open());
-    const GroupView after = world_.Find("g").value()->View();
+    const GroupSummary after = world_.Find("g").value()->View();
     EXPECT_EQ(before.last_number, after.last_number);
     EXPECT_EQ(before.state.outcome, after.state.outcome);
   }

@@ -119,7 +119,7 @@ TEST(RestartTest, AGroupThatCannotBeWrittenGoesOnByItself) {
   EXPECT_EQ(world.executor->launches(), 0u) << "what belonged to a call is over";
   EXPECT_EQ(world.Find("running").value()->View().state.failure, FailureKind::kLost);
   EXPECT_EQ(world.Find("timed").value()->View().state.outcome, state::Outcome::kFailed);
-  const GroupView attached = world.Find("attached").value()->View();
+  const GroupSummary attached = world.Find("attached").value()->View();
   EXPECT_EQ(attached.state.outcome, state::Outcome::kCancelled);
   EXPECT_EQ(attached.failure->message, "owner_lost: the daemon that served its owner died");
 }
