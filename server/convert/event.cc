@@ -20,7 +20,7 @@ v1::TaskState AfterExit(state::Ending result) {
   return v1::TASK_STATE_UNSPECIFIED;
 }
 
-v1::GroupState ToProto(state::Outcome outcome) {
+v1::GroupState StateOf(state::Outcome outcome) {
   switch (outcome) {
     case state::Outcome::kNone:
       return v1::GROUP_STATE_UNSPECIFIED;
@@ -90,11 +90,11 @@ void ToProto(std::string_view group, const Record& record, v1::Event* out) {
       out->set_signal(event.code);
       break;
     case state::EventKind::kGroupDecided:
-      out->set_outcome(ToProto(event.outcome));
+      out->set_outcome(StateOf(event.outcome));
       out->set_stopped_tasks(event.count);
       break;
     case state::EventKind::kGroupCompleted:
-      out->set_outcome(ToProto(event.outcome));
+      out->set_outcome(StateOf(event.outcome));
       break;
     case state::EventKind::kGroupCreated:
       if (record.group != nullptr) *out->mutable_group_spec() = ToProto(*record.group);

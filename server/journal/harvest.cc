@@ -12,6 +12,7 @@
 #include "server/journal/checksum.h"
 #include "server/journal/page_walk.h"
 #include "server/journal/storage.h"
+#include "server/journal/storage_values.h"
 #include "server/journal/verified.h"
 
 namespace covey {
@@ -34,7 +35,6 @@ constexpr std::string_view kRecordsEntry = "iii";   // of records_group
 // Times in microseconds; less is a gid or an epoch.
 constexpr int64_t kFirstTime = 1'000'000'000'000'000;
 
-int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 bool Proves(const Place& place, std::string_view bytes, int64_t sum) {
   return Checksum(place, bytes) == static_cast<uint64_t>(sum);
 }
@@ -322,11 +322,12 @@ class Harvester {
     const uint64_t spec_sum = Checksum({.part = Part::kSpec, .gid = gid, .group = id}, spec);
     const uint64_t sum =
         Checksum({.part = Part::kSummary, .gid = gid, .group = id, .number = summary.last_number}, bytes);
-    PutGroup(gid, {Integer(1), Text(id), Text(summary.spec->name), Integer(Micros(summary.created)),
-                   Integer(static_cast<int64_t>(PhaseOf(summary.state))),
-                   Integer(static_cast<int64_t>(summary.last_number)),
-                   request == nullptr ? StoredRow::Value{} : Text(request->id), Text(spec),
-                   Integer(static_cast<int64_t>(spec_sum)), Text(bytes), Integer(static_cast<int64_t>(sum))});
+    PutGroup(gid,
+             {Integer(1), Text(id), Text(summary.spec->name), Integer(storage::ToMicros(summary.created)),
+              Integer(static_cast<int64_t>(PhaseOf(summary.state))),
+              Integer(static_cast<int64_t>(summary.last_number)),
+              request == nullptr ? StoredRow::Value{} : Text(request->id), Text(spec),
+              Integer(static_cast<int64_t>(spec_sum)), Text(bytes), Integer(static_cast<int64_t>(sum))});
   }
 
   // What a spec says is found by it.

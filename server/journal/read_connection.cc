@@ -10,6 +10,7 @@
 #include "server/journal/candidates.h"
 #include "server/journal/rules.h"
 #include "server/journal/sql.h"
+#include "server/journal/storage_values.h"
 #include "server/journal/token.h"
 #include "server/journal/verified.h"
 
@@ -26,8 +27,6 @@ constexpr size_t kMaxLooked = 10'000;
 constexpr size_t kMaxSkipped = 10'000;
 constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
 constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
-
-int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
 // The first text after all that begin with `prefix`; "" when there is none.
 std::string AfterPrefix(std::string prefix) {
@@ -303,9 +302,9 @@ Result<bool> ReadConnection::ManyNames(const std::string& low, const std::string
 
 Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, const std::string& token) {
   const uint64_t fingerprint = journal::Fingerprint(filter);
-  const int64_t from = filter.created_from == WallTime() ? kFirst : Micros(filter.created_from);
+  const int64_t from = filter.created_from == WallTime() ? kFirst : storage::ToMicros(filter.created_from);
   Candidates::Key before{kLast, kLast};
-  if (filter.created_until != WallTime()) before = {Micros(filter.created_until), kFirst};
+  if (filter.created_until != WallTime()) before = {storage::ToMicros(filter.created_until), kFirst};
   if (!token.empty()) {
     const auto decoded = Token::Decode(token, Token::Kind::kPage, identity_);
     if (!decoded.has_value() || decoded->values[2] != fingerprint) return journal::BadPageToken();
@@ -402,7 +401,7 @@ Result<std::optional<Snapshot>> ReadConnection::ReadSnapshot(const std::string& 
 
 Result<std::string> ReadConnection::FindRequest(const std::string& request_id, WallTime now) {
   sqlite::Use find(statements_->find_request);
-  switch (find->BindText(request_id).Bind(Micros(now)).Next()) {
+  switch (find->BindText(request_id).Bind(storage::ToMicros(now)).Next()) {
     case sqlite::Step::kRow:
       return std::string(find->Bytes(0));
     case sqlite::Step::kDone:

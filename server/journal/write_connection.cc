@@ -11,6 +11,7 @@
 #include "server/journal/checksum.h"
 #include "server/journal/row_length.h"
 #include "server/journal/storage.h"
+#include "server/journal/storage_values.h"
 
 namespace covey {
 namespace {
@@ -21,8 +22,6 @@ constexpr size_t kMaxHeads = 100'000;
 constexpr int kCheckpointPages = 1024;
 // Below this a disk is as good as full.
 constexpr uint64_t kLittleRoom = uint64_t{64} << 10;
-
-int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
 
 uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes) {
   return Checksum({.part = Part::kSummary, .gid = gid, .group = append.group, .number = append.batch->last()},
@@ -184,11 +183,11 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
     sqlite::Use purged(statements_->find_purged);
     const sqlite::Step step = purged->BindText(append.group).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
-    standing.purged = step == sqlite::Step::kRow && purged->Int(0) > Micros(now_());
+    standing.purged = step == sqlite::Step::kRow && purged->Int(0) > storage::ToMicros(now_());
   }
   if (const std::string& request = journal::RequestOf(append); !request.empty()) {
     sqlite::Use maker(statements_->find_request);
-    const sqlite::Step step = maker->BindText(request).Bind(Micros(now_())).Next();
+    const sqlite::Step step = maker->BindText(request).Bind(storage::ToMicros(now_())).Next();
     if (step == sqlite::Step::kFailed) return std::nullopt;
     if (step == sqlite::Step::kRow) standing.request_of = maker->Bytes(0);
   }
@@ -234,7 +233,7 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
 bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
   const GroupSpec& spec = *append.batch->records().front().group;
   const GroupSummary& summary = *append.summary;
-  const int64_t created = Micros(summary.created);
+  const int64_t created = storage::ToMicros(summary.created);
   const std::string spec_bytes = storage::EncodeGroupSpec(spec);
   const std::string summary_bytes = storage::EncodeSummary(summary);
   const std::string& request = journal::RequestOf(append);

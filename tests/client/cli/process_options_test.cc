@@ -17,7 +17,7 @@ std::string Read(const std::vector<std::string>& typed) {
   return read.ok() ? process.ShortDebugString() : "error";
 }
 
-std::string Complaint(const std::vector<std::string>& typed) {
+std::string Refusal(const std::vector<std::string>& typed) {
   v1::ProcessSpec process;
   const Result<Void> read = Read(typed, &process);
   return read.ok() ? "none" : read.error().message;
@@ -42,7 +42,7 @@ TEST(ProcessOptionsTest, SizesHaveUnits) {
   EXPECT_EQ(Read({"--memory", "1T"}), "limits { memory: 1099511627776 }");
   for (const char* bad :
        {"", "M", "1.5G", "-1", "1k", "1MB", "99999999999999999999", "18446744073709551615K"}) {
-    EXPECT_TRUE(Complaint({std::string("--memory=") + bad}).starts_with("--memory must be a number of bytes"))
+    EXPECT_TRUE(Refusal({std::string("--memory=") + bad}).starts_with("--memory must be a number of bytes"))
         << bad;
   }
 }
@@ -53,21 +53,21 @@ TEST(ProcessOptionsTest, CpusHaveThreeDecimals) {
   EXPECT_EQ(Read({"--cpus", "1024"}), "limits { cpu_milli: 1024000 }");
   for (const char* bad :
        {"", "0", "0.009", "1.", ".5", "1.2345", "-1", "1024.001", "1e3", "18446744073709551617"}) {
-    EXPECT_EQ(Complaint({std::string("--cpus=") + bad}),
+    EXPECT_EQ(Refusal({std::string("--cpus=") + bad}),
               std::string("--cpus must be 0.01..1024 with at most three decimals, got ") + bad);
   }
 }
 
 TEST(ProcessOptionsTest, WhatIsWrongIsNamed) {
-  EXPECT_EQ(Complaint({"--ulimit", "files=3"}),
+  EXPECT_EQ(Refusal({"--ulimit", "files=3"}),
             "--ulimit must name open-files, address-space, cpu-time or core-size, got files");
-  EXPECT_NE(Complaint({"--ulimit", "open-files=2"}).find("3..1048576"), std::string::npos);
-  EXPECT_NE(Complaint({"--ulimit", "cpu-time=5"}).find("--ulimit cpu-time"), std::string::npos);
-  EXPECT_EQ(Complaint({"--nice", "20"}), "--nice must be -20..19, got 20");
-  EXPECT_EQ(Complaint({"--nice", "low"}), "--nice must be -20..19, got low");
-  EXPECT_EQ(Complaint({"--stdout-file", "out"}), "--stdout-file must be an absolute path, got out");
-  EXPECT_EQ(Complaint({"--append"}), "--append goes with --stdout-file or --stderr-file");
-  EXPECT_NE(Complaint({"--user", "\xFF"}).find("--user must be UTF-8"), std::string::npos);
+  EXPECT_NE(Refusal({"--ulimit", "open-files=2"}).find("3..1048576"), std::string::npos);
+  EXPECT_NE(Refusal({"--ulimit", "cpu-time=5"}).find("--ulimit cpu-time"), std::string::npos);
+  EXPECT_EQ(Refusal({"--nice", "20"}), "--nice must be -20..19, got 20");
+  EXPECT_EQ(Refusal({"--nice", "low"}), "--nice must be -20..19, got low");
+  EXPECT_EQ(Refusal({"--stdout-file", "out"}), "--stdout-file must be an absolute path, got out");
+  EXPECT_EQ(Refusal({"--append"}), "--append goes with --stdout-file or --stderr-file");
+  EXPECT_NE(Refusal({"--user", "\xFF"}).find("--user must be UTF-8"), std::string::npos);
 }
 
 TEST(ProcessOptionsTest, ATaskKeepsWhatItSaysItself) {

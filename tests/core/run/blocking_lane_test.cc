@@ -13,7 +13,7 @@
 namespace covey {
 namespace {
 
-const Context kForever = Context::Background();
+const Context kEndless = Context::Background();
 
 TEST(BlockingLane, WaitsForItsTurnUnderItsLimit) {
   const auto pool = Pool::New(4);
@@ -24,7 +24,7 @@ TEST(BlockingLane, WaitsForItsTurnUnderItsLimit) {
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500 / kFewer; ++i) {
-        EXPECT_TRUE(lane.Acquire(kForever).ok());
+        EXPECT_TRUE(lane.Acquire(kEndless).ok());
         const int now = ++held;
         for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
         }
@@ -41,14 +41,14 @@ TEST(BlockingLane, WaitsForItsTurnUnderItsLimit) {
 TEST(BlockingLane, GivesUpWithItsContextAndIsRefusedByClose) {
   const auto pool = Pool::New(1);
   BlockingLane lane(pool);
-  ASSERT_TRUE(lane.Acquire(kForever).ok());
-  const Context context = kForever.WithCancel();
+  ASSERT_TRUE(lane.Acquire(kEndless).ok());
+  const Context context = kEndless.WithCancel();
   std::thread gives_up([&] { EXPECT_TRUE(Is(lane.Acquire(context), Rejection::kDispatchTimeout)); });
   ASSERT_TRUE(Eventually([&] { return pool->waiting() == 1; }));
   context.Cancel();
   gives_up.join();
   EXPECT_TRUE(Is(lane.Acquire(context), Rejection::kDispatchTimeout)) << "over already";
-  std::thread refused([&] { EXPECT_TRUE(Is(lane.Acquire(kForever), Rejection::kClosed)); });
+  std::thread refused([&] { EXPECT_TRUE(Is(lane.Acquire(kEndless), Rejection::kClosed)); });
   ASSERT_TRUE(Eventually([&] { return pool->waiting() == 1; }));
   std::thread closer([&] { EXPECT_TRUE(pool->Close().ok()); });
   refused.join();
@@ -61,10 +61,10 @@ TEST(BlockingLane, MayGoWhenItsCallsHaveReturned) {
   const auto pool = Pool::New(1);
   for (int round = 0; round < 2000 / kFewer; ++round) {
     BlockingLane holder(pool);
-    ASSERT_TRUE(holder.Acquire(kForever).ok());
+    ASSERT_TRUE(holder.Acquire(kEndless).ok());
     std::thread other([&] {
       BlockingLane lane(pool);
-      EXPECT_TRUE(lane.Acquire(kForever).ok());
+      EXPECT_TRUE(lane.Acquire(kEndless).ok());
       lane.Release();
     });
     holder.Release();

@@ -49,12 +49,12 @@ class OpenStreams {
 };
 
 TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
-  std::atomic<int>* alive = nullptr;
+  std::atomic<int>* living = nullptr;
   std::atomic<int> told = 0;
   std::vector<Completer<int>> never;  // of the queue's thread until the end
   Handlers handlers;
   handlers.echo = [&](EchoCall& call) -> Handled {
-    const Alive here(*alive);
+    const Alive here(*living);
     Completion<int> result(OnStop::kWait);
     never.push_back(result.completer());
     const Result<int> value = co_await result;
@@ -63,7 +63,7 @@ TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
   };
   handlers.chat = [&](ChatCall& call) -> Handled {
     // Ignores the server's stopping; goes when it is cancelled.
-    const Alive here(*alive);
+    const Alive here(*living);
     const bool ok = co_await call.SendHeaders();
     if (!ok) co_return call.EndStatus();
     Completion<int> result(OnStop::kWait);
@@ -72,7 +72,7 @@ TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
     co_return call.EndStatus();
   };
   EchoServer server(handlers);
-  alive = &server.alive();
+  living = &server.alive();
   OpenStreams streams(server, 50);
   ASSERT_TRUE(Eventually([&] { return server.alive() == 50; }));
   const auto before = std::chrono::steady_clock::now();
@@ -87,22 +87,22 @@ TEST(Shutdown, EndsOpenStreamsAndWaitsOfTheEngineAtTheEndOfTheGrace) {
 }
 
 TEST(Shutdown, HandlersThatAreToldEndByThemselvesWithinTheGrace) {
-  std::atomic<int>* alive = nullptr;
+  std::atomic<int>* living = nullptr;
   std::atomic<int> fooled = 0;
   Handlers handlers;
   handlers.echo = [&](EchoCall& call) -> Handled {
-    const Alive here(*alive);
+    const Alive here(*living);
     Completion<int> result(OnStop::kWake);
     const Result<int> value = co_await result;
     if (value.ok() || !call.stopping() || call.cancelled()) ++fooled;
     co_return call.EndStatus();
   };
   handlers.chat = [&](ChatCall& call) -> Handled {
-    const Alive here(*alive);
-    if (*alive % 3 == 0) {
+    const Alive here(*living);
+    if (*living % 3 == 0) {
       const bool slept = co_await call.Sleep(std::chrono::hours(1));
       if (slept) ++fooled;
-    } else if (*alive % 3 == 1) {
+    } else if (*living % 3 == 1) {
       std::optional<EchoRequest> message = co_await call.Read();
       if (message || call.half_closed()) ++fooled;
     } else {
@@ -121,7 +121,7 @@ TEST(Shutdown, HandlersThatAreToldEndByThemselvesWithinTheGrace) {
     co_return call.EndStatus();
   };
   EchoServer server(handlers);
-  alive = &server.alive();
+  living = &server.alive();
   OpenStreams streams(server, 50);
   ASSERT_TRUE(Eventually([&] { return server.alive() == 50; }));
   const auto before = std::chrono::steady_clock::now();

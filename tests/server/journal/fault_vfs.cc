@@ -9,7 +9,7 @@ namespace covey {
 namespace {
 
 FaultVfs* current = nullptr;
-sqlite3_vfs vfs;
+sqlite3_vfs lying_vfs;
 sqlite3_vfs* real_vfs = nullptr;
 sqlite3_io_methods methods;
 sqlite3_io_methods methods_without_shm;
@@ -85,10 +85,11 @@ FaultVfs::FaultVfs() {
   if (current != nullptr) std::abort();
   current = this;
   real_vfs = sqlite3_vfs_find(nullptr);
-  vfs = *real_vfs;  // the rest of its calls do not look at the sqlite3_vfs that they are given, or pass it on
-  vfs.szOsFile = static_cast<int>(sizeof(File)) + real_vfs->szOsFile;
-  vfs.zName = kName;
-  vfs.xOpen = Open;
+  lying_vfs =
+      *real_vfs;  // the rest of its calls do not look at the sqlite3_vfs that they are given, or pass it on
+  lying_vfs.szOsFile = static_cast<int>(sizeof(File)) + real_vfs->szOsFile;
+  lying_vfs.zName = kName;
+  lying_vfs.xOpen = Open;
   methods = {.iVersion = 2,
              .xClose = Close,
              .xRead = Read,
@@ -108,11 +109,11 @@ FaultVfs::FaultVfs() {
              .xShmUnmap = ShmUnmap};
   methods_without_shm = methods;
   methods_without_shm.iVersion = 1;
-  if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) std::abort();
+  if (sqlite3_vfs_register(&lying_vfs, 0) != SQLITE_OK) std::abort();
 }
 
 FaultVfs::~FaultVfs() {
-  sqlite3_vfs_unregister(&vfs);
+  sqlite3_vfs_unregister(&lying_vfs);
   current = nullptr;
 }
 

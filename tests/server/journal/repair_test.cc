@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = AppendResult::Kind;
 
-constexpr int kGroups = 20;
+constexpr int kStored = 20;
 
 std::string Bytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -38,7 +38,7 @@ class RepairTest : public ::testing::Test {
  protected:
   void SetUp() override {
     OpenJournal open({.directory = Path("data"), .durability = Durability::kNone});
-    for (int i = 0; i < kGroups; ++i) {
+    for (int i = 0; i < kStored; ++i) {
       const std::string id = "group-" + std::to_string(i);
       Writer group(id, open.epoch);
       ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
@@ -75,7 +75,7 @@ TEST_F(RepairTest, WhatIsSoundIsTakenWhole) {
   const auto before = Tree(Path("data"));
   const auto repaired = RepairData(Path("data"), Path("new"));
   ASSERT_TRUE(repaired.ok()) << repaired.error().message;
-  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kGroups));
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kStored));
   EXPECT_EQ(repaired.value().lost, std::vector<std::string>());
   EXPECT_EQ(Tree(Path("data")), before);
   EXPECT_EQ(Bytes(Path("new/output/group-0/0.1.out")), "hello");
@@ -97,7 +97,7 @@ TEST_F(RepairTest, ADamagedRecordIsToldWithItsGroup) {
   });
   const auto repaired = RepairData(Path("data"), Path("new"));
   ASSERT_TRUE(repaired.ok()) << repaired.error().message;
-  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kGroups - 1));
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kStored - 1));
   EXPECT_FALSE(repaired.value().lost.empty());
 }
 
@@ -114,7 +114,7 @@ TEST_F(RepairTest, PagesThatAreGoneCostWhatWasOnThem) {
     EXPECT_EQ(Tree(Path("data")), before) << page;
     ASSERT_TRUE(repaired.ok()) << "page " << page << ": " << repaired.error().message;
     // A page of events holds those of two or three groups.
-    EXPECT_GE(repaired.value().groups, static_cast<size_t>(kGroups - 3)) << page;
+    EXPECT_GE(repaired.value().groups, static_cast<size_t>(kStored - 3)) << page;
     OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
     for (const auto& [id, events] : events_) {
       EXPECT_TRUE(EventsOf(*open.client, id) == events || IsTold(repaired.value(), id)) << page << ": " << id;
@@ -135,7 +135,7 @@ TEST_F(RepairTest, GroupsWhoseRowsAreGoneAreMadeAgainOfTheirEvents) {
   }
   const auto repaired = RepairData(Path("data"), Path("new"));
   ASSERT_TRUE(repaired.ok()) << repaired.error().message;
-  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kGroups));
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kStored));
   EXPECT_EQ(repaired.value().lost, std::vector<std::string>());
   OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
   for (const auto& [id, events] : events_) {
