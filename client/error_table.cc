@@ -57,7 +57,13 @@ Error OutOfReach(std::string_view cause, const std::string& address) {
     cause.remove_prefix(last + kLast.size());
   if (cause.starts_with(kUnknown)) cause.remove_prefix(kUnknown.size());
   Error error{.code = ErrorCode::kUnavailable, .reason = "CONNECTION_LOST", .message = {}, .fields = {}};
-  if (never_reached) {
+  const bool not_allowed = cause.find("Permission denied") != std::string_view::npos;
+  if (never_reached && not_allowed) {
+    error.reason = "UNREACHABLE";
+    error.message = "no permission to use the daemon at " + address +
+                    " (Permission denied): it is for its user and the group of its socket (socket_mode, "
+                    "socket_group)";
+  } else if (never_reached) {
     error.reason = "UNREACHABLE";
     error.message = "cannot reach the daemon at " + address + " (" + std::string(cause) +
                     "); start it with coveyd, or set COVEY_ADDRESS to where it listens";

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "client/cli/text.h"
 
@@ -15,11 +17,14 @@ namespace {
 
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
+bool KnowsEscapes() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+}
+
 bool WantsColors() {
   const char* no_color = std::getenv("NO_COLOR");
-  if (no_color != nullptr && *no_color != '\0') return false;
-  const char* term = std::getenv("TERM");
-  return term != nullptr && std::string_view(term) != "dumb";
+  return no_color == nullptr || *no_color == '\0';
 }
 
 size_t Columns(int fd) {
@@ -59,43 +64,62 @@ Console::Console(int out_fd, int err_fd)
       err_fd_(err_fd),
       out_is_terminal_(isatty(out_fd) == 1),
       err_is_terminal_(isatty(err_fd) == 1),
-      colors_(WantsColors()) {}
+      escapes_(KnowsEscapes()),
+      colors_(escapes_ && WantsColors()) {}
 
 bool Console::Out(std::string_view bytes) {
   const MutexLock lock(mutex_);
   if (out_error_ != 0) return false;
   ClearStatusLocked();
   out_error_ = WriteAll(out_fd_, bytes);
+  if (out_is_terminal_) Follow(bytes);
   return out_error_ == 0;
 }
 
 bool Console::Err(std::string_view bytes) {
   const MutexLock lock(mutex_);
-  ClearStatusLocked();
-  return WriteAll(err_fd_, bytes) == 0;
+  return WriteErrLocked(bytes);
 }
 
-void Console::Note(std::string_view text) { Err("covey: " + std::string(text) + "\n"); }
+void Console::Note(std::string_view text) {
+  const MutexLock lock(mutex_);
+  const bool in_line = err_is_terminal_ && !at_line_start_;
+  WriteErrLocked((in_line ? "\n" : "") + ("covey: " + std::string(text)) + "\n");
+}
 
 void Console::SetStatus(std::string_view line) {
-  if (!err_is_terminal_) return;
+  if (!err_is_terminal_ || !escapes_) return;
   const MutexLock lock(mutex_);
   if (line.empty()) {
     ClearStatusLocked();
     return;
   }
-  // One column stays free: a full line would wrap.
-  std::string bytes(kClearLine);
-  bytes += Cut(line, std::max<size_t>(err_columns(), 2) - 1);
-  WriteAll(err_fd_, bytes);
-  status_shown_ = true;
+  if (!at_line_start_) return;
+  drawing_ = true;  // before it looks whether it may
+  if (!leaving_) {
+    // One column stays free: a full line would wrap.
+    std::string bytes(kClearLine);
+    bytes += Cut(line, std::max<size_t>(err_columns(), 2) - 1);
+    WriteAll(err_fd_, bytes);
+    status_shown_ = true;
+  }
+  drawing_ = false;
 }
 
 void Console::UrgentNote(std::string_view text) {
   std::string bytes;
-  if (err_is_terminal_) bytes += kClearLine;
+  if (err_is_terminal_) bytes += !at_line_start_ ? "\n" : escapes_ ? kClearLine : "";
   bytes += "covey: " + std::string(text) + "\n";
+  if (err_is_terminal_) Follow(bytes);
   WriteAll(err_fd_, bytes);
+}
+
+void Console::Leave() {
+  constexpr int kTries = 20;
+  constexpr std::chrono::milliseconds kPause{5};
+  leaving_ = true;
+  for (int i = 0; i < kTries && drawing_; ++i) std::this_thread::sleep_for(kPause);
+  if (err_is_terminal_) WriteAll(err_fd_, !at_line_start_ ? "\n" : escapes_ ? kClearLine : "");
 }
 
 int Console::out_error() const {
@@ -108,6 +132,16 @@ size_t Console::out_columns() const { return out_is_terminal_ ? Columns(out_fd_)
 size_t Console::out_rows() const { return out_is_terminal_ ? Rows(out_fd_) : 0; }
 
 size_t Console::err_columns() const { return err_is_terminal_ ? Columns(err_fd_) : 0; }
+
+bool Console::WriteErrLocked(std::string_view bytes) {
+  ClearStatusLocked();
+  if (err_is_terminal_) Follow(bytes);
+  return WriteAll(err_fd_, bytes) == 0;
+}
+
+void Console::Follow(std::string_view bytes) {
+  if (!bytes.empty()) at_line_start_ = bytes.back() == '\n';
+}
 
 void Console::ClearStatusLocked() {
   if (!status_shown_) return;

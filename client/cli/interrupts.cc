@@ -31,8 +31,9 @@ Interrupts::~Interrupts() {
   close(stop_fd_);
 }
 
-void Interrupts::Start(std::function<void(int)> on_first) {
+void Interrupts::Start(std::function<void(int)> on_first, std::function<void()> on_leave) {
   on_first_ = std::move(on_first);
+  on_leave_ = std::move(on_leave);
   thread_ = std::thread([this] { Listen(); });
 }
 
@@ -53,7 +54,10 @@ void Interrupts::Listen() {
     signalfd_siginfo info{};
     if (fds[0].revents == 0 || read(fd, &info, sizeof(info)) != sizeof(info)) continue;
     const int number = static_cast<int>(info.ssi_signo);
-    if (!first) _exit(kExitSignalBase + number);
+    if (!first) {
+      on_leave_();
+      _exit(kExitSignalBase + number);
+    }
     first = false;
     on_first_(number);
   }

@@ -17,7 +17,9 @@ std::string ToJson(const google::protobuf::Message& message);
 // line without its end.
 std::string ToJson(const Error& error, int exit_code);
 
-// Reads `json` into `message`; the error says what is wrong where.
+// Reads an object of Protobuf's JSON mapping into `message`, which is empty; durations are as people write them, "1m30s"
+// or "250ms". The error names the field, what would be right and what was found, or the column. Knows what
+// messages to the daemon are made of; enums, fractions and times are not.
 Result<Void> FromJson(std::string_view json, google::protobuf::Message* message);
 
 }  // namespace covey::cli

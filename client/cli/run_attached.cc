@@ -12,6 +12,7 @@
 
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/ordered_output.h"
 #include "client/cli/output_printer.h"
 #include "client/cli/progress.h"
 #include "client/cli/reader_watch.h"
@@ -36,11 +37,17 @@ bool EndedByDaemon(const v1::Failure& failure) {
 //   2. All threads have ended when Run returns.
 class AttachedRun {
  public:
-  AttachedRun(Session& session, client::Client client, TaskSource& source, bool raw)
+  AttachedRun(Session& session, client::Client client, TaskSource& source, OutputStyle style)
       : session_(session),
         client_(std::move(client)),
         source_(source),
-        printer_(session.console(), raw ? OutputPrinter::Mode::kRaw : OutputPrinter::Mode::kNamed) {}
+        printer_(session.console(), style.raw ? OutputPrinter::Mode::kRaw : OutputPrinter::Mode::kNamed) {
+    if (!style.keep_order) return;
+    order_.emplace(OrderedOutput::Target{
+        .print = [this](const v1::OutputChunk& chunk) { printer_.Print(chunk); },
+        .end = [this](const std::string& task) { printer_.Flush(task); },
+    });
+  }
 
   int Run(const v1::GroupSpec& spec);
   void Interrupt(int signal);
@@ -50,10 +57,13 @@ class AttachedRun {
   void Start(const v1::GroupSpec& spec, TaskBatch* first);
   void Feed();
   void Handle(const v1::RunGroupResponse& message, Progress* progress);
+  void Print(const v1::OutputChunk& chunk);
+  // What the order could do, which is given up when that was not all.
+  void Ordered(const Result<Void>& done);
   void Cancel(std::string reason);
   void SendCancelLocked() COVEY_REQUIRES(mutex_);
   int Report(const Result<v1::GroupResult>& result, TaskBatch* first);
-  std::string FieldName(std::string_view field, const TaskBatch& first) COVEY_EXCLUDES(mutex_);
+  Error Named(Error error, const TaskBatch& first) COVEY_EXCLUDES(mutex_);
   void PrintResult(const v1::GroupResult& result);
 
   // Constant after construction, or used by the thread of Run alone.
@@ -61,6 +71,8 @@ class AttachedRun {
   client::Client client_;
   TaskSource& source_;
   OutputPrinter printer_;
+  std::optional<OrderedOutput> order_;  // when output is to keep it
+  std::optional<Error> order_error_;
   uint64_t lost_ = 0;                             // bytes of output
   std::unique_ptr<client::AttachedGroup> group_;  // set before the other threads may use it
   std::thread feeder_;
@@ -72,7 +84,7 @@ class AttachedRun {
   int signal_ COVEY_GUARDED_BY(mutex_) = 0;
   bool reader_gone_ COVEY_GUARDED_BY(mutex_) = false;
   std::optional<Error> feed_error_ COVEY_GUARDED_BY(mutex_);
-  std::vector<TaskBatch> sent_ COVEY_GUARDED_BY(mutex_);  // the messages: their lines, not their tasks
+  std::vector<LineNumbers> sent_ COVEY_GUARDED_BY(mutex_);  // of each message behind the first
   std::thread canceller_ COVEY_GUARDED_BY(mutex_);
 };
 
@@ -88,6 +100,7 @@ int AttachedRun::Run(const v1::GroupSpec& spec) {
   {
     Progress progress(session_.console());
     for (v1::RunGroupResponse message; group_->Next(&message);) Handle(message, &progress);
+    if (order_) Ordered(order_->Finish());
     printer_.Flush();
   }
   const Result<v1::GroupResult> result = group_->Finish();
@@ -106,8 +119,9 @@ int AttachedRun::Run(const v1::GroupSpec& spec) {
 void AttachedRun::Start(const v1::GroupSpec& spec, TaskBatch* first) {
   v1::RunGroupRequest message;
   *message.mutable_options()->mutable_spec() = spec;
-  // Events serve the status line and JSON; nobody else pays for them.
-  message.mutable_options()->set_events(session_.json() || session_.console().err_is_terminal());
+  // Events serve the status line, JSON and the order, and tell when no more input is wanted; nobody else pays for them.
+  message.mutable_options()->set_events(session_.json() || session_.console().err_is_terminal() || order_ ||
+                                        !first->last);
   message.mutable_options()->set_output(true);
   *message.mutable_tasks() = std::move(first->tasks);
   group_ = client_.RunGroup(message);
@@ -134,7 +148,7 @@ void AttachedRun::Feed() {
       *message.mutable_tasks() = std::move(batch.value().tasks);
       {
         const MutexLock lock(mutex_);
-        sent_.push_back({.tasks = {}, .lines = std::move(batch.value().lines), .last = false});
+        sent_.push_back(std::move(batch.value().lines));
       }
       if (!group_->Add(message)) return;  // the call is over: the reading side knows why
     }
@@ -151,16 +165,37 @@ void AttachedRun::Handle(const v1::RunGroupResponse& message, Progress* progress
   }
   for (const v1::Event& event : message.events()) {
     progress->Count(event);
-    // All that the task wrote came before.
-    if (event.kind() == v1::EVENT_KIND_TASK_EXITED) printer_.Flush(event.task());
+    // All that a task wrote came before its exit.
+    if (order_) {
+      Ordered(order_->Count(event));
+    } else if (event.kind() == v1::EVENT_KIND_TASK_EXITED) {
+      printer_.Flush(event.task());
+    }
+    if (event.kind() == v1::EVENT_KIND_GROUP_DECIDED) source_.Stop();  // it takes no more
   }
   lost_ += message.output().dropped();
   if (session_.json()) {
     session_.PrintJson(message);
   } else if (message.has_output()) {
-    printer_.Print(message.output());
+    Print(message.output());
   }
   if (session_.console().out_error() != 0) Cancel("nobody reads the output");
+}
+
+void AttachedRun::Print(const v1::OutputChunk& chunk) {
+  if (order_) {
+    Ordered(order_->Write(chunk));
+  } else {
+    printer_.Print(chunk);
+  }
+}
+
+void AttachedRun::Ordered(const Result<Void>& done) {
+  if (done.ok()) return;
+  order_error_ = done.error();
+  (void)order_->Finish();  // what there is
+  order_.reset();
+  Cancel(order_error_->message);
 }
 
 void AttachedRun::Interrupt(int signal) {
@@ -211,6 +246,7 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
     signal = signal_;
   }
   if (feed_error) session_.Fail(*feed_error);
+  if (order_error_) session_.Fail(*order_error_);
   int code = 0;
   if (result.ok()) {
     code = ExitCode(result.value());
@@ -220,9 +256,7 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
     if (cancelled && EndedByDaemon(result.value().group().failure())) code = kExitUnavailable;
     if (!session_.json()) PrintResult(result.value());
   } else {
-    Error error = result.error();
-    for (FieldViolation& violation : error.fields) violation.field = FieldName(violation.field, *first);
-    code = session_.Fail(error);
+    code = session_.Fail(Named(result.error(), *first));
   }
   if (signal != 0) return kExitSignalBase + signal;
   if (feed_error) return ExitCode(*feed_error);
@@ -233,17 +267,25 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
   return session_.ExitWith(code);
 }
 
-// The line of a field, as in "messages[3].tasks[0].name" or, of the first message, "tasks[0].name".
-std::string AttachedRun::FieldName(std::string_view field, const TaskBatch& first) {
+// The fields by their lines: those of a message behind the first are "messages[3].tasks[0].name".
+Error AttachedRun::Named(Error error, const TaskBatch& first) {
   constexpr std::string_view kMessages = "messages[";
-  const size_t close = field.find("].");
-  size_t number = 1;
-  if (!field.starts_with(kMessages) || close == std::string_view::npos)
-    return source_.FieldName(first, field);
-  std::from_chars(field.data() + kMessages.size(), field.data() + close, number);
-  const MutexLock lock(mutex_);
-  if (number < 2 || number - 2 >= sent_.size()) return Printable(field);
-  return source_.FieldName(sent_[number - 2], field.substr(close + 2));
+  TaskBatch later;
+  const TaskBatch* batch = &first;
+  for (FieldViolation& violation : error.fields) {
+    const std::string_view field = violation.field;
+    const size_t close = field.find("].");
+    size_t number = 1;
+    if (!field.starts_with(kMessages) || close == std::string_view::npos) continue;
+    std::from_chars(field.data() + kMessages.size(), field.data() + close, number);
+    const MutexLock lock(mutex_);
+    if (number < 2 || number - 2 >= sent_.size()) continue;
+    later.lines = sent_[number - 2];
+    batch = &later;
+    violation.field = std::string(field.substr(close + 2));
+  }
+  NameFields(source_, *batch, &error);
+  return error;
 }
 
 void AttachedRun::PrintResult(const v1::GroupResult& result) {
@@ -265,9 +307,9 @@ void AttachedRun::PrintResult(const v1::GroupResult& result) {
 }  // namespace
 
 int RunAttached(Session& session, client::Client client, const v1::GroupSpec& spec, TaskSource& source,
-                Interrupts& interrupts, bool raw) {
-  AttachedRun run(session, std::move(client), source, raw);
-  interrupts.Start([&run](int signal) { run.Interrupt(signal); });
+                Interrupts& interrupts, OutputStyle style) {
+  AttachedRun run(session, std::move(client), source, style);
+  interrupts.Start([&run](int signal) { run.Interrupt(signal); }, [&session] { session.console().Leave(); });
   const ReaderWatch reader(session.console().out_fd(), [&run] { run.OnReaderGone(); });
   const int code = run.Run(spec);
   interrupts.Stop();

@@ -6,11 +6,16 @@
 
 namespace covey::cli {
 
-// Runs a group for as long as this program lives: feeds it from `source`, prints what its tasks write as it
-// comes, and at the end how it ended. `raw` prints the bytes of the tasks without their names. A signal, a
-// bad task or a closed standard output cancels the group; the end of its tasks is still waited for. Returns
+// How what tasks write is printed.
+struct OutputStyle {
+  bool raw = false;         // the bytes alone, without the names of the tasks
+  bool keep_order = false;  // in the order of the tasks, not as it comes
+};
+
+// Runs a group for as long as this program lives: feeds it from `source`, prints what its tasks write, and at
+// the end how it ended. A signal, a bad task or a closed standard output cancels the group; the end of its tasks is still waited for. Returns
 // the exit code.
 int RunAttached(Session& session, client::Client client, const v1::GroupSpec& spec, TaskSource& source,
-                Interrupts& interrupts, bool raw);
+                Interrupts& interrupts, OutputStyle style);
 
 }  // namespace covey::cli

@@ -9,6 +9,19 @@
 #include "covey/client/address.h"
 
 namespace covey::cli {
+namespace {
+
+// "tasks.jsonl:3: process.grace must be 0s..24h": of a description that begins with the name of the field once.
+std::string ViolationText(const FieldViolation& violation) {
+  const std::string field = Printable(violation.field);
+  std::string description = Printable(violation.description);
+  const size_t name = field.find_last_of(". ") + 1;  // npos + 1 is 0
+  const std::string begin = field.substr(name) + " ";
+  if (description.starts_with(begin)) return field.substr(0, name) + description;
+  return field + ": " + description;
+}
+
+}  // namespace
 
 bool Session::IsLocal() const {
   const Result<std::string> parsed =
@@ -24,16 +37,10 @@ int Session::Fail(const Error& error) {
     console_.Err(ToJson(error, code) + "\n");
     return code;
   }
-  console_.Note(Printable(error.message));
-  // Of one bad field the message mostly says all there is to say.
-  const auto said = [&error](const std::string& text) {
-    return error.message.find(text) != std::string::npos;
-  };
-  if (error.fields.size() == 1 && said(error.fields[0].field) && said(error.fields[0].description))
-    return code;
-  for (const FieldViolation& violation : error.fields) {
-    console_.Err("  " + Printable(violation.field) + ": " + Printable(violation.description) + "\n");
-  }
+  if (error.code != ErrorCode::kInvalidArgument || error.fields.empty())
+    console_.Note(Printable(error.message));
+  // What is wrong with a request its fields say by themselves.
+  for (const FieldViolation& violation : error.fields) console_.Note(ViolationText(violation));
   return code;
 }
 

@@ -108,10 +108,14 @@ int Submission::RunTo(const std::string& group, bool seal) {
     return session_.ExitWith(0);
   }
   const int code = caught != 0 ? kExitSignalBase + caught : Fail(sent.error(), batch_);
-  if (!session_.json()) {
-    session_.console().Note(count + " accepted by " + Printable(group) + " before; it takes further ones" +
-                            (accepted_ == 0 ? "" : ", but not these again"));
-  }
+  const std::string reason = sent.ok() ? "" : sent.error().reason;
+  if (session_.json()) return code;
+  // Of its input alone the error has said all there is to say.
+  if (accepted_ == 0 && !sent.ok() && sent.error().code == ErrorCode::kInvalidArgument) return code;
+  const bool open = reason != "GROUP_DECIDED" && reason != "GROUP_SEALED" && reason != "GROUP_NOT_FOUND";
+  session_.console().Note(count + " accepted by " + Printable(group) + (accepted_ == 0 ? "" : " before") +
+                          (open ? "; it takes further ones" : "") +
+                          (open && accepted_ > 0 ? ", but not these again" : ""));
   return code;
 }
 
@@ -188,7 +192,7 @@ bool Submission::Sleep(Clock::duration time) {
 }
 
 int Submission::Fail(Error error, const TaskBatch& batch) {
-  for (FieldViolation& violation : error.fields) violation.field = source_.FieldName(batch, violation.field);
+  NameFields(source_, batch, &error);
   return session_.Fail(error);
 }
 

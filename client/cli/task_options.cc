@@ -11,7 +11,10 @@
 #include <string>
 #include <utility>
 
+#include "client/cli/input_tasks.h"
 #include "client/cli/process_options.h"
+#include "client/cli/record_reader.h"
+#include "client/cli/task_maker.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
 #include "covey/client/task.h"
@@ -82,8 +85,21 @@ std::vector<Option> TaskOptions() {
       {.name = "file",
        .letter = 'f',
        .value = "FILE",
-       .help = "the tasks, one a line; - for standard input",
+       .help = "the tasks, or with --each the arguments, one a line;\n- for standard input",
        .local = true},
+      {.name = "each",
+       .help = "run the program once for each line of standard input, or of\n"
+               "--file: {} is the line, {.} without its extension, {/} its last\n"
+               "part, {//} its folder, {/.} the last part without extension,\n"
+               "{#} the number of the task; without any the line comes last"},
+      {.name = "null", .letter = '0', .help = "not lines: NUL bytes end the entries, as find -print0 has it"},
+      {.name = "format",
+       .value = "FORMAT",
+       .choices = "lines json",
+       .help = "what --file has: lines, each a command for sh, or json;\ndefault: as its first line looks"},
+      {.name = "stdin", .help = "pass standard input on to the program, at most 1 MiB"},
+      {.name = "allow-empty", .help = "an input without tasks is no error"},
+      {.name = "dry-run", .help = "print what would run, a command a line, and run nothing"},
       {.name = "env",
        .value = "K=V",
        .help = "variable for the processes; may be repeated",
@@ -99,28 +115,94 @@ std::vector<Option> TaskOptions() {
   return options;
 }
 
-Result<std::unique_ptr<TaskSource>> OpenTasks(const Session& session, std::string_view name,
-                                              const Arguments& arguments) {
-  const std::string command = "covey " + std::string(name);
-  ProcessDefaults defaults;
-  if (const auto read = ReadDefaults(arguments, &defaults); !read.ok()) return read.error();
-  const std::optional<std::string> file = arguments.Get("file");
-  if (file && arguments.has_dashes())
-    return UsageError(command + " takes a program after -- or -f FILE, not both");
-  if (file) return OpenTaskFile(*file, std::move(defaults));
+namespace {
+
+// What goes with what, for those who cannot know.
+Result<Void> CheckTogether(const std::string& command, const Arguments& arguments, bool has_program) {
+  const bool file = arguments.Has("file");
+  const bool each = arguments.Has("each");
+  if (each && !has_program) {
+    return UsageError(command + " --each needs a program, as in: " + command + " --each -- gzip");
+  }
+  if (file && has_program && !each)
+    return UsageError(command +
+                      " takes a program after -- or -f FILE, not both; with --each the lines of FILE are its "
+                      "arguments");
+  if (!file && !has_program)
+    return UsageError(command + " needs a program (-- CMD ARG...) or a file of tasks (-f FILE)");
+  for (const std::string_view option : {"null", "allow-empty"}) {
+    if (arguments.Has(option) && !file && !each)
+      return UsageError("--" + std::string(option) + " goes with --each or -f FILE");
+  }
+  if (arguments.Has("format") && (each || !file))
+    return UsageError("--format goes with -f FILE and without --each");
+  if (arguments.Has("stdin") && (each || file))
+    return UsageError("--stdin goes with one program (-- CMD ARG...), not with --each or -f");
+  return Void{};
+}
+
+// Who types at a terminal should know that it is read.
+Result<std::unique_ptr<StoppableInput>> OpenInput(Session& session, const std::string& path) {
+  Result<std::unique_ptr<StoppableInput>> input = StoppableInput::Open(path);
+  if (input.ok() && path == "-" && isatty(STDIN_FILENO) == 1 && !session.json())
+    session.console().Note("reads standard input from the terminal; Ctrl-D ends it");
+  return input;
+}
+
+}  // namespace
+
+Result<Tasks> OpenTasks(Session& session, std::string_view name, const Arguments& arguments) {
   const std::vector<std::string> program(
       arguments.words().begin() + static_cast<ptrdiff_t>(arguments.words_before_dashes()),
       arguments.words().end());
-  if (program.empty())
-    return UsageError(command + " needs a program (-- CMD ARG...) or a file of tasks (-f FILE)");
-  v1::TaskSpec task = client::Named(TaskName(program[0]), client::Process(program));
-  if (defaults.working_dir.empty() && session.IsLocal()) {
-    const Result<std::string> here = CurrentDirectory();
-    if (!here.ok()) return here.error();
+  const bool each = arguments.Has("each");
+  const std::optional<std::string> file = arguments.Get("file");
+  if (const auto checked = CheckTogether("covey " + std::string(name), arguments, !program.empty());
+      !checked.ok())
+    return checked.error();
+  ProcessDefaults defaults;
+  if (const auto read = ReadDefaults(arguments, &defaults); !read.ok()) return read.error();
+  Directory here = defaults.working_dir;
+  if (defaults.working_dir.empty() && session.IsLocal()) here = CurrentDirectory();
+  if (!program.empty() && !here.ok()) return here.error();
+  if (!each && !file) {
+    v1::TaskSpec task = client::Named(TaskName(program[0]), client::Process(program));
     defaults.working_dir = here.value();
+    defaults.Apply(&task);
+    const bool passes_input = arguments.Has("stdin");
+    std::unique_ptr<StoppableInput> input;
+    if (passes_input) {
+      Result<std::unique_ptr<StoppableInput>> opened = OpenInput(session, "-");
+      if (!opened.ok()) return opened.error();
+      input = std::move(opened.value());
+    }
+    return Tasks{.source = MakeSingleTask(std::move(task), std::move(input)),
+                 .single = true,
+                 .reads_input = passes_input};
   }
-  defaults.Apply(&task);
-  return MakeSingleTask(std::move(task));
+  const std::string path = file.value_or("-");
+  Result<std::unique_ptr<StoppableInput>> input = OpenInput(session, path);
+  if (!input.ok()) return input.error();
+  const bool null = arguments.Has("null");
+  auto records = std::make_unique<RecordReader>(std::move(input.value()),
+                                                null ? RecordReader::Ends::kNul : RecordReader::Ends::kLine);
+  const std::string format = arguments.Get("format").value_or("");
+  std::unique_ptr<TaskMaker> maker;
+  if (each) {
+    maker = TasksOfArguments(program, std::move(here), !null);
+  } else if (format == "json") {
+    maker = TasksOfJson();
+  } else if (format == "lines") {
+    maker = TasksOfCommands(std::move(here));
+  } else {
+    maker = GuessedTasks(std::move(here), [&session, where = records->name()] {
+      if (!session.json()) session.console().Note(where + ": each line is a command for sh (--format lines)");
+    });
+  }
+  return Tasks{.source = MakeInputTasks(std::move(records), std::move(maker), std::move(defaults),
+                                        arguments.Has("allow-empty")),
+               .single = false,
+               .reads_input = path == "-"};
 }
 
 }  // namespace covey::cli

@@ -3,12 +3,14 @@
 #include <google/protobuf/repeated_ptr_field.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "covey/result.h"
@@ -27,11 +29,25 @@ struct ProcessDefaults {
   void Apply(v1::TaskSpec* task) const;
 };
 
+// Where in their input some tasks stand: growing numbers, kept as runs of neighbours, so that a million of them
+// take a few bytes.
+class LineNumbers {
+ public:
+  void Add(uint64_t line);
+  // The number of the task at `index`, which is less than size().
+  uint64_t operator[](size_t index) const;
+  size_t size() const { return size_; }
+
+ private:
+  std::vector<std::pair<size_t, uint64_t>> runs_;  // the index of the first of each, and its number
+  size_t size_ = 0;
+};
+
 // Some tasks, in order.
 struct TaskBatch {
   google::protobuf::RepeatedPtrField<v1::TaskSpec> tasks;
-  std::vector<uint64_t> lines;  // of each task, where they come from a file
-  bool last = false;            // nothing follows
+  LineNumbers lines;  // of each task, where they come from a file
+  bool last = false;  // nothing follows
 };
 
 // Where the tasks of a group come from. NextBatch is called by one thread, Stop by any.
@@ -50,13 +66,7 @@ class TaskSource {
   virtual std::string FieldName(const TaskBatch& batch, std::string_view field) const = 0;
 };
 
-// One task.
-std::unique_ptr<TaskSource> MakeSingleTask(v1::TaskSpec task);
-
-// Tasks read from a file or, for "-", standard input: one a line in Protobuf JSON; empty lines and lines that
-// begin with '#' are skipped. A line that is no task is an error that names the line and the field. Never
-// holds more than a batch: at most 1000 tasks and about 1 MiB; what a pipe has at hand makes a batch of its
-// own.
-Result<std::unique_ptr<TaskSource>> OpenTaskFile(const std::string& path, ProcessDefaults defaults);
+// Says the fields of an error about a batch, and what is told of them, as people know them.
+void NameFields(const TaskSource& source, const TaskBatch& batch, Error* error);
 
 }  // namespace covey::cli

@@ -93,6 +93,15 @@ TEST(ErrorTableTest, WithoutDetailsTheTransportSpeaks) {
                               kAddress);
   EXPECT_EQ(never.reason, "UNREACHABLE");
   EXPECT_NE(never.message.find("(unix:/s: No such file or directory)"), std::string::npos) << never.message;
+  const Error forbidden = ErrorOf({.code = Code::kUnavailable,
+                                   .message = "failed to connect to all addresses; last error: UNKNOWN: "
+                                              "unix:/s: Permission denied"},
+                                  kAddress);
+  EXPECT_EQ(forbidden.reason, "UNREACHABLE");
+  EXPECT_EQ(forbidden.message,
+            "no permission to use the daemon at unix:/s (Permission denied): it is for its user and the "
+            "group of its "
+            "socket (socket_mode, socket_group)");
   const Error lost = ErrorOf({.code = Code::kUnavailable, .message = "Socket closed"}, kAddress);
   EXPECT_EQ(lost.code, ErrorCode::kUnavailable);
   EXPECT_EQ(lost.reason, "CONNECTION_LOST");

@@ -81,7 +81,8 @@ class SubmitTest(CommandTest):
         self.text("submit", group, "--seal", "--", "true")
         self.refused(1, "submit", group, "--", "true", says=["0 tasks accepted"])
         group = self.create()
-        self.text("submit", group, "--seal", "-f", "-", stdin="")
+        self.refused(64, "submit", group, "--seal", "-f", "-", stdin="", says=["no tasks in the input"])
+        self.text("submit", group, "--seal", "--allow-empty", "-f", "-", stdin="")
         self.assertIn("succeeded", self.text("wait", group))
 
     def test_what_was_accepted_before_a_bad_line_is_told(self):

@@ -6,7 +6,6 @@ import tempfile
 import unittest
 
 from daemon import COVEY, COVEYD, Daemon, DaemonTest, lines, process_task, wait_until
-from expected import mended_by
 
 
 class StartedWithTest(DaemonTest):
@@ -78,35 +77,29 @@ class StartedWithTest(DaemonTest):
         result = self.assertExit(126, self.covey("run", "--", script))
         self.assertIn("/bin/bash42", result.err)
 
-    @mended_by(9)
     def test_a_terminal_that_knows_no_escapes(self):
         done = self.shell('exec script -qec "$covey run -- sleep 0.3" /dev/null', env={"TERM": "dumb"}.items())
         self.assertEqual(0, done.returncode, done)
         self.assertNotIn(b"\x1b", done.stdout)
 
-    @mended_by(9)
     def test_a_byte_order_mark(self):
         """Taken, or named."""
         result = self.covey("run", "-f", "-", stdin="\ufeff" + lines(process_task("true")))
         if result.code != 0:
             self.assertIn("byte order mark", result.err)
 
-    @mended_by(9)
     def test_a_pipe_that_nobody_reads_is_said(self):
         result = self.covey("run", "--", "cat", stdin="a\nb\n")
         self.assertRegex(result.err, "--stdin|standard input")
 
-    @mended_by(9)
     def test_an_empty_input_is_said(self):
         result = self.covey("run", "-f", "-", stdin="")
         self.assertNotEqual(0, result.code, result)
         self.assertIn("no tasks", result.err)
 
-    @mended_by(9)
     def test_durations_as_people_write_them(self):
         self.assertExit(0, self.covey("run", "-f", "-", stdin=lines(process_task("true", timeout="1m30s"))))
 
-    @mended_by(9)
     def test_what_is_no_task_is_explained(self):
         """Not in the words of a parser."""
         for line in ("1\n", "make all\n"):

@@ -63,7 +63,6 @@ class StopTest(WordsTest):
         self.assertEqual(64, result.code, result)
         self.assertTrue(sleepers(seconds))
 
-    @mended_by(9)
     def test_the_terminal_is_left_whole(self):
         """Two Ctrl-C: the shell's prompt begins a line."""
         master, slave = pty.openpty()
@@ -120,7 +119,6 @@ class FollowTest(WordsTest):
                    "something is printed")
         self.assertIn("GROUP_CREATED", follower.stdout.readline())
 
-    @mended_by(9)
     def test_one_task_has_no_name_before_its_output(self):
         self.assertEqual("hello\n", self.covey("run", "--", "echo", "hello").out)
 
@@ -152,7 +150,6 @@ class TruthTest(WordsTest):
         err = self.covey("run", "-f", "-", stdin=tasks).err
         self.assertEqual(1, err.count("name"), err)
 
-    @mended_by(9)
     def test_a_decided_group_takes_no_further_tasks(self):
         """It is not said in one line that it does, in another that it does not."""
         group = self.covey("create").out.strip()
@@ -170,7 +167,6 @@ class TruthTest(WordsTest):
         self.assertRegex(row, "open|seal")
 
     @unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
-    @mended_by(9)
     def test_no_permission_is_said(self):
         daemon = self.daemon
         os.chmod(daemon.folder, 0o755)

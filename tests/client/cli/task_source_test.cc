@@ -5,43 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <string>
 #include <thread>
 
+#include "client/cli/input_tasks.h"
 #include "covey/client/task.h"
+#include "tests/client/cli/task_folder.h"
 
 namespace covey::cli {
 namespace {
 
-class TaskSourceTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "covey-source-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    path_ = folder_ + "/tasks";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::unique_ptr<TaskSource> Open(const std::string& content, ProcessDefaults defaults = {}) {
-    std::ofstream(path_) << content;
-    return std::move(OpenTaskFile(path_, std::move(defaults)).value());
-  }
-  // The complaint about the first batch, without the folder.
-  std::string Complaint(const std::string& content) {
-    const auto batch = Open(content)->NextBatch();
-    if (batch.ok()) return "none";
-    const std::string& message = batch.error().message;
-    return message.starts_with(folder_) ? message.substr(folder_.size() + 1) : message;
-  }
-
-  std::string folder_;
-  std::string path_;
-};
+class TaskSourceTest : public TaskFolderTest {};
 
 TEST_F(TaskSourceTest, LinesAreTasks) {
   const auto source = Open(
@@ -52,7 +27,9 @@ TEST_F(TaskSourceTest, LinesAreTasks) {
   ASSERT_EQ(batch.value().tasks.size(), 2);
   EXPECT_EQ(batch.value().tasks[0].name(), "a");
   EXPECT_EQ(batch.value().tasks[1].function().name(), "covey.noop");
-  EXPECT_EQ(batch.value().lines, (std::vector<uint64_t>{3, 5}));
+  ASSERT_EQ(batch.value().lines.size(), 2U);
+  EXPECT_EQ(batch.value().lines[0], 3U);
+  EXPECT_EQ(batch.value().lines[1], 5U);
   EXPECT_TRUE(batch.value().last);
 }
 
@@ -66,18 +43,14 @@ TEST_F(TaskSourceTest, AnEmptyFileHasNoTasks) {
 TEST_F(TaskSourceTest, BadLinesAreNamedWithTheirField) {
   const std::string good = "{\"process\":{\"argv\":[\"true\"]}}\n";
   EXPECT_EQ(Complaint(good + "{\"process\":{\"argvv\":[]}}"),
-            "tasks:2: process.argvv: there is no such field");
-  EXPECT_EQ(Complaint("{\"proces\":{}}"), "tasks:1: proces: there is no such field");
-  EXPECT_EQ(Complaint("{\"process\":{\"argv\":[\"a\",3]}}"),
-            "tasks:1: process.argv[1]: invalid value 3 for type TYPE_STRING");
-  EXPECT_EQ(Complaint("\n\nnonsense"), "tasks:3: Unexpected token.");
-  EXPECT_EQ(Complaint("{}"), "tasks:1: one of \"process\" and \"function\" is required");
-  EXPECT_EQ(Complaint("{\"process\":{}}"), "tasks:1: process.argv: the program is missing");
-  EXPECT_EQ(Complaint("{\"name\":\"\xff\"}"), "tasks:1: the line is not UTF-8");
-  EXPECT_NE(Complaint("{\"process\":{\"argv\":[\"a\"],\"grace\":\"5\"}}").find("tasks:1: process.grace"),
-            std::string::npos);
-  EXPECT_NE(Complaint("{\"process\":{\"argv\":[\"a\"]},\"function\":{\"name\":\"f\"}}").find("work"),
-            std::string::npos);
+            "tasks:2: process.argvv: there is no such field; did you mean argv?");
+  EXPECT_EQ(Complaint("\n\nnonsense"),
+            "tasks:3: a task is one line such as {\"process\":{\"argv\":[\"make\",\"all\"]}}, got nonsense");
+  EXPECT_EQ(Complaint("[{}]"),
+            "tasks:1: a task is one line such as {\"process\":{\"argv\":[\"make\",\"all\"]}}, got a list");
+  EXPECT_TRUE(Complaint("{}").starts_with("tasks:1: one of \"process\" and \"function\" is required"));
+  EXPECT_TRUE(Complaint("{\"process\":{}}").starts_with("tasks:1: process.argv: the program is missing"));
+  EXPECT_EQ(Complaint("{\"name\":\"\xff\"}"), "tasks:1: the line must be UTF-8, got {\"name\":\"\\xff\"}");
 }
 
 TEST_F(TaskSourceTest, ALineThatNeverEndsIsRefused) {
@@ -85,10 +58,10 @@ TEST_F(TaskSourceTest, ALineThatNeverEndsIsRefused) {
 }
 
 TEST_F(TaskSourceTest, FilesThatCannotBeReadAreNamed) {
-  EXPECT_NE(OpenTaskFile(folder_ + "/missing", {}).error().message.find("No such file"), std::string::npos);
-  const auto folder = OpenTaskFile(folder_, {});
-  ASSERT_TRUE(folder.ok());
-  EXPECT_NE(folder.value()->NextBatch().error().message.find("Is a directory"), std::string::npos);
+  EXPECT_NE(StoppableInput::Open(folder_ + "/missing").error().message.find("No such file"),
+            std::string::npos);
+  path_ = folder_;
+  EXPECT_NE(ComplaintOf(*Read(TasksOfJson(), true)).find("Is a directory"), std::string::npos);
 }
 
 TEST_F(TaskSourceTest, DefaultsFillWhatTasksLeaveOpen) {
@@ -154,7 +127,7 @@ TEST_F(TaskSourceTest, WhatAPipeHasAtHandIsABatch) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   const int writer = open(path_.c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_GE(writer, 0);
-  const auto source = std::move(OpenTaskFile(path_, {}).value());
+  const auto source = Read(TasksOfJson(), true);
   const std::string lines = "{\"function\":{\"name\":\"f\"}}\n{\"function\":{\"na";
   ASSERT_EQ(write(writer, lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
   const auto first = source->NextBatch();
@@ -170,7 +143,7 @@ TEST_F(TaskSourceTest, WhatAPipeHasAtHandIsABatch) {
 TEST_F(TaskSourceTest, StopEndsAWaitForInput) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   const int writer = open(path_.c_str(), O_RDWR | O_CLOEXEC);
-  const auto source = std::move(OpenTaskFile(path_, {}).value());
+  const auto source = Read(TasksOfJson(), true);
   std::thread stopper([&] { source->Stop(); });
   const auto batch = source->NextBatch();
   stopper.join();
@@ -178,6 +151,15 @@ TEST_F(TaskSourceTest, StopEndsAWaitForInput) {
   EXPECT_TRUE(batch.value().last);
   EXPECT_TRUE(batch.value().tasks.empty());
   close(writer);
+}
+
+TEST_F(TaskSourceTest, ErrorsAreAboutLines) {
+  const auto source = Open("# c\n{\"function\":{\"name\":\"f\"}}\n{\"function\":{\"name\":\"g\"}}\n");
+  const auto batch = source->NextBatch();
+  Error error{.fields = {{"tasks[1].name", "name must be unique in the group, got \"a\" as in tasks[0]"}}};
+  NameFields(*source, batch.value(), &error);
+  EXPECT_EQ(error.fields[0].field, path_ + ":3: name");
+  EXPECT_EQ(error.fields[0].description, "name must be unique in the group, got \"a\" as in " + path_ + ":2");
 }
 
 TEST(SingleTaskTest, IsOneBatch) {
