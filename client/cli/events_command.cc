@@ -5,6 +5,7 @@
 #include "client/cli/command.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
+#include "core/base/plural.h"
 
 namespace covey::cli {
 namespace {
@@ -35,7 +36,7 @@ std::string DetailsText(const v1::Event& event) {
   if (event.task_state() != v1::TASK_STATE_UNSPECIFIED) add(std::string(StateText(event.task_state())));
   if (event.outcome() != v1::GROUP_STATE_UNSPECIFIED) add(std::string(StateText(event.outcome())));
   if (event.signal() != 0) add("signal " + std::to_string(event.signal()));
-  if (event.stopped_tasks() != 0) add(std::to_string(event.stopped_tasks()) + " queued tasks stopped");
+  if (event.stopped_tasks() != 0) add(Plural(event.stopped_tasks(), "queued task") + " stopped");
   if (event.has_failure()) {
     const bool same_task = event.failure().task() == event.task();
     add("(" + (same_task ? FailureText(event.failure()) : BlameText(event.failure())) + ")");

@@ -12,6 +12,7 @@
 
 #include "client/cli/text.h"
 #include "core/base/duration.h"
+#include "core/base/plural.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
@@ -150,7 +151,7 @@ std::string BlameText(const v1::Failure& failure) {
 }
 
 std::string CountsText(const v1::TaskCounts& counts) {
-  std::string text = std::to_string(counts.submitted()) + (counts.submitted() == 1 ? " task" : " tasks");
+  std::string text = Plural(counts.submitted(), "task");
   std::string parts;
   const auto add = [&parts](uint32_t count, std::string_view what) {
     if (count == 0) return;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "client/cli/text.h"
+#include "core/base/plural.h"
 
 namespace covey::cli {
 namespace {
@@ -31,9 +32,9 @@ void OutputPrinter::Print(const v1::OutputChunk& chunk) {
     if (!lines.empty()) Write(stream, lines);
   }
   if (chunk.dropped() > 0) {
-    console_.Note("task " + Printable(chunk.task()) + ": " + std::to_string(chunk.dropped()) + " bytes of " +
+    console_.Note("task " + Printable(chunk.task()) + ": " + Plural(chunk.dropped(), "byte") + " of " +
                   (stream == v1::OUTPUT_STREAM_STDERR ? "stderr" : "stdout") + " before offset " +
-                  std::to_string(chunk.offset()) + " were not kept");
+                  std::to_string(chunk.offset()) + (chunk.dropped() == 1 ? " was" : " were") + " not kept");
   }
   if (splitter.empty()) partial_.erase(place);
 }

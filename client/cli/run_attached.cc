@@ -18,6 +18,7 @@
 #include "client/cli/reader_watch.h"
 #include "client/cli/text.h"
 #include "core/base/mutex.h"
+#include "core/base/plural.h"
 
 namespace covey::cli {
 namespace {
@@ -261,7 +262,8 @@ int AttachedRun::Report(const Result<v1::GroupResult>& result, TaskBatch* first)
   if (signal != 0) return kExitSignalBase + signal;
   if (feed_error) return ExitCode(*feed_error);
   if (code == 0 && lost_ > 0) {
-    if (!session_.json()) session_.console().Note(std::to_string(lost_) + " bytes of output were lost");
+    if (!session_.json())
+      session_.console().Note(Plural(lost_, "byte of output was", "bytes of output were") + " lost");
     return session_.ExitWith(kExitLostOutput);
   }
   return session_.ExitWith(code);
@@ -295,7 +297,7 @@ void AttachedRun::PrintResult(const v1::GroupResult& result) {
     console.Note(BlameText(result.failures(i)));
   }
   if (result.failures_size() > kMostFailures) {
-    console.Note("… and " + std::to_string(result.failures_size() - kMostFailures) + " more failures");
+    console.Note("… and " + Plural(result.failures_size() - kMostFailures, "more failure"));
   }
   // The end of its stderr was printed when it came; a stack was not.
   if (result.first_failure().kind() == v1::FAILURE_KIND_PANIC) {

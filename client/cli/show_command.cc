@@ -8,6 +8,7 @@
 #include "client/cli/task_text.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
+#include "core/base/plural.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
@@ -36,7 +37,7 @@ std::string GroupText(const v1::Group& group) {
   std::string state(StateText(group.state()));
   if (group.has_failure()) state += ": " + BlameText(group.failure());
   std::string policy(PolicyText(spec.policy()));
-  if (spec.max_failures() > 0) policy += ", takes " + std::to_string(spec.max_failures()) + " failures";
+  if (spec.max_failures() > 0) policy += ", takes " + Plural(spec.max_failures(), "failure");
   std::string pool = spec.pool().empty() ? "default" : Printable(spec.pool());
   if (spec.limit() > 0) pool += ", at most " + std::to_string(spec.limit()) + " at once";
   std::string text = Line("group", Printable(group.id()));

@@ -9,6 +9,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/text.h"
 #include "core/base/mutex.h"
+#include "core/base/plural.h"
 
 namespace covey::cli {
 namespace {
@@ -101,7 +102,7 @@ int Submission::RunTo(const std::string& group, bool seal) {
   } else {
     sent = first.error();
   }
-  const std::string count = std::to_string(accepted_) + (accepted_ == 1 ? " task" : " tasks");
+  const std::string count = Plural(accepted_, "task");
   const int caught = signal();
   if (sent.ok() && caught == 0) {
     if (!session_.json()) session_.Print(count + " submitted to " + Printable(group) + "\n");

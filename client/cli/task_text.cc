@@ -5,14 +5,14 @@
 #include "client/cli/format.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
+#include "core/base/plural.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
 namespace {
 
 std::string OutputText(uint64_t bytes, uint64_t lost) {
-  return std::to_string(bytes) + " bytes" +
-         (lost > 0 ? ", " + std::to_string(lost) + " of them not kept" : "");
+  return Plural(bytes, "byte") + (lost > 0 ? ", " + std::to_string(lost) + " of them not kept" : "");
 }
 
 // How long the last attempt of a task ran; "-" when it was never started.

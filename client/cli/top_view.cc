@@ -7,6 +7,7 @@
 #include "client/cli/table.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
+#include "core/base/plural.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
@@ -31,10 +32,10 @@ std::string Summary(const TopSnapshot& now, const TopRates& rates) {
   double total = 0;
   for (const auto& [group, rate] : rates) total += rate;
   const v1::GetServerInfoResponse& info = now.info;
-  std::string text =
-      "coveyd " + Printable(info.version()) + ", up " + DurationText(client::FromProto(info.uptime())) +
-      ": " + std::to_string(info.running_groups()) + " groups, " + std::to_string(info.running_tasks()) +
-      " tasks running, " + std::to_string(info.queued_tasks()) + " waiting, " + RateText(total);
+  std::string text = "coveyd " + Printable(info.version()) + ", up " +
+                     DurationText(client::FromProto(info.uptime())) + ": " +
+                     Plural(info.running_groups(), "group") + ", " + Plural(info.running_tasks(), "task") +
+                     " running, " + std::to_string(info.queued_tasks()) + " waiting, " + RateText(total);
   if (info.draining()) text += "; draining";
   return text;
 }
@@ -108,8 +109,7 @@ std::string TopText(const TopSnapshot& now, const TopRates& rates, size_t column
   if (rows > 0 && lines.size() > rows) {
     const size_t missing = lines.size() - rows + 1;
     lines.resize(rows - 1);
-    lines.push_back(
-        Cut("… and " + std::to_string(missing) + " more lines", columns == 0 ? SIZE_MAX : columns));
+    lines.push_back(Cut("… and " + Plural(missing, "more line"), columns == 0 ? SIZE_MAX : columns));
   }
   std::string out;
   for (const std::string& line : lines) out += line + "\n";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/plural.h"
+
 namespace covey {
 
 using Phase = state::TaskState::Phase;
@@ -14,10 +16,6 @@ std::string Joined(const std::vector<std::string>& names) {
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
   return all;
-}
-
-std::string Plural(uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 const char* OutcomeText(state::Outcome outcome) {

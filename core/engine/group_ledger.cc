@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/plural.h"
+
 namespace covey {
 namespace {
 
@@ -143,8 +145,7 @@ std::shared_ptr<const Failure> GroupLedger::SummedUp(const std::shared_ptr<const
   } else if (pending.policy == Policy::kAny) {
     failure.message = "no task succeeded";
   } else {
-    failure.message =
-        std::to_string(pending.failed) + " of " + std::to_string(pending.submitted) + " tasks failed";
+    failure.message = std::to_string(pending.failed) + " of " + Plural(pending.submitted, "task") + " failed";
   }
   if (first != nullptr) {
     failure.message += "; first " + Status(*first).ToString();

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/base/make_directory.h"
+#include "core/base/plural.h"
 #include "core/process/cgroup_directory.h"
 #include "core/process/errno_text.h"
 #include "core/process/owner.h"
@@ -110,7 +111,7 @@ void RemoveStaleOne(int at, const std::string& parent, const std::string& name, 
   if (!log) return;
   if (!removed) log("cgroup " + path + " of a dead owner cannot be removed");
   if (removed && members > 0) {
-    log("killed " + std::to_string(members) + " processes that a dead owner left in cgroup " + path);
+    log("killed " + Plural(members, "process", "processes") + " that a dead owner left in cgroup " + path);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/plural.h"
 #include "core/process/owner.h"
 #include "core/process/proc_fs.h"
 #include "core/process/root_record.h"
@@ -172,7 +173,8 @@ class Search {
     size_t told = 0;
     for (const auto& [key, name] : processes) {
       if (told++ == kMostReports) {
-        return wanted_.log(std::to_string(processes.size() - kMostReports) + " more processes like these");
+        return wanted_.log(Plural(processes.size() - kMostReports, "more process", "more processes") +
+                           " like these");
       }
       wanted_.log("process " + std::to_string(key.first) + " (" + name + ")" + what);
     }

@@ -4,15 +4,16 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/plural.h"
 
 namespace covey {
 namespace {
 
 // One of the two parts of a budget, and what is asked of it.
 struct Part {
-  std::string_view what;   // as in "12 tasks"
-  std::string_view waits;  // as in "at most 12 tasks may wait for a slot"
-  std::string_view key;    // of the setting; empty: none
+  std::string_view what;  // as in "task", of which there may be 12
+  std::string_view of;    // of what those are: " of tasks", or nothing
+  std::string_view key;   // of the setting; empty: none
   uint64_t used;
   uint64_t more;
   uint64_t limit;
@@ -25,13 +26,13 @@ std::optional<Error> Excess(const std::string& place, const Part& part) {
   Error error{.code = ErrorCode::kResourceExhausted, .reason = "QUEUE_FULL"};
   if (part.more > part.limit) {
     error.reason = "QUEUE_TOO_SMALL";
-    error.message = place + " is too small: at most " + std::to_string(part.limit) + " " +
-                    std::string(part.waits) + " may wait for a slot, got " + std::to_string(part.more) +
-                    " at once" + key;
+    error.message = place + " is too small: at most " + Plural(part.limit, part.what) + std::string(part.of) +
+                    " may wait for a slot, got " + std::to_string(part.more) + " at once" + key;
   } else {
-    error.message = place + " is full: " + std::to_string(part.more) + " " + std::string(part.what) +
-                    " were asked for, " + std::to_string(left) + " of " + std::to_string(part.limit) +
-                    " are free: " + std::to_string(part.more - left) + " too many" + key;
+    error.message = place + " is full: " + Plural(part.more, part.what) +
+                    (part.more == 1 ? " was" : " were") + " asked for, " + std::to_string(left) + " of " +
+                    std::to_string(part.limit) + (left == 1 ? " is" : " are") +
+                    " free: " + std::to_string(part.more - left) + " too many" + key;
   }
   return error;
 }
@@ -98,8 +99,8 @@ Budget::Usage Budget::usage() const {
 }
 
 std::optional<Error> Budget::RefusalLocked(Amount more) const {
-  const Part tasks{"tasks", "tasks", names_.tasks_key, used_.tasks, more.tasks, limit_.tasks};
-  const Part bytes{"bytes", "bytes of tasks", names_.bytes_key, used_.bytes, more.bytes, limit_.bytes};
+  const Part tasks{"task", "", names_.tasks_key, used_.tasks, more.tasks, limit_.tasks};
+  const Part bytes{"byte", " of tasks", names_.bytes_key, used_.bytes, more.bytes, limit_.bytes};
   std::optional<Error> first = Excess(names_.place, tasks);
   std::optional<Error> second = Excess(names_.place, bytes);
   // What will never fit is the one to tell.

@@ -46,7 +46,7 @@ Result<Reloaded> LiveConfig::Reload() {
     return reloaded;
   }
   const Reloaded& done = reloaded.value();
-  log.info("read {} again: {} changed, {} wait for a restart", file(), done.changed.size(),
+  log.info("read {} again: {} changed, {} at the next start", file(), done.changed.size(),
            done.needs_restart.size());
   const auto said = [](const std::string& value) { return value.empty() ? "nothing" : value; };
   for (const Reloaded::Change& change : done.changed)

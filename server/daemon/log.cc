@@ -9,37 +9,40 @@
 namespace covey {
 namespace {
 
-// The message as the inside of a JSON string.
-class JsonMessage final : public spdlog::custom_flag_formatter {
+// The message in one line of UTF-8, whatever is in it: names of processes and files are any bytes. As text, or as
+// the inside of a JSON string.
+class Message final : public spdlog::custom_flag_formatter {
  public:
+  explicit Message(bool json) : json_(json) {}
+
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
     static constexpr char kHex[] = "0123456789abcdef";
-    const std::string text = ToUtf8({message.payload.data(), message.payload.size()});  // names are any bytes
-    for (const char c : text) {
+    for (const char c : ToUtf8({message.payload.data(), message.payload.size()})) {
       const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        out.push_back('\\');
-        out.push_back(c);
-      } else if (byte < 0x20) {
+      if (byte < 0x20 || byte == 0x7f) {
         for (const char escape : {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 0x0F]})
           out.push_back(escape);
-      } else {
-        out.push_back(c);
+        continue;
       }
+      if (json_ && (c == '"' || c == '\\')) out.push_back('\\');
+      out.push_back(c);
     }
   }
   std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
-    return std::make_unique<JsonMessage>();
+    return std::make_unique<Message>(json_);
   }
+
+ private:
+  const bool json_;
 };
 
 }  // namespace
 
 void SetLog(spdlog::logger& log, const std::string& level, bool json) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  formatter->add_flag<JsonMessage>('*');
+  formatter->add_flag<Message>('*', json);
   formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%*"})"
-                              : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v");
+                              : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %*");
   log.set_formatter(std::move(formatter));
   log.set_level(spdlog::level::from_str(level));
 }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 
+#include "core/base/plural.h"
 #include "core/process/supervisor.h"
 
 namespace covey::open_files {
@@ -72,9 +73,9 @@ std::string FewerThanSlots(rlim_t limit, size_t processes, const std::vector<Poo
   uint64_t slots = 0;
   for (const PoolConfig& pool : pools) slots += pool.max;
   if (slots <= processes) return {};
-  return "the pools have " + std::to_string(slots) + " slots, and the limit of open files, " +
-         std::to_string(limit) + ", is enough for " + std::to_string(processes) +
-         " processes at once: more will wait" + kRemedy;
+  return "the pools have " + Plural(slots, "slot") + ", and the limit of open files, " +
+         std::to_string(limit) + ", is enough for " + Plural(processes, "process", "processes") +
+         " at once: more will wait" + kRemedy;
 }
 
 }  // namespace covey::open_files

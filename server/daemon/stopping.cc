@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/base/plural.h"
+
 namespace covey {
 namespace {
 
@@ -63,12 +65,12 @@ bool Stopping::Run() {
 
 void Stopping::TellToStop() {
   if (config_.on_stop == OnStop::kSuspend) {
-    log_->info("telling what still runs in {} groups to stop", left_.size());
+    log_->info("telling what still runs in {} to stop", Plural(left_.size(), "group"));
     interrupts_ = true;
     return;
   }
   left_ = engine_.Busy();
-  log_->info("cancelling {} groups that still run", left_.size());
+  log_->info("cancelling what still runs in {}", Plural(left_.size(), "group"));
   for (const Engine::GroupPtr& group : left_) {
     group->Cancel({.kind = FailureKind::kCancelled, .message = "the daemon is stopping"}, nullptr);
   }
@@ -131,10 +133,12 @@ void Stopping::TellFates() const {
                      ": its policy is ALL and this stop has lost " + Names(fate.lost));
   }
   if (queued + lost > 0) {
-    log_->info("{} tasks stay queued, {} of them will run again; {} are lost", queued, again, lost);
+    log_->info("{} queued, {} of which will run again; {} lost", Plural(queued, "task stays", "tasks stay"),
+               again, lost);
   }
   for (size_t i = 0; i < std::min(failed.size(), kMostGroups); ++i) log_->warn("{}", failed[i]);
-  if (failed.size() > kMostGroups) log_->warn("… and {} groups more", failed.size() - kMostGroups);
+  if (failed.size() > kMostGroups)
+    log_->warn("… and {}", Plural(failed.size() - kMostGroups, "group more", "groups more"));
   if (!failed.empty()) log_->warn("tasks with rerun_on_restart are run again instead of being lost");
 }
 

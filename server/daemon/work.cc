@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/plural.h"
 #include "core/executor/function_executor.h"
 #include "core/process/leftovers.h"
 #include "core/process/owner.h"
@@ -58,7 +59,8 @@ Status Work::MakeProcesses() {
                                                         .token_variable = ProcessExecutor::kTokenVariable,
                                                         .record = record,
                                                         .log = warn});
-  if (left > 0) log_->warn("killed {} processes that an earlier run of the daemon had left", left);
+  if (left > 0)
+    log_->warn("killed {} that an earlier run of the daemon had left", Plural(left, "process", "processes"));
   // Nearly all that it needs for itself it has open by now.
   const rlim_t limit = open_files::Limit();
   const size_t open = open_files::OpenNow() + kStillToOpen;

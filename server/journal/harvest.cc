@@ -374,8 +374,10 @@ class Harvester {
       const auto last =
           Query("SELECT coalesce(max(last), 0) FROM records WHERE gid = ?1", {Integer(gid)}, "i");
       if (last.empty()) break;
+      const int64_t first = last[0][0].integer + 1;
       Lose(name->second,
-           "events " + std::to_string(last[0][0].integer + 1) + " to " + std::to_string(end) + " are lost");
+           first == end ? "event " + std::to_string(end) + " is lost"
+                        : "events " + std::to_string(first) + " to " + std::to_string(end) + " are lost");
     }
     return Void{};
   }

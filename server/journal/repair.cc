@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/plural.h"
 #include "core/base/unique_fd.h"
 #include "server/journal/data_lock.h"
 #include "server/journal/harvest.h"
@@ -175,8 +176,9 @@ Result<Void> Look(const SqliteFile& file, uint64_t identity, Harvested harvested
   const auto nobodys = db.value().QueryInt(
       "SELECT count(*) FROM records WHERE gid NOT IN (SELECT gid FROM groups UNION SELECT gid FROM garbage)");
   if (nobodys.value_or(0) > 0) {
-    repaired->lost.push_back(std::to_string(*nobodys) +
-                             " rows of events belong to groups whose own row is lost");
+    repaired->lost.push_back(
+        Plural(static_cast<uint64_t>(*nobodys), "row of events belongs", "rows of events belong") +
+        " to groups whose own row is lost");
   }
   return Void{};
 }

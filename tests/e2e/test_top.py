@@ -64,7 +64,7 @@ class TopTest(DaemonTest):
         text, objects = self.covey("top"), self.covey("--output", "json", "top", "--once")
         printed = self.assertExit(0, text).out  # standard output is no terminal
         objects = [json.loads(line) for line in self.assertExit(0, objects).out.splitlines()]
-        self.assertIn("1 groups, 1 tasks running, 2 waiting", printed)
+        self.assertIn("1 group, 1 task running, 2 waiting", printed)
         self.assertRegex(printed, rf"{group} +flock +running +\[##\.{{8}}\] +1/4 +1 +0 ")
         self.assertEqual(self.daemon.pid, objects[0]["pid"])
         self.assertEqual(group, objects[-1]["id"])
@@ -98,7 +98,7 @@ class TopTest(DaemonTest):
         terminal.wait_for("0 groups", "POOL")
         self.assertNotIn("before", terminal.screen(), "it has a screen of its own")
         group = self.start_group("--name", "flock")
-        terminal.wait_for(group, "flock", "1/4", "1 groups")
+        terminal.wait_for(group, "flock", "1/4", "1 group,")
         terminal.tmux("resize-window", "-x", "60", "-y", "5")
         screen = terminal.wait_for("more lines")
         self.assertLessEqual(len(screen.rstrip("\n").splitlines()), 5)

@@ -146,7 +146,7 @@ TEST_F(StaleCgroupTest, WhatADeadOwnerLeftIsKilledAndRemoved) {
   Open();
   EXPECT_EQ(Ended(), SIGKILL);
   EXPECT_FALSE(std::filesystem::exists(path_));
-  EXPECT_EQ(log_, "killed 1 processes that a dead owner left in cgroup " + path_);
+  EXPECT_EQ(log_, "killed 1 process that a dead owner left in cgroup " + path_);
   EXPECT_TRUE(std::filesystem::exists(pool_->path())) << "a living one is left alone";
   EXPECT_NE(other_->path(), pool_->path());
 }

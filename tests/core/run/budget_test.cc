@@ -83,8 +83,7 @@ TEST(Budget, LimitsCanBeChangedWhileInUse) {
   EXPECT_EQ(budget->usage().used.tasks, 4u) << "what is in use stays";
   const Result<Reservation> refused = budget->Reserve({.tasks = 1});
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().message,
-            "the queue is full: 1 tasks were asked for, 0 of 2 are free: 1 too many");
+  EXPECT_EQ(refused.error().message, "the queue is full: 1 task was asked for, 0 of 2 are free: 1 too many");
   EXPECT_TRUE(budget->Reserve({}).ok()) << "nothing always fits";
   budget->SetLimit({});
   EXPECT_TRUE(budget->Reserve({.tasks = 1u << 20}).ok());
