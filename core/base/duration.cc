@@ -29,8 +29,7 @@ Error Bad(std::string_view text, std::string_view why) {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// Takes digits from the front of `rest`; the value of "12" is 12, and `scale` is divided by ten for each when
-// it is a fraction. nullopt on overflow.
+// Takes digits from the front of `rest`: the value of "12" is 12. nullopt on overflow.
 std::optional<int64_t> TakeWhole(std::string_view* rest) {
   int64_t value = 0;
   while (!rest->empty() && IsDigit(rest->front())) {
@@ -76,9 +75,10 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
     for (const char digit : fraction) {
       // Units that ten does not divide (a day's nanoseconds run out of tens after 14 digits) round down.
       digit_worth /= 10;
-      part += (digit - '0') * digit_worth;
+      if (__builtin_add_overflow(part, (digit - '0') * digit_worth, &part))
+        return Bad(text, "it is too long");
     }
-    if (part < 0 || __builtin_add_overflow(total, part, &total)) return Bad(text, "it is too long");
+    if (__builtin_add_overflow(total, part, &total)) return Bad(text, "it is too long");
   }
   return std::chrono::nanoseconds(total);
 }

@@ -8,8 +8,9 @@
 
 namespace covey {
 
-ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers, Starter starter)
-    : timers_(std::move(timers)), starter_(std::move(starter)), idle_time_(idle_time) {}
+ThreadSet::ThreadSet(std::chrono::nanoseconds idle_time, std::shared_ptr<TimerQueue> timers, Starter starter,
+                     size_t most)
+    : timers_(std::move(timers)), starter_(std::move(starter)), most_(most), idle_time_(idle_time) {}
 
 ThreadSet::~ThreadSet() { Stop(); }
 
@@ -19,13 +20,8 @@ void ThreadSet::Run(std::function<void()> work, size_t at_once) {
   work_.push_back({std::move(work), timers_->Now()});
   if (idle_ + starting_ >= work_.size()) {
     work_or_stop_.NotifyOne();
-  } else if (threads_.size() < std::max<size_t>(at_once, 1)) {
-    if (StartThreadLocked()) return;
-    if (!threads_.empty()) return ArmLocked();
-    work = std::move(work_.back().work);
-    work_.pop_back();
-    lock.Unlock();
-    work();
+  } else if (threads_.size() < std::min(std::max<size_t>(at_once, 1), most_)) {
+    if (!StartThreadLocked()) ArmLocked();
   } else {
     ArmLocked();
   }
@@ -49,16 +45,19 @@ bool ThreadSet::StartThreadLocked() {
     std::thread thread = starter_ ? starter_(loop) : std::thread(loop);
     threads_.emplace(thread.get_id(), std::move(thread));
     ++starting_;
+    pause_ = kPatience;
     return true;
   } catch (const std::system_error&) {
+    pause_ = std::min(pause_ * 2, kLongestPatience);
     return false;
   }
 }
 
 void ThreadSet::ArmLocked() {
-  if (armed_) return;
+  // In a full set whoever is free next takes what waits.
+  if (armed_ || threads_.size() >= most_) return;
   armed_ = true;
-  timers_->ScheduleAfter(kPatience, [weak = weak_from_this()] {
+  timers_->ScheduleAfter(pause_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->StartOverdue();
   });
 }
@@ -71,8 +70,8 @@ void ThreadSet::StartOverdue() {
   // The oldest are about to be taken by threads that idle or are starting; each thread started here takes one
   // of those after them. A few at a time: other timers wait for this one.
   size_t served = idle_ + starting_;
-  for (int started = 0;
-       started < kStartsAtOnce && served < work_.size() && now - work_[served].since >= kPatience;
+  for (int started = 0; started < kStartsAtOnce && threads_.size() < most_ && served < work_.size() &&
+                        now - work_[served].since >= kPatience;
        ++started, ++served) {
     if (!StartThreadLocked()) break;
   }
@@ -121,6 +120,15 @@ void ThreadSet::Stop() {
     threads_.clear();
   }
   Join(std::move(threads));
+  MutexLock lock(mutex_);
+  while (!work_.empty()) {  // no thread could be started for it
+    std::function<void()> work = std::move(work_.front().work);
+    work_.pop_front();
+    lock.Unlock();
+    work();
+    work = nullptr;
+    lock.Lock();
+  }
 }
 
 void ThreadSet::Join(std::vector<std::thread> threads) {

@@ -13,14 +13,19 @@ namespace covey {
 
 class TimerQueue::Impl {
  public:
-  explicit Impl(bool manual) : manual_(manual), manual_now_(std::chrono::hours(1)) {
-    if (!manual_) thread_ = std::thread(&Impl::Loop, this);
-  }
+  explicit Impl(bool manual) : manual_(manual), manual_now_(std::chrono::hours(1)) {}
   ~Impl() = default;
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  // Drops what is pending and waits for the callback that runs. Called once, last.
+  // The thread holds what it uses: it may end after the queue, when a callback has ended that.
+  static std::shared_ptr<Impl> WithThread() {
+    auto impl = std::make_shared<Impl>(/*manual=*/false);
+    impl->thread_ = std::thread([impl] { impl->Loop(); });
+    return impl;
+  }
+  // Drops what is pending and waits for the callback that runs, unless it is called from there. Called once,
+  // last.
   void Stop() COVEY_EXCLUDES(mutex_);
 
   Clock::time_point Now() const COVEY_EXCLUDES(mutex_);
@@ -54,7 +59,18 @@ void TimerQueue::Impl::Stop() {
     stopping_ = true;
   }
   changed_.NotifyAll();
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();
+    } else {
+      thread_.join();
+    }
+  }
+  std::map<Key, std::function<void()>> dropped;  // their captures end without the lock
+  MutexLock lock(mutex_);
+  dropped.swap(timers_);
+  instants_.clear();
+  lock.Unlock();
 }
 
 TimerQueue::Clock::time_point TimerQueue::Impl::Now() const {
@@ -139,15 +155,15 @@ void TimerQueue::Impl::Loop() {
   }
 }
 
-TimerQueue::TimerQueue() : TimerQueue(std::make_unique<Impl>(/*manual=*/false)) {}
+TimerQueue::TimerQueue() : TimerQueue(Impl::WithThread()) {}
 
-TimerQueue::TimerQueue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TimerQueue::TimerQueue(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 // A callback may use the queue until it has returned.
 TimerQueue::~TimerQueue() { impl_->Stop(); }
 
 std::shared_ptr<TimerQueue> TimerQueue::Manual() {
-  return std::shared_ptr<TimerQueue>(new TimerQueue(std::make_unique<Impl>(/*manual=*/true)));
+  return std::shared_ptr<TimerQueue>(new TimerQueue(std::make_shared<Impl>(/*manual=*/true)));
 }
 
 const std::shared_ptr<TimerQueue>& TimerQueue::Default() {

@@ -1,4 +1,5 @@
 #include "covey/daemon.h"
+#include "core/base/plural.h"
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -40,6 +41,8 @@ constexpr int kExitConfig = 78;        // EX_CONFIG
 constexpr int kExitUncancelled = 1;
 constexpr milliseconds kLongestStreamGrace{2000};
 constexpr milliseconds kShortestStreamGrace{250};
+// Threads that read files for calls: a disk that hangs holds up that many, and the other reads behind them.
+constexpr size_t kMostReaders = 64;
 // Beyond the budget of a stop, for what the service manager sees of it: the end of streams, the last sync.
 constexpr milliseconds kPatienceBeyond{5000};
 
@@ -108,7 +111,7 @@ class Daemon {
     work_ = std::make_unique<Work>(config_, stores_, frontend_->AddressForTasks(), functions_, log_);
     return work_->Recover([this](const RecoveryProgress& progress) {
       return watch_.GoOn("starting: " + std::to_string(progress.resumed) + " of " +
-                         std::to_string(progress.found) + " groups have been recovered");
+                         Plural(progress.found, "group") + " recovered");
     });
   }
 
@@ -122,9 +125,9 @@ class Daemon {
     frontend_->Serve(Context());
     work_->Run();
     for (const std::string& address : frontend_->addresses()) log_->info("serving on {}", address);
-    log_->info("coveyd {} is ready: journal {}{}, process control {}, {} groups to go on with", COVEY_VERSION,
+    log_->info("coveyd {} is ready: journal {}{}, process control {}, {} to go on with", COVEY_VERSION,
                config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
-               work_->process_control(), recovered);
+               work_->process_control(), Plural(recovered, "group"));
     ServiceManager::Ready(ReadyStatus());
     // Four looks in the time that the watchdog allows: one late answer is no end. The journal is not asked: a
     // disk that hangs for a while is no reason to lose what runs.
@@ -137,7 +140,8 @@ class Daemon {
     context.engine = &work_->engine();
     context.functions = functions_;
     context.processes = work_->processes();
-    context.readers = std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default());
+    context.readers =
+        std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default(), nullptr, kMostReaders);
     context.reader_timeout = config_.reader_timeout;
     context.version = COVEY_VERSION;
     context.start_time = std::chrono::system_clock::now();

@@ -16,7 +16,8 @@ namespace covey {
 // 1. Callbacks run one at a time, in the order of their instants (those of one instant as they were
 //    scheduled), with no lock held. They must not block.
 // 2. After Cancel has answered true the callback never runs; otherwise it has run, runs, or never existed.
-// 3. Destruction drops what is pending and waits for a callback that runs (not from within one).
+// 3. Destruction drops what is pending and waits for a callback that runs; from within that callback it waits
+//    for nothing, and the thread ends after it.
 class TimerQueue {
  public:
   using Clock = std::chrono::steady_clock;
@@ -45,9 +46,9 @@ class TimerQueue {
 
  private:
   class Impl;
-  explicit TimerQueue(std::unique_ptr<Impl> impl);
+  explicit TimerQueue(std::shared_ptr<Impl> impl);
 
-  const std::unique_ptr<Impl> impl_;  // has its own synchronisation
+  const std::shared_ptr<Impl> impl_;  // has its own synchronisation
 };
 
 }  // namespace covey

@@ -31,9 +31,26 @@ TEST(DurationTest, NumbersWithUnits) {
 }
 
 TEST(DurationTest, WhatIsNoDurationIsRefused) {
-  for (const std::string_view bad :
-       {"", "10", "s", "-1s", "1.s", "1x", "1 s", "1s ", "ten", "1e3s", "1s2", ".", "+1s", "300y",
-        "9223372036854775808ns", "99999999999999999999h", "106752d", "106751d24h"}) {
+  for (const std::string_view bad : {"",
+                                     "10",
+                                     "s",
+                                     "-1s",
+                                     "1.s",
+                                     "1x",
+                                     "1 s",
+                                     "1s ",
+                                     "ten",
+                                     "1e3s",
+                                     "1s2",
+                                     ".",
+                                     "+1s",
+                                     "300y",
+                                     "9223372036854775808ns",
+                                     "99999999999999999999h",
+                                     "106752d",
+                                     "106751d24h",
+                                     "9223372036.9s",
+                                     "106751.999999d"}) {
     const Result<nanoseconds> parsed = ParseDuration(bad);
     ASSERT_FALSE(parsed.ok()) << bad;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);

@@ -156,6 +156,23 @@ TEST(TimerQueue, DestructionDropsWhatIsPending) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+// As a context with a deadline does, whose queue goes with it.
+TEST(TimerQueue, ACallbackMayHoldTheLastOfTheQueue) {
+  Gate ended(1);
+  auto timers = std::make_shared<TimerQueue>();
+  const std::weak_ptr<TimerQueue> queue = timers;
+  TimerQueue* const raw = timers.get();
+  const auto pending = std::make_shared<int>(1);
+  raw->ScheduleAfter(std::chrono::hours(1), [pending] { ADD_FAILURE(); });
+  raw->Schedule(TimerQueue::Clock::now(), [held = std::move(timers), &ended, pending]() mutable {
+    held = nullptr;
+    EXPECT_EQ(pending.use_count(), 2);  // here and outside: what was pending has been dropped
+    ended.Open();
+  });
+  ended.Wait();
+  EXPECT_TRUE(queue.expired());
+}
+
 TEST(TimerQueue, CallbacksMayUseTheQueue) {
   TimerQueue timers;
   Gate ran(1);
