@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/plural.h"
+
 namespace covey {
 namespace {
 
@@ -39,8 +41,8 @@ class Adapter final : public ProcessListener {
   void OnKilled() override { listener_->OnKilled(); }
   void OnGone(const ProcessResult& result) override {
     if (log_ && result.leftovers_killed > 0) {
-      log_("task " + name_ + " left " + std::to_string(result.leftovers_killed) +
-           " processes, which were killed");
+      log_("task " + name_ + " left " + Plural(result.leftovers_killed, "process", "processes") +
+           (result.leftovers_killed == 1 ? ", which was killed" : ", which were killed"));
     }
     listener_->OnExit(ToStatus(result), nullptr);
   }
@@ -136,7 +138,6 @@ class ProcessExecution final : public Execution {
 std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
                                                   std::shared_ptr<AttemptListener> listener) {
   const auto& given = std::get<std::shared_ptr<const ProcessSpec>>(launch.spec->work);
-  auto spec = std::make_shared<ProcessSpec>(*given);
   Environment env = Inherited(*given);
   for (const auto& [name, value] : given->env) env[name] = value;
   env["COVEY_GROUP"] = launch.group;
@@ -144,13 +145,13 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
   if (!address_.empty()) env["COVEY_ADDRESS"] = address_;
   env.erase("COVEY_DEADLINE");
   if (launch.deadline) env["COVEY_DEADLINE"] = UnixTime(*launch.deadline);
-  spec->env.assign(env.begin(), env.end());
 
   std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
                       std::to_string(launch.attempt);
   auto adapter =
       std::make_shared<Adapter>(supervisor_, std::move(listener), launch.group + "/" + launch.task, log_);
-  const ProcessId id = supervisor_->Start(std::move(spec), std::move(token), std::move(adapter));
+  const ProcessId id =
+      supervisor_->Start(given, std::move(token), std::move(adapter), Variables(env.begin(), env.end()));
   return std::make_shared<ProcessExecution>(supervisor_, id);
 }
 

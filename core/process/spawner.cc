@@ -39,12 +39,12 @@ bool NonBlocking(const UniqueFd& fd) { return ::fcntl(fd.get(), F_SETFL, O_NONBL
 // The first NUL in `text` would end it for the kernel, and something else would run than was asked for.
 bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
-std::optional<SpawnError> Check(const ProcessSpec& spec) {
+std::optional<SpawnError> Check(const ProcessSpec& spec, const Variables& env) {
   if (spec.argv.empty()) return SpawnError{126, "cannot start a process: argv is empty"};
   if (std::any_of(spec.argv.begin(), spec.argv.end(), HasNul)) {
     return SpawnError{126, "cannot start a process: an argument contains a NUL byte"};
   }
-  for (const auto& [name, value] : spec.env) {
+  for (const auto& [name, value] : env) {
     if (HasNul(name) || HasNul(value)) {
       return SpawnError{126, "cannot start a process: an environment variable contains a NUL byte"};
     }
@@ -238,7 +238,8 @@ bool Spawner::Try(CloneWay way, const Cgroup* cgroup, std::string* why) {
   return true;
 }
 
-void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
+void Spawner::PrepareArguments(const ProcessSpec& spec, const Variables& env,
+                               const std::pair<std::string, std::string>& extra,
                                const std::optional<Account>& account) {
   argv_.clear();
   for (const std::string& argument : spec.argv) argv_.push_back(const_cast<char*>(argument.c_str()));
@@ -251,7 +252,7 @@ void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::str
     if (environment_.size() == count) environment_.emplace_back();
     environment_[count++].assign(name).append(1, '=').append(value);
   };
-  for (const auto& [name, value] : spec.env) {
+  for (const auto& [name, value] : env) {
     if (!extra.first.empty() && name == extra.first) continue;
     if (name == "PATH" && !has_path) {
       path = value;
@@ -263,7 +264,7 @@ void Spawner::PrepareArguments(const ProcessSpec& spec, const std::pair<std::str
     for (const auto& [name, value] :
          {std::pair("HOME", &account->home), std::pair("USER", &account->name),
           std::pair("LOGNAME", &account->name), std::pair("SHELL", &account->shell)}) {
-      const bool given = std::any_of(spec.env.begin(), spec.env.end(),
+      const bool given = std::any_of(env.begin(), env.end(),
                                      [name = name](const auto& variable) { return variable.first == name; });
       if (!given && !value->empty()) add(name, *value);
     }
@@ -300,8 +301,9 @@ void Spawner::EmptySlots() {
 std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
                                          const std::pair<std::string, std::string>& extra,
                                          const std::optional<Account>& account, const Cgroup* cgroup,
-                                         SpawnedChild* child) {
-  if (std::optional<SpawnError> error = Check(spec)) return error;
+                                         SpawnedChild* child, const Variables* instead) {
+  const Variables& env = instead != nullptr ? *instead : spec.env;
+  if (std::optional<SpawnError> error = Check(spec, env)) return error;
   const auto failed = [&](const char* what, int error) {
     return SpawnError{126, "cannot start '" + spec.argv[0] + "': " + what + ": " + ErrnoText(error),
                       IsShortage(error) ? Shortage::kOfAll : Shortage::kNone};
@@ -320,7 +322,7 @@ std::optional<SpawnError> Spawner::Spawn(const ProcessSpec& spec,
     if (child->stdin_written == spec.stdin_bytes.size()) in.write.Reset();
   }
 
-  PrepareArguments(spec, extra, account);
+  PrepareArguments(spec, env, extra, account);
   ChildPlan plan;
   plan.candidates = candidate_pointers_.data();
   plan.argv = argv_.data();

@@ -62,13 +62,15 @@ class Spawner {
   // `account`: who the child runs as, as StartRules has found; nothing: as we do. With the `user` of the spec
   // it also gives HOME, USER, LOGNAME and SHELL, unless `env` does.
   // `cgroup`: what to put the child in; may be null.
+  // `env`: instead of that of the spec; null: that.
   std::optional<SpawnError> Spawn(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
                                   const std::optional<Account>& account, const Cgroup* cgroup,
-                                  SpawnedChild* child);
+                                  SpawnedChild* child, const Variables* env = nullptr);
 
  private:
   bool Try(CloneWay way, const Cgroup* cgroup, std::string* why);
-  void PrepareArguments(const ProcessSpec& spec, const std::pair<std::string, std::string>& extra,
+  void PrepareArguments(const ProcessSpec& spec, const Variables& env,
+                        const std::pair<std::string, std::string>& extra,
                         const std::optional<Account>& account);
   bool FillSlot(int index, int fd);
   void EmptySlots();

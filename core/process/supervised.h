@@ -29,6 +29,8 @@ struct Supervised : std::enable_shared_from_this<Supervised> {
   ProcessId id = 0;
   std::shared_ptr<const ProcessSpec> spec;
   std::shared_ptr<ProcessListener> listener;
+  // Instead of that of the spec; used by the spawning thread, and given up once the process runs.
+  std::optional<Variables> env;
 
   // Guarded by the mutex of the supervisor.
   Phase phase = Phase::kQueued;

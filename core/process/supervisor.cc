@@ -97,10 +97,11 @@ class ProcessSupervisor::Impl {
   }
 
   ProcessId Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
-                  std::shared_ptr<ProcessListener> listener) {
+                  std::shared_ptr<ProcessListener> listener, std::optional<Variables> env) {
     auto process = std::make_shared<Supervised>();
     process->spec = std::move(spec);
     process->listener = std::move(listener);
+    process->env = std::move(env);
     process->tree.token = std::move(token);
     bool wake = false;
     bool cancelled = false;
@@ -320,9 +321,14 @@ class ProcessSupervisor::Impl {
     if (!error) {
       const std::pair<std::string, std::string> extra(tree.token.empty() ? "" : options_.token_variable,
                                                       tree.token);
-      error = spawner.Spawn(spec, extra, account, tree.cgroup.get(), &process.child);
+      error = spawner.Spawn(spec, extra, account, tree.cgroup.get(), &process.child,
+                            process.env ? &*process.env : nullptr);
     }
-    if (error) tracker_->Abandon(tree);
+    if (error) {
+      tracker_->Abandon(tree);
+    } else {
+      process.env.reset();
+    }
     return error;
   }
 
@@ -398,8 +404,8 @@ ProcessSupervisor::ProcessSupervisor(std::unique_ptr<Impl> impl) : impl_(std::mo
 ProcessSupervisor::~ProcessSupervisor() = default;
 
 ProcessId ProcessSupervisor::Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
-                                   std::shared_ptr<ProcessListener> listener) {
-  return impl_->Start(std::move(spec), std::move(token), std::move(listener));
+                                   std::shared_ptr<ProcessListener> listener, std::optional<Variables> env) {
+  return impl_->Start(std::move(spec), std::move(token), std::move(listener), std::move(env));
 }
 
 void ProcessSupervisor::Stop(ProcessId id) { impl_->Ask(id, Supervised::Wanted::kStop); }

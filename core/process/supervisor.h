@@ -78,9 +78,9 @@ class ProcessSupervisor {
   ProcessSupervisor& operator=(const ProcessSupervisor&) = delete;
 
   // Never blocks. The listener may be called before this returns. `token`: a value of the token variable that
-  // no other process gets; empty for none.
+  // no other process gets; empty for none. `env`: instead of that of the spec, which so can be shared.
   ProcessId Start(std::shared_ptr<const ProcessSpec> spec, std::string token,
-                  std::shared_ptr<ProcessListener> listener);
+                  std::shared_ptr<ProcessListener> listener, std::optional<Variables> env = std::nullopt);
   // The stop signal now, SIGKILL after the grace. One that is not started yet never will be. Again, or
   // when the process is gone: nothing.
   void Stop(ProcessId id);

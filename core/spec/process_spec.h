@@ -38,12 +38,15 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
+// Environment variables: names and values.
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
 // What to start: one process, the root of a tree.
 struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH (the PATH of `env`) unless it has a slash
-  std::vector<std::pair<std::string, std::string>> env;  // the whole environment: nothing is inherited
-  std::string working_dir;                               // empty: the daemon's
-  std::string stdin_bytes;  // written to stdin, then end of file; empty: /dev/null
+  Variables env;                  // the whole environment: nothing is inherited
+  std::string working_dir;        // empty: the daemon's
+  std::string stdin_bytes;        // written to stdin, then end of file; empty: /dev/null
   int stop_signal = SIGTERM;
   std::chrono::nanoseconds grace = std::chrono::seconds(10);  // stop signal to SIGKILL; 0: SIGKILL at once
   // How long what the root has left behind may go on writing to its pipes when the root has ended by itself.

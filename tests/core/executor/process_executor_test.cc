@@ -76,6 +76,24 @@ TEST_F(ProcessExecutorTest, SaysWhatATaskHasLeftBehind) {
   EXPECT_EQ(log_, std::vector<std::string>{"task g/t left 2 processes, which were killed"});
 }
 
+TEST_F(ProcessExecutorTest, SaysItOfOneInTheSingular) {
+  Start("setsid sleep 100 & exit 0");
+  EXPECT_TRUE(recorder_->Exit().ok());
+  EXPECT_EQ(log_, std::vector<std::string>{"task g/t left 1 process, which was killed"});
+}
+
+// Its input may be a MiB, of each of ten thousand that run.
+TEST_F(ProcessExecutorTest, WhatRunsSharesTheSpecOfItsTask) {
+  const std::shared_ptr<const ProcessSpec> spec =
+      std::make_shared<const ProcessSpec>(ProcessSpec{.argv = {"sleep", "100"}});
+  const auto execution = executor_->Start(
+      {.group = "g", .task = "t", .spec = std::make_shared<const TaskSpec>(TaskSpec{.work = spec})},
+      recorder_);
+  EXPECT_EQ(spec.use_count(), 2) << "here, and where it runs";
+  execution->Stop({});
+  EXPECT_FALSE(recorder_->Exit().ok());
+}
+
 TEST_F(ProcessExecutorTest, ATaskCannotTakeAnothersName) {
   Start("echo $COVEY_TASK", {.env = {{"COVEY_TASK", "other"}}});
   EXPECT_TRUE(recorder_->Exit().ok());
