@@ -46,15 +46,17 @@ size_t StreamIndex(OutputStream stream) { return stream == OutputStream::kStderr
 // Ends with the last copy of what Subscribe returned.
 class FileOutputStore::Subscription {
  public:
-  Subscription(FileOutputStore& store, std::string group, std::shared_ptr<Subscriber> subscriber)
-      : store_(store), group_(std::move(group)), subscriber_(std::move(subscriber)) {}
-  ~Subscription() { store_.Unsubscribe(group_, subscriber_); }
+  Subscription(FileOutputStore& store, std::string group, Subscribed what,
+               std::shared_ptr<Subscriber> subscriber)
+      : store_(store), group_(std::move(group)), what_(what), subscriber_(std::move(subscriber)) {}
+  ~Subscription() { store_.Unsubscribe(group_, what_, subscriber_); }
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
  private:
   FileOutputStore& store_;
   const std::string group_;
+  const Subscribed what_;
   const std::shared_ptr<Subscriber> subscriber_;
 };
 
@@ -192,16 +194,32 @@ void FileOutputStore::WriteOut(const OutputKey& key, const StreamPtr& stream) {
   if (next.closed) next.closed();
 }
 
+FileOutputStore::Audience FileOutputStore::AudienceOf(const Group& group, uint32_t task) {
+  Audience audience;
+  if (group.subscribers.empty()) return audience;
+  const auto of_task = group.subscribers.find(Subscribed(task));
+  if (of_task != group.subscribers.end()) audience[0] = of_task->second;
+  const auto of_group = group.subscribers.find(Subscribed());
+  if (of_group != group.subscribers.end()) audience[1] = of_group->second;
+  return audience;
+}
+
+void FileOutputStore::Tell(const Audience& audience, uint32_t task, uint32_t attempt, OutputStream stream) {
+  for (const auto& subscribers : audience) {
+    if (subscribers == nullptr) continue;
+    for (const auto& subscriber : *subscribers) subscriber->Call(task, attempt, stream);
+  }
+}
+
 void FileOutputStore::Notify(const OutputKey& key) {
-  std::shared_ptr<const Subscribers> subscribers;
+  Audience audience;
   {
     Shard& shard = ShardOf(key.group);
     MutexLock lock(shard.mutex);
     const auto found = shard.groups.find(key.group);
-    if (found != shard.groups.end()) subscribers = found->second.subscribers;
+    if (found != shard.groups.end()) audience = AudienceOf(found->second, key.task);
   }
-  if (subscribers == nullptr) return;
-  for (const auto& subscriber : *subscribers) subscriber->Call(key.task, key.attempt, key.stream);
+  Tell(audience, key.task, key.attempt, key.stream);
 }
 
 void FileOutputStore::Finish(const std::string& group, uint32_t task, uint32_t attempt, Finished done) {
@@ -247,24 +265,20 @@ void FileOutputStore::End(const Ending& ending) {
     sizes.standard_error = err->size();
     sizes.standard_error_lost = err->size() - err->kept();
   }
-  std::shared_ptr<const Subscribers> subscribers;
+  Audience audience;
   {
     Shard& shard = ShardOf(ending.group);
     MutexLock lock(shard.mutex);
     const auto found = shard.groups.find(ending.group);
     if (found != shard.groups.end()) {
-      subscribers = found->second.subscribers;
+      audience = AudienceOf(found->second, ending.task);
       // From here on its files are read.
       found->second.attempts.erase(AttemptKey(ending.task, ending.attempt));
       if (found->second.idle()) shard.groups.erase(found);
     }
   }
-  if (subscribers != nullptr) {
-    for (const auto& subscriber : *subscribers) {
-      subscriber->Call(ending.task, ending.attempt, OutputStream::kStdout);
-      subscriber->Call(ending.task, ending.attempt, OutputStream::kStderr);
-    }
-  }
+  Tell(audience, ending.task, ending.attempt, OutputStream::kStdout);
+  Tell(audience, ending.task, ending.attempt, OutputStream::kStderr);
   ending.done(sizes);
 }
 
@@ -293,29 +307,41 @@ uint64_t FileOutputStore::Size(const OutputKey& key) {
   return runs ? 0 : OutputLog(PathOf(key), BoundsNow(), nullptr).size();
 }
 
-std::shared_ptr<void> FileOutputStore::Subscribe(const std::string& group, Subscriber::Callback changed) {
+std::optional<uint64_t> FileOutputStore::SizeOfRunning(const OutputKey& key) {
+  bool runs = false;
+  if (const StreamPtr stream = FindStream(key, &runs)) return stream->size();
+  return runs ? std::optional<uint64_t>(0) : std::nullopt;
+}
+
+std::shared_ptr<void> FileOutputStore::Subscribe(const std::string& group, std::optional<uint32_t> task,
+                                                 Subscriber::Callback changed) {
   auto subscriber = std::make_shared<Subscriber>(std::move(changed));
   Shard& shard = ShardOf(group);
   {
     MutexLock lock(shard.mutex);
-    Group& entry = shard.groups[group];
-    auto subscribers = entry.subscribers == nullptr ? Subscribers() : *entry.subscribers;
+    std::shared_ptr<const Subscribers>& entry = shard.groups[group].subscribers[task];
+    auto subscribers = entry == nullptr ? Subscribers() : *entry;
     subscribers.push_back(subscriber);
-    entry.subscribers = std::make_shared<const Subscribers>(std::move(subscribers));
+    entry = std::make_shared<const Subscribers>(std::move(subscribers));
   }
-  return std::make_shared<Subscription>(*this, group, std::move(subscriber));
+  return std::make_shared<Subscription>(*this, group, task, std::move(subscriber));
 }
 
-void FileOutputStore::Unsubscribe(const std::string& group, const std::shared_ptr<Subscriber>& subscriber) {
+void FileOutputStore::Unsubscribe(const std::string& group, Subscribed what,
+                                  const std::shared_ptr<Subscriber>& subscriber) {
   Shard& shard = ShardOf(group);
   {
     MutexLock lock(shard.mutex);
     const auto found = shard.groups.find(group);
-    if (found != shard.groups.end() && found->second.subscribers != nullptr) {
-      Subscribers rest = *found->second.subscribers;
+    if (found != shard.groups.end()) {
+      const auto entry = found->second.subscribers.find(what);
+      Subscribers rest = *entry->second;
       std::erase(rest, subscriber);
-      found->second.subscribers =
-          rest.empty() ? nullptr : std::make_shared<const Subscribers>(std::move(rest));
+      if (rest.empty()) {
+        found->second.subscribers.erase(entry);
+      } else {
+        entry->second = std::make_shared<const Subscribers>(std::move(rest));
+      }
       if (found->second.idle()) shard.groups.erase(found);
     }
   }

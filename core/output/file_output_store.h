@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -56,7 +57,9 @@ class FileOutputStore final : public OutputStore {
   void Taken(const OutputKey& key, uint64_t offset) override;
   OutputPiece Read(const OutputKey& key, uint64_t offset, size_t limit) override;
   uint64_t Size(const OutputKey& key) override;
-  std::shared_ptr<void> Subscribe(const std::string& group, Subscriber::Callback changed) override;
+  std::optional<uint64_t> SizeOfRunning(const OutputKey& key) override;
+  std::shared_ptr<void> Subscribe(const std::string& group, std::optional<uint32_t> task,
+                                  Subscriber::Callback changed) override;
   // The group is gone at once; its files are deleted on a thread of the store, or at the next Open.
   void Purge(const std::string& group) override;
 
@@ -80,11 +83,15 @@ class FileOutputStore final : public OutputStore {
   };
   struct Ending;
   using Subscribers = std::vector<std::shared_ptr<Subscriber>>;
+  using Subscribed = std::optional<uint32_t>;  // a task, or all of the group
   struct Group {
     std::unordered_map<uint64_t, Attempt> attempts;
-    std::shared_ptr<const Subscribers> subscribers;  // replaced, never changed
-    bool idle() const { return attempts.empty() && subscribers == nullptr; }
+    std::unordered_map<Subscribed, std::shared_ptr<const Subscribers>>
+        subscribers;  // replaced, never changed
+    bool idle() const { return attempts.empty() && subscribers.empty(); }
   };
+  // Who is told of a task: its own subscribers, and those of its group.
+  using Audience = std::array<std::shared_ptr<const Subscribers>, 2>;
   struct Shard {
     Mutex mutex;
     std::unordered_map<std::string, Group> groups COVEY_GUARDED_BY(mutex);
@@ -100,10 +107,12 @@ class FileOutputStore final : public OutputStore {
   StreamPtr FindStream(const OutputKey& key, bool* runs);
   void Schedule(const OutputKey& key, StreamPtr stream);
   void WriteOut(const OutputKey& key, const StreamPtr& stream);
+  static Audience AudienceOf(const Group& group, uint32_t task);
+  static void Tell(const Audience& audience, uint32_t task, uint32_t attempt, OutputStream stream);
   void Notify(const OutputKey& key);
   // Both streams are in the files. The store may be gone when this returns.
   void End(const Ending& ending);
-  void Unsubscribe(const std::string& group, const std::shared_ptr<Subscriber>& subscriber);
+  void Unsubscribe(const std::string& group, Subscribed what, const std::shared_ptr<Subscriber>& subscriber);
   void DeleteTrash() COVEY_EXCLUDES(trash_mutex_);
   void DeleteDirectory(const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,14 +57,17 @@ class OutputStore {
   // Up to `limit` bytes from `offset` on, or from the first kept byte after it. Empty without `end`: nothing
   // there yet. An attempt that wrote nothing and is not known to run is at its end.
   virtual OutputPiece Read(const OutputKey& key, uint64_t offset, size_t limit) = 0;
-  // Bytes written so far, kept or not. Of an attempt that is not known to run this asks the files.
+  // Bytes written so far, kept or not. Of an attempt that is not known to run this asks the files, and may block.
   virtual uint64_t Size(const OutputKey& key) = 0;
+  // The same of an attempt that is known to run, else nothing. Never blocks.
+  virtual std::optional<uint64_t> SizeOfRunning(const OutputKey& key) = 0;
 
-  // Calls `changed(task, attempt, stream)` when there is more to read of a stream of this group, and before the
-  // `done` of a Finish, until the subscription is destroyed; by any thread, no lock held. Destroying waits for a
-  // call that is under way elsewhere.
+  // Calls `changed(task, attempt, stream)` when there is more to read of a stream of this task, or without one of
+  // this group, and before the `done` of a Finish, until the subscription is destroyed; by any thread, no lock
+  // held. Destroying waits for a call that is under way elsewhere. What other tasks write costs a subscription
+  // to one task nothing.
   virtual std::shared_ptr<void> Subscribe(
-      const std::string& group,
+      const std::string& group, std::optional<uint32_t> task,
       std::function<void(uint32_t task, uint32_t attempt, OutputStream)> changed) = 0;
 
   // Forgets all output of a group.

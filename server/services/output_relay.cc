@@ -38,7 +38,7 @@ OutputRelay::OutputRelay(const ServiceContext& context, GroupPtr group, OutputSi
       position_(std::move(options.from)),
       dirty_(std::make_shared<Dirty>()) {
   subscription_ = context_.engine->output().Subscribe(
-      group_->id(),
+      group_->id(), std::nullopt,
       [dirty = dirty_, notify = std::move(notify)](uint32_t task, uint32_t attempt, OutputStream stream) {
         dirty->Mark({task, attempt, stream});
         notify();

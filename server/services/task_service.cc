@@ -10,6 +10,7 @@
 #include "server/services/find_task.h"
 #include "server/services/output_reader.h"
 #include "server/services/services.h"
+#include "server/services/task_message.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
 
@@ -28,24 +29,23 @@ bool IsOver(const TaskView& task) {
   return task.stopped || task.state.phase == state::TaskState::Phase::kEnded;
 }
 
-// A task with the sizes of its output: of one that runs as they are now.
-v1::Task Describe(Engine& engine, const TaskView& task, View view = View::kFull) {
-  v1::Task message = ToProto(task, view);
-  if (task.state.attempt > 0 && task.output == nullptr) {
-    OutputKey key{.group = task.group, .task = task.index, .attempt = task.state.attempt};
-    message.set_stdout_bytes(engine.output().Size(key));
-    key.stream = OutputStream::kStderr;
-    message.set_stderr_bytes(engine.output().Size(key));
-  }
-  return message;
+// Fills `message` with one task as it stands.
+Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t task, View view,
+                 v1::Task* message) {
+  TaskMessages messages(context.service, view);
+  messages.Fill(group->ViewTask(task), message);
+  Handled completing = messages.Complete();
+  const Result<Void> completed = co_await completing;
+  co_return completed;
 }
 
 Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
   const View view = ToCore(call.request().view(), View::kFull);
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()), view);
-  co_return Void{};
+  Handled describing = Describe(context, group, task.value(), view, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 // A token is the index of the first task to look at, and what it was made for: the group and the filter.
@@ -79,16 +79,19 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   const View view = ToCore(request.view(), View::kBasic);
   const int limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
   const uint32_t count = group->task_count();
+  TaskMessages messages(context.service, view);
   uint32_t next = first.value();
   const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
   while (next < last && call.response().tasks_size() < limit) {
     const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
     for (const TaskView& task : group->ViewTasks(next, step)) {
       ++next;
-      if (states.Contains(TaskStateOf(task)))
-        *call.response().add_tasks() = Describe(context.engine(), task, view);
+      if (states.Contains(TaskStateOf(task))) messages.Fill(task, call.response().add_tasks());
     }
   }
+  Handled completing = messages.Complete();
+  const Result<Void> completed = co_await completing;
+  if (!completed.ok()) co_return completed.error();
   if (next < count) call.response().set_next_page_token(MakeToken(next, request));
   co_return Void{};
 }
@@ -99,8 +102,9 @@ Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group
   Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
-  co_return Void{};
+  Handled describing = Describe(context, group, task.value(), View::kFull, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& group) {
@@ -118,8 +122,9 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
     const Result<Void> over = co_await waiting;
     if (!over.ok()) co_return over.error();
   }
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
-  co_return Void{};
+  Handled describing = Describe(context, group, task.value(), View::kFull, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 // Waits until the exit of an attempt, whose output has come to its end, is written. How much it wrote; null when
@@ -175,9 +180,7 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
 
   const edge::Signal news;
   const std::shared_ptr<void> subscription = context.engine().output().Subscribe(
-      group->id(), [wanted = task.value(), notify = news.notifier()](uint32_t index, uint32_t, OutputStream) {
-        if (index == wanted) notify();
-      });
+      group->id(), task.value(), [notify = news.notifier()](uint32_t, uint32_t, OutputStream) { notify(); });
 
   OutputKey key{.group = group->id(),
                 .task = task.value(),

@@ -57,7 +57,8 @@ class NoOutput : public OutputStore {
   bool WaitsForReader(const OutputKey&) override { return waits_for_reader; }
   OutputPiece Read(const OutputKey&, uint64_t, size_t) override { return {.end = true}; }
   uint64_t Size(const OutputKey&) override { return 0; }
-  std::shared_ptr<void> Subscribe(const std::string&,
+  std::optional<uint64_t> SizeOfRunning(const OutputKey&) override { return std::nullopt; }
+  std::shared_ptr<void> Subscribe(const std::string&, std::optional<uint32_t>,
                                   std::function<void(uint32_t, uint32_t, OutputStream)>) override {
     return nullptr;
   }

@@ -99,11 +99,12 @@ TEST_F(FileOutputStoreTest, AnUnusableDirectoryIsNamed) {
 TEST_F(FileOutputStoreTest, SubscribersHearOfTheirGroupUntilTheyEnd) {
   std::vector<std::string> heard;
   std::shared_ptr<void> subscription =
-      store_->Subscribe("g", [&](uint32_t task, uint32_t attempt, OutputStream stream) {
+      store_->Subscribe("g", std::nullopt, [&](uint32_t task, uint32_t attempt, OutputStream stream) {
         heard.push_back(std::to_string(task) + "." + std::to_string(attempt) +
                         (stream == OutputStream::kStderr ? "e" : "o"));
       });
-  const std::shared_ptr<void> other = store_->Subscribe("g", [](uint32_t, uint32_t, OutputStream) {});
+  const std::shared_ptr<void> other =
+      store_->Subscribe("g", std::nullopt, [](uint32_t, uint32_t, OutputStream) {});
   Write(Key("g", 3), "x");
   Write(Key("h", 4), "x");
   Write(Key("g", 3, OutputStream::kStderr), "x");
@@ -114,10 +115,43 @@ TEST_F(FileOutputStoreTest, SubscribersHearOfTheirGroupUntilTheyEnd) {
   EXPECT_EQ(heard.size(), 4u);
 }
 
+TEST_F(FileOutputStoreTest, SubscribersToOneTaskHearOfItAlone) {
+  std::vector<uint32_t> heard;
+  const auto hear = [&](uint32_t task, uint32_t, OutputStream) { heard.push_back(task); };
+  std::shared_ptr<void> first = store_->Subscribe("g", 1, hear);
+  std::shared_ptr<void> second = store_->Subscribe("g", 2, hear);
+  std::shared_ptr<void> all = store_->Subscribe("g", std::nullopt, hear);
+  Write(Key("g", 1), "x");
+  Write(Key("g", 3), "x");
+  EXPECT_EQ(heard, (std::vector<uint32_t>{1, 1, 3}));
+  all = nullptr;
+  store_->Begin("g", 2, 1, /*paced=*/false);
+  Finish("g", 2);
+  EXPECT_EQ(heard, (std::vector<uint32_t>{1, 1, 3, 2, 2})) << "of both streams";
+  second = nullptr;
+  Write(Key("g", 2), "x");
+  Write(Key("g", 1), "x");
+  first = nullptr;
+  Write(Key("g", 1), "x");
+  EXPECT_EQ(heard, (std::vector<uint32_t>{1, 1, 3, 2, 2, 1}));
+}
+
+TEST_F(FileOutputStoreTest, TheSizeOfWhatRunsIsKnownWithoutItsFiles) {
+  EXPECT_FALSE(store_->SizeOfRunning(Key("g", 0)));
+  store_->Begin("g", 0, 1, /*paced=*/false);
+  EXPECT_EQ(store_->SizeOfRunning(Key("g", 0)), 0u);
+  Write(Key("g", 0), "12345");
+  EXPECT_EQ(store_->SizeOfRunning(Key("g", 0)), 5u);
+  EXPECT_EQ(store_->SizeOfRunning(Key("g", 0, OutputStream::kStderr)), 0u);
+  Finish("g", 0);
+  EXPECT_FALSE(store_->SizeOfRunning(Key("g", 0)));
+  EXPECT_EQ(store_->Size(Key("g", 0)), 5u);
+}
+
 TEST_F(FileOutputStoreTest, ASubscriberMayReadAndEndItself) {
   std::string read;
   std::shared_ptr<void> subscription;
-  subscription = store_->Subscribe("g", [&](uint32_t task, uint32_t, OutputStream) {
+  subscription = store_->Subscribe("g", std::nullopt, [&](uint32_t task, uint32_t, OutputStream) {
     read += store_->Read(Key("g", task), 0, 100).bytes;
     subscription = nullptr;
   });
@@ -245,7 +279,7 @@ TEST_F(FileOutputStoreTest, FollowersSeeEveryOffsetOnceOrAsAGap) {
   for (int f = 0; f < kFollowers; ++f) {
     followers.emplace_back([&] {
       std::atomic<uint64_t> changes = 0;
-      const auto subscription = store_->Subscribe("g", [&](uint32_t, uint32_t, OutputStream) {
+      const auto subscription = store_->Subscribe("g", std::nullopt, [&](uint32_t, uint32_t, OutputStream) {
         ++changes;
         changes.notify_one();
       });
@@ -288,7 +322,8 @@ TEST_F(FileOutputStoreTest, EverythingAtOnce) {
       for (uint32_t i = 0; i < 200; ++i) {
         const std::string group = "g" + std::to_string(i % 3);
         const uint32_t task = t * 1000 + i;
-        const auto subscription = store_->Subscribe(group, [](uint32_t, uint32_t, OutputStream) {});
+        const auto subscription =
+            store_->Subscribe(group, std::nullopt, [](uint32_t, uint32_t, OutputStream) {});
         store_->Begin(group, task, 1, i % 2 == 0);
         store_->Write(Key(group, task), "some output");
         (void)store_->Read(Key(group, (t + 1) % kThreads * 1000 + i), 0, 100);

@@ -53,7 +53,7 @@ class OutputInMemory final : public NoOutput {
     MutexLock lock(mutex_);
     return key.stream == OutputStream::kStderr ? 0 : texts_[key.task].size();
   }
-  std::shared_ptr<void> Subscribe(const std::string&, Changed changed) override {
+  std::shared_ptr<void> Subscribe(const std::string&, std::optional<uint32_t>, Changed changed) override {
     MutexLock lock(mutex_);
     changed_ = std::move(changed);
     return nullptr;
