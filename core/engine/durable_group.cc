@@ -71,7 +71,8 @@ void DurableGroup::Create(std::vector<TaskSpec> tasks, bool seal, RequestMark re
   step.Finish(std::move(done));
 }
 
-void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done) {
+void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done,
+                          Submitter submitter) {
   Step step(this);
   const auto answer = [&done](SubmitReply reply) -> Reply {
     return [done, reply](std::optional<Error> failed) { failed ? done(std::move(*failed)) : done(reply); };
@@ -90,7 +91,7 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     }
     return step.Finish(answer(reply));
   }
-  if (refusing_) return step.FinishWith(done, RefusedByStop());
+  if (refusing_ && submitter == Submitter::kAnybody) return step.FinishWith(done, RefusedByStop());
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));
   if (auto error = ReserveLocked(tasks)) return step.FinishWith(done, *std::move(error));
@@ -194,8 +195,8 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
   if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(shared), step.effects());
-  } else if (lane_ != nullptr && ledger_.tasks()[*task].pending.phase == Phase::kEnded) {
-    lane_->Withdraw(TicketLocked(*task));  // it waits for nothing any more
+  } else {
+    WithdrawLocked(*task);
   }
   step.Finish(ToldToStop(std::move(done)));
 }
@@ -224,8 +225,16 @@ void DurableGroup::StopNow(std::optional<uint32_t> task, std::shared_ptr<const F
   } else if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(cause), step.effects());
+  } else {
+    WithdrawLocked(*task);
   }
   step.Finish();
+}
+
+// A task that was cancelled in the queue waits for nothing any more.
+void DurableGroup::WithdrawLocked(uint32_t task) {
+  if (lane_ != nullptr && ledger_.tasks()[task].pending.phase == Phase::kEnded)
+    lane_->Withdraw(TicketLocked(task));
 }
 
 void DurableGroup::Arm() {

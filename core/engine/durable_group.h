@@ -76,6 +76,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
     uint32_t count = 0;
   };
   using SubmitDone = std::function<void(Result<SubmitReply>)>;
+  // Who asks. While the daemon stops, a group that belongs to a call takes tasks of that call alone.
+  enum class Submitter : uint8_t { kAnybody, kItsCall };
 
   // A group that does not exist yet: Create makes it. `pool` null: the group is over and only read. `epoch`:
   // of the ownership under which it writes.
@@ -97,8 +99,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // durable.
   void Resume(Reply done) COVEY_EXCLUDES(mutex_);
 
-  void Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done)
-      COVEY_EXCLUDES(mutex_);
+  void Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done,
+              Submitter submitter = Submitter::kAnybody) COVEY_EXCLUDES(mutex_);
   void Seal(Reply done) COVEY_EXCLUDES(mutex_);
   // `cause` of kind kCancelled. Stops what runs at once; `done` when the request is durable. While the journal
   // fails a request, which has a `done`, is durable first: one that is refused has changed nothing.
@@ -109,8 +111,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void Arm() COVEY_EXCLUDES(mutex_);
   void Disarm() COVEY_EXCLUDES(mutex_);
 
-  // The daemon stops (promise 15). First a detached group takes no more tasks; with `suspend` it starts nothing
-  // more either: what is queued stays queued. One that belongs to a call goes on.
+  // The daemon stops (promise 15). First no group takes more tasks, but for those of its own call; with `suspend`
+  // a detached one starts nothing more either: what is queued stays queued. One that belongs to a call goes on.
   void BeginStop(bool suspend) COVEY_EXCLUDES(mutex_);
   // Then a group that belongs to a call is cancelled, and what runs is told to stop: attempts end as lost, or
   // are queued again, unless they end by themselves before they are told. Again: what has begun meanwhile.
@@ -178,6 +180,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   }
   // Decides, and leaves what runs alone.
   void DecideAloneLocked(const Fact& fact, Effects& effects) COVEY_REQUIRES(mutex_);
+  void WithdrawLocked(uint32_t task) COVEY_REQUIRES(mutex_);
   // `done`, and before it, when all is well, StopNow.
   Reply ThenStop(std::optional<uint32_t> task, std::shared_ptr<const Failure> cause, Reply done);
   // Stops an attempt, or, without a task, all of them.

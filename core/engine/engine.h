@@ -96,6 +96,10 @@ class Engine {
               DurableGroup::SubmitDone done) {
     group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
   }
+  // Tasks of the call that the group belongs to: it takes them until it is told to end.
+  void SubmitOfItsCall(const GroupPtr& group, std::vector<TaskSpec> tasks, DurableGroup::SubmitDone done) {
+    group->Submit(std::move(tasks), /*seal=*/false, {}, std::move(done), DurableGroup::Submitter::kItsCall);
+  }
   // Newest first.
   void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done);
   // kNotFound, kFailedPrecondition when it is not over.

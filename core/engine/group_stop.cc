@@ -14,9 +14,8 @@ Error RefusedByStop() {
 
 void DurableGroup::BeginStop(bool suspend) {
   MutexLock lock(mutex_);
-  if (spec_->attached) return;
   refusing_ = true;
-  if (suspend) attempts_.Suspend();
+  if (suspend && !spec_->attached) attempts_.Suspend();
 }
 
 void DurableGroup::Interrupt() {

@@ -97,8 +97,7 @@ Handled Submit(Run& run, v1::RunGroupRequest& message) {
   for (; !message.tasks().empty(); tasks = TasksOf(message.tasks())) {
     const Budget::Amount amount = QueuedAmount(tasks.value());
     edge::Completion<DurableGroup::SubmitReply> submitted;
-    run.context.engine().Submit(run.group, std::move(tasks.value()), false, RequestMark(),
-                                submitted.completer());
+    run.context.engine().SubmitOfItsCall(run.group, std::move(tasks.value()), submitted.completer());
     const Result<DurableGroup::SubmitReply> reply = co_await submitted;
     if (reply.ok()) break;
     const Error& error = reply.error();

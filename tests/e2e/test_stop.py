@@ -1,15 +1,18 @@
 """SIGTERM suspends (promise 15): what a daemon does with its groups when it stops, and what the next one finds."""
 
 import itertools
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
 from daemon import ROOT, lines, odd_seconds, process_task, sleepers, wait_until
+from grpcurl import WHY_NOT, Grpcurl
 from marking import MarkingCase
 from small_disk import SmallDisk
 import seen
@@ -54,7 +57,7 @@ class DrillTest(StopCase):
             pass
         self.assertEqual(0, self.daemon.wait(), self.daemon.log())
         self.assertEqual([], sleepers(self.seconds))
-        self.assertIn("205 tasks stay queued, 5 of them will run again; 5 are lost", self.daemon.log())
+        self.assertIn("205 tasks stay queued, 5 of which will run again; 5 lost", self.daemon.log())
         with socket.create_server(("127.0.0.1", 0)) as taken:
             for _ in range(3):
                 self.daemon.spawn("--insecure-listen", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
@@ -139,6 +142,34 @@ class SuspendTest(StopCase):
         self.daemon.start()
         (group,) = seen.rows(self.daemon, "ps", "--all")
         self.assertEqual("GROUP_STATE_CANCELLED", group["state"])
+
+    @unittest.skipIf(WHY_NOT, WHY_NOT)
+    def test_an_attached_group_is_fed_by_its_call_alone(self):
+        """Its owner may end it well in the time that there is; whoever else submits is told to come again."""
+        self.daemon.start("--drain-timeout", "20s", "--stop-timeout", "40s")
+        owner = self.daemon.covey_start("run", "--name", "attached", "-f", "-", stdin=subprocess.PIPE)
+        self.addCleanup(owner.kill)
+        feed = lambda task: (owner.stdin.write(task + "\n"), owner.stdin.flush())
+        go_on = os.path.join(self.daemon.folder, "go-on")
+        feed(self.marking("first", f"until [ -e {go_on} ]; do sleep 0.02; done"))
+        wait_until(lambda: self.runs("first"), "the first task runs")
+        (group,) = [row["id"] for row in seen.rows(self.daemon, "ps")]
+        self.daemon.signal(signal.SIGTERM)
+        wait_until(lambda: self.daemon.covey("health").code == 1, "it is stopping")
+        refused = Grpcurl(self.daemon).error("covey.v1.GroupService/SubmitTasks", {
+            "groupId": group, "tasks": [json.loads(self.marking("strange"))]})
+        self.assertEqual(14, refused["code"], refused)
+        self.assertIn("RetryInfo", json.dumps(refused))
+        feed(self.marking("second"))
+        wait_until(lambda: self.runs("second"), "the second task has run")
+        with open(go_on, "w"):
+            pass
+        owner.communicate(timeout=30)
+        self.assertEqual(0, owner.returncode)
+        self.assertEqual(0, self.daemon.wait())
+        self.assertEqual(0, self.runs("strange"))
+        self.daemon.start()
+        self.assertEqual("SUCCEEDED", self.state(group))
 
     def test_a_task_that_ignores_its_signal_is_killed_within_the_budget(self):
         self.daemon.start()

@@ -120,6 +120,16 @@ TEST_F(CancelTest, ACancelledTaskWaitsInNoQueue) {
   EXPECT_EQ(executor_.running(), Lines{"2.1"});
 }
 
+// The same when it was written before anything was done about it, since the journal had failed.
+TEST_F(CancelTest, NorDoesOneThatIsCancelledWhileTheJournalIsInDoubt) {
+  const auto group = world_.Make(3, true, {.id = "g", .policy = state::Policy::kAllSettled});
+  world_.journal->Inject(MemoryJournal::Fault::kFail, 1);
+  ASSERT_FALSE(world_.Create({.spec = {.id = "other"}}).ok());
+  EXPECT_FALSE(Get(world_.CancelTask(group, "1")));
+  EXPECT_EQ(group->ViewTask(1).state.phase, state::TaskState::Phase::kEnded);
+  EXPECT_EQ(world_.engine().pools().Get("default").value().waiting, 1u);
+}
+
 TEST_F(CancelTest, ACancelledGroupWaitsInNoQueue) {
   const auto group = world_.Make(3);
   EXPECT_EQ(world_.engine().counts().queued_tasks, 2u);

@@ -106,6 +106,20 @@ TEST(PoolTableTest, CloseRefusesNewGroupsAndAnswersWhenTheOldOnesAreOver) {
   EXPECT_TRUE(CreatePool(world, "batch", 7).ok()) << "the name is free again";
 }
 
+// Whoever is told that a group is over may delete it at once.
+TEST(PoolTableTest, AGroupThatIsDeletedInTheMomentOfItsEndHoldsNoPool) {
+  World world;
+  ASSERT_FALSE(world.Open());
+  ASSERT_TRUE(CreatePool(world, "batch", 1).ok());
+  const auto group = world.Make(1, true, {.id = "g", .pool = "batch"});
+  std::optional<Result<Void>> deleted;
+  group->Wait([&] { world.engine().Delete("g", [&](Result<Void> result) { deleted = std::move(result); }); });
+  world.executor->ExitAll();
+  ASSERT_TRUE(deleted && deleted->ok());
+  const auto closed = ClosePool(world, "batch");
+  EXPECT_TRUE(closed && closed->ok());
+}
+
 TEST(PoolTableTest, APoolThatWasClosingGoesOnClosingAfterARestart) {
   World world;
   ASSERT_FALSE(world.Open());

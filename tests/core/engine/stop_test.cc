@@ -41,6 +41,11 @@ class StopTest : public ::testing::Test {
     world_.engine().BeginStop(/*suspend=*/true);
     group->Interrupt();
   }
+  std::future<Result<DurableGroup::SubmitReply>> SubmitOfItsCall(const World::GroupPtr& group,
+                                                                 std::vector<TaskSpec> tasks) {
+    return Ask<Result<DurableGroup::SubmitReply>>(
+        [&](auto done) { world_.engine().SubmitOfItsCall(group, std::move(tasks), std::move(done)); });
+  }
   std::string Message(const World::GroupPtr& group, uint32_t task) {
     return group->ViewTask(task).failure->message;
   }
@@ -171,7 +176,12 @@ TEST_F(StopTest, WorkIsRefusedUntilTheNextStart) {
   EXPECT_EQ(world_.Create({}).error().reason, "SHUTTING_DOWN");
   EXPECT_EQ(Get(world_.Submit(group, World::Tasks(1))).error().reason, "SHUTTING_DOWN");
   EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(1), {.id = "r"})).ok());  // it has been taken
-  EXPECT_TRUE(Get(world_.Submit(attached, World::Tasks(1))).ok());            // it belongs to its call
+  // An attached group is fed by its call alone, until it is told to end.
+  EXPECT_EQ(Get(world_.Submit(attached, World::Tasks(1))).error().reason, "SHUTTING_DOWN");
+  EXPECT_TRUE(Get(SubmitOfItsCall(attached, World::Tasks(1))).ok());
+  EXPECT_EQ(attached->View().state.running, 1u);
+  attached->Interrupt();
+  EXPECT_EQ(Get(SubmitOfItsCall(attached, World::Tasks(1))).error().reason, "GROUP_DECIDED");
   EXPECT_EQ(world_.engine().EndDrain()->reason, "SHUTTING_DOWN");
 }
 
