@@ -5,11 +5,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <limits>
+#include <set>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "core/base/mutex.h"
@@ -54,18 +58,88 @@ void OpenReserve() COVEY_REQUIRES(reserve_mutex) {
   if (reserve < 0) reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-// Takes one waiting connection with the reserve and closes it. False when there is none, or no reserve.
-bool DropOne(int listener) {
+enum class Drop : uint8_t {
+  kOne,     // a waiting connection was taken and closed
+  kNone,    // none waits
+  kCannot,  // there is no reserve, or it does not help
+};
+
+// Takes one waiting connection with the reserve and closes it.
+Drop DropOne(int listener) {
   const MutexLock lock(reserve_mutex);
   OpenReserve();
-  if (reserve < 0) return false;
+  if (reserve < 0) return Drop::kCannot;
   close(reserve);
   reserve = -1;
   const int connection = PlainAccept(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int error = errno;
   if (connection >= 0) close(connection);
   OpenReserve();
-  return connection >= 0;
+  if (connection >= 0) return Drop::kOne;
+  return error == EAGAIN || error == EWOULDBLOCK ? Drop::kNone : Drop::kCannot;
 }
+
+// Drops what waits at listeners and could not be taken. gRPC looks at a listener again only when the next
+// connection comes (epoll tells it of edges), so they would wait for that, however long. Its thread is there from
+// the first need on, and never ends.
+class Sweeper {
+ public:
+  static Sweeper& Instance() {
+    static auto* const sweeper = new Sweeper;  // not destroyed: its thread goes on
+    return *sweeper;
+  }
+  void Add(int listener) COVEY_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    listeners_.insert(listener);
+    added_.NotifyOne();
+    if (running_) return;
+    try {
+      std::thread([this] { Loop(); }).detach();
+      running_ = true;
+    } catch (const std::system_error&) {  // the next one tries again
+    }
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirstPause{50};
+  static constexpr std::chrono::milliseconds kLongestPause{1000};
+
+  void Loop() COVEY_EXCLUDES(mutex_) {
+    std::chrono::milliseconds pause = kFirstPause;
+    MutexLock lock(mutex_);
+    for (;;) {
+      while (listeners_.empty()) added_.Wait(mutex_);
+      const std::set<int> listeners = listeners_;
+      lock.Unlock();
+      std::this_thread::sleep_for(pause);
+      std::set<int> swept;
+      for (const int listener : listeners) {
+        if (Sweep(listener)) swept.insert(listener);
+      }
+      lock.Lock();
+      for (const int listener : swept) listeners_.erase(listener);
+      pause = swept.empty() ? std::min(pause * 2, kLongestPause) : kFirstPause;
+    }
+  }
+
+  // False: it is to be tried again.
+  static bool Sweep(int listener) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    // It may have been closed, and its number be of something else.
+    if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) return true;
+    for (;;) {
+      const Drop drop = DropOne(listener);
+      if (drop != Drop::kOne) return drop == Drop::kNone;
+      CountDropped();
+    }
+  }
+
+  Mutex mutex_;
+  CondVar added_;
+  bool running_ COVEY_GUARDED_BY(mutex_) = false;
+  std::set<int> listeners_ COVEY_GUARDED_BY(mutex_);
+};
 
 int GuardedAccept(int listener, sockaddr* address, socklen_t* length, int flags) {
   const socklen_t room = length == nullptr ? 0 : *length;
@@ -81,14 +155,17 @@ int GuardedAccept(int listener, sockaddr* address, socklen_t* length, int flags)
     switch (errno) {
       case EMFILE:
       case ENFILE:
-        if (DropOne(listener)) {
+        if (const Drop drop = DropOne(listener); drop == Drop::kOne) {
           CountDropped();
           continue;
+        } else if (drop == Drop::kCannot) {
+          Sweeper::Instance().Add(listener);
         }
         errno = EAGAIN;
         return -1;
       case ENOBUFS:
       case ENOMEM:
+        Sweeper::Instance().Add(listener);
         errno = EAGAIN;
         return -1;
       // accept(2): errors of the connection that was to be accepted, "treat them like EAGAIN by retrying".

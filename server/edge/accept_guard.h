@@ -14,7 +14,8 @@ namespace covey::edge {
 // - a connection whose descriptor would be `bound` or higher is closed at once. Descriptors are given out
 // from below,
 //   so this leaves the rest of the process what lies between `bound` and RLIMIT_NOFILE;
-// - with no descriptor left at all, waiting connections are taken with one kept in reserve, and closed;
+// - with no descriptor left at all, waiting connections are taken with one kept in reserve, and closed; when
+//   another thread has got that one, or memory ran out, by a thread that looks again until it can;
 // - a network error of one connection is no error of the listener.
 // Clients see a reset and come again. Before GuardAccept it is plain accept4.
 //

@@ -4,11 +4,21 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+#include <thread>
 
 #include "tests/server/edge/edge_testing.h"
 
@@ -48,6 +58,16 @@ bool HungUp(int connection) {
     // A server says hello before it hangs up, when it took the connection.
   }
   return false;
+}
+
+// Descriptors of /dev/null, as the reserve is one.
+size_t NullFiles() {
+  size_t files = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    struct stat found {};
+    files += fstat(fd, &found) == 0 && found.st_rdev == makedev(1, 3) ? 1 : 0;
+  }
+  return files;
 }
 
 bool Answers(const EchoServer& server) {
@@ -105,6 +125,58 @@ TEST(AcceptGuard, TheListenerOutlivesTheLackOfDescriptors) {
   }
   sockets.clear();
   EXPECT_TRUE(Answers(server));
+}
+
+// Where even the reserve does not help: its number is beyond what is allowed.
+TEST(AcceptGuard, WhatWaitsWithoutAReserveIsDroppedAsSoonAsThereIsADescriptor) {
+  EchoServer server({}, {});
+  ASSERT_TRUE(Answers(server));
+  const sockaddr_un address = Address(server);
+  const uint64_t before = DroppedConnections();
+  std::vector<File> sockets;
+  for (int i = 0; i < 10; ++i) sockets.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const size_t null_files = NullFiles();
+  {
+    const FileLimit limit(3);
+    for (const File& socket : sockets) {
+      ASSERT_EQ(connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    }
+    // The server has looked at them when it has lost its reserve.
+    ASSERT_TRUE(Eventually([&] { return NullFiles() == null_files - 1; }));
+    EXPECT_EQ(DroppedConnections(), before);
+  }
+  // No other connection comes to wake it.
+  for (const File& socket : sockets) EXPECT_TRUE(HungUp(socket.fd()));
+  EXPECT_TRUE(Eventually([&] { return DroppedConnections() == before + 10; }));
+  EXPECT_TRUE(Eventually([&] { return NullFiles() == null_files; })) << "there is one reserve again";
+  EXPECT_TRUE(Answers(server));
+}
+
+// As a container's filter may be: nothing is taken, and the answer is always the same.
+void RefuseToAccept() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_accept4, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{.len = 4, .filter = program};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0) << strerror(errno);
+}
+
+TEST(AcceptGuard, APolicyThatRefusesEveryConnectionIsNotAskedForEver) {
+  GuardAccept(1'000);
+  int result = 0;
+  int error = 0;
+  std::thread([&] {  // the filter ends with the thread
+    RefuseToAccept();
+    result = accept4(0, nullptr, nullptr, 0);
+    error = errno;
+  })
+      .join();
+  EXPECT_EQ(result, -1);
+  EXPECT_EQ(error, EAGAIN);
 }
 
 TEST(AcceptGuard, ConnectionsLeaveDescriptorsToTheRest) {
