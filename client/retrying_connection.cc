@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/resuming_stream.h"
+#include "client/resuming_upload.h"
 #include "client/retry.h"
 #include "covey/v1/event_service.pb.h"
 #include "covey/v1/group_service.pb.h"
@@ -130,7 +131,11 @@ class RetryingConnection final : public Connection {
         *resumption);
   }
   std::unique_ptr<MessageStream> Open(const Method& method, const CallOptions& options) override {
-    return std::make_unique<NotedStream>(inner_->Open(method, options), reached_);
+    if (method.name != methods::Named("/covey.v1.GroupService/SubmitTaskStream").name)
+      return std::make_unique<NotedStream>(inner_->Open(method, options), reached_);
+    return std::make_unique<ResumingUpload>(
+        options, policy_, reached_,
+        [inner = inner_, &method](const CallOptions& call) { return inner->Open(method, call); });
   }
 
  private:

@@ -2,6 +2,7 @@
 
 import functools
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from daemon import BIN, ROOT, DaemonTest, odd_seconds, run, sleepers, wait_until
+from daemon import BIN, LIMIT, ROOT, DaemonTest, odd_seconds, run, sleepers, wait_until
 
 
 @functools.cache
@@ -53,6 +54,33 @@ class ExampleTest(DaemonTest):
         program.kill()
         program.wait()
         wait_until(lambda: not sleepers(seconds), "the tasks are gone")
+
+
+    def test_a_stream_of_tasks_outlives_a_crash_and_a_stop(self):
+        """The daemon goes in the middle of it, twice: no command is added twice, and none is forgotten."""
+        group = self.assertExit(0, self.covey("create", "--policy", "settled")).out.strip()
+        ran = os.path.join(self.daemon.folder, "ran")
+        program = subprocess.Popen([os.path.join(BIN, "upload_example"), group], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, env=self.daemon.env(), text=True)
+        self.addCleanup(program.kill)
+        submitted = lambda: json.loads(self.covey("--output", "json", "show", group).out.splitlines()[0]).get(
+            "tasks", {}).get("submitted", 0)
+        for part, go in enumerate((self.daemon.kill, self.daemon.stop, None)):
+            for line in range(50):
+                program.stdin.write(f"echo {part}.{line} >>{ran}\n")
+            program.stdin.flush()
+            if go is not None:
+                wait_until(lambda: submitted() >= part * 50 + 10, "some of this part have come")
+                go()
+                self.daemon.start()
+        self.assertEqual("150 accepted\n", program.communicate(timeout=LIMIT)[0])
+        self.assertEqual(150, submitted())
+        self.assertExit(0, self.covey("seal", group))
+        self.covey("wait", group)  # what ran when the daemon was killed is lost
+        with open(ran) as file:
+            commands = file.read().split()
+        self.assertEqual(sorted(set(commands)), sorted(commands))
+        self.assertGreaterEqual(len(commands), 50)
 
 
 @unittest.skipUnless(python_with_grpc(), "python3-grpcio is missing")

@@ -64,6 +64,8 @@ class Client {
   Result<v1::SubmitTasksResponse> SubmitTasks(const v1::SubmitTasksRequest& request,
                                               const CallOptions& call = {});
   Result<v1::SubmitTasksResponse> SubmitTasks(v1::SubmitTasksRequest&& request, const CallOptions& call = {});
+  // Tasks in numbered messages. A restart of the daemon is bridged: what was written is kept, up to 64 MiB, and
+  // sent again under a request id, which the first message gets when it has none.
   std::unique_ptr<TaskUpload> SubmitTaskStream(const CallOptions& call = {});
   Result<v1::Group> SealGroup(std::string_view group, const CallOptions& call = {});
   Result<v1::GroupResult> WaitGroup(std::string_view group, bool seal_when_idle = false,

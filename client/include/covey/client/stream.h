@@ -68,7 +68,7 @@ class Duplex {
   const std::unique_ptr<MessageStream> stream_;
 };
 
-// A call with many messages there and one answer back.
+// A call with many messages there and one answer back. For one thread at a time, but for Cancel.
 template <typename Out, typename In>
 class Upload {
  public:
