@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from daemon import (COVEY, DaemonTest, function_task, lines, odd_seconds, process_task, sleepers, wait_until)
+from daemon import (COVEY, LIMIT, DaemonTest, function_task, lines, odd_seconds, process_task, sleepers, wait_until)
 
 SLEEPERS = lines(process_task("sleep", "60", name="a"), process_task("sleep", "60", name="b"))
 
@@ -380,6 +380,19 @@ class HelpTest(CommandTest):
             self.assertIn(f"Usage: covey {command}", self.text("help", *command.split()))
             self.assertIn(f"Usage: covey {command}", self.text(*command.split(), "--help"))
             self.assertIn(f".SS covey {command}\n", page)
+
+    def test_wait_for_thousands(self):
+        """Each is told, and they do not cost a thread each."""
+        group = self.text("create").strip()
+        waiting = self.daemon.covey_start("wait", *[group] * 3000)
+        self.addCleanup(waiting.kill)
+        threads = lambda: len(os.listdir(f"/proc/{waiting.pid}/task"))
+        wait_until(lambda: threads() >= 100, "it waits")
+        self.assertLess(threads(), 200)
+        self.text("seal", group)
+        out = waiting.communicate(timeout=LIMIT)[0]
+        self.assertEqual(0, waiting.returncode)
+        self.assertEqual(3000, out.count(group))
 
     def test_completion(self):
         script = self.text("completion", "bash")

@@ -19,6 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.path.abspath(os.environ.get("COVEY_BIN_DIR", os.path.join(ROOT, "build", "dev", "bin")))
 COVEY = os.path.join(BIN, "covey")
 COVEYD = os.path.join(BIN, "coveyd")
+# Of every daemon that a test starts, before the test's own: for a check that runs them in another way.
+FLAGS = os.environ.get("COVEY_DAEMON_FLAGS", "").split()
 AS_ROOT = unittest.skipIf(os.geteuid() != 0, "needs root, to become another user")
 
 
@@ -116,7 +118,7 @@ class Daemon:
         assert self.process is None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "--listen", self.address, "--data-dir", self.data, *self.flags, *flags],
+                [*self.command, "--listen", self.address, "--data-dir", self.data, *FLAGS, *self.flags, *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, umask=self.umask)
 
     def _ready(self):
