@@ -110,10 +110,8 @@ Result<TaskBatch> InputTasks::NextBatch() {
   }
   any_ = any_ || !batch.tasks.empty();
   if (batch.last && !any_ && !allow_empty_) {
-    Error none =
-        UsageError("no tasks in the input (" + records_->name() + "); --allow-empty takes that for success");
-    none.reason = "NO_TASKS";
-    return none;
+    return UsageError("no tasks in the input (" + records_->name() +
+                      "); --allow-empty takes that for success");
   }
   return batch;
 }

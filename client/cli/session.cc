@@ -18,6 +18,7 @@ std::string ViolationText(const FieldViolation& violation) {
   const size_t name = field.find_last_of(". ") + 1;  // npos + 1 is 0
   const std::string begin = field.substr(name) + " ";
   if (description.starts_with(begin)) return field.substr(0, name) + description;
+  if (description.find(field + " ") != std::string::npos) return description;  // it says where, too
   return field + ": " + description;
 }
 

@@ -67,7 +67,7 @@ void SpillFile::Clear() {
 
 Error SpillFile::Failed(std::string_view what) const {
   return {.code = ErrorCode::kInternal,
-          .reason = "SPILL",
+          .reason = "OUTPUT",
           .message = "cannot " + std::string(what) + " a file in " + Printable(folder_) +
                      " for output that waits for its turn: " + std::strerror(errno),
           .fields = {}};

@@ -94,9 +94,9 @@ class SettingsTest(DaemonTest):
         self.assertExit(0, self.covey("wait", result.out.strip()))
 
     def test_bad_values_are_named(self):
-        for fields, words in (({"limits": {"openFiles": 2}}, "process.limits.open_files: open_files must be 3..1048576"),
+        for fields, words in (({"limits": {"openFiles": 2}}, "process.limits.open_files must be 3..1048576, got 2"),
                               ({"umask": "9"}, "process.umask"),
-                              ({"nice": 20}, "process.nice: nice must be -20..19, got 20"),
+                              ({"nice": 20}, "process.nice must be -20..19, got 20"),
                               ({"user": "no-such-user"}, "must be a user of this system or a number, got 'no-such-user'"),
                               ({"stdoutFile": {"path": "out"}}, "process.stdout_file.path")):
             with self.subTest(fields=fields):
