@@ -246,6 +246,23 @@ TEST_F(RecordedLeftoversTest, ASessionOfARecordedRootIsKilled) {
   EXPECT_EQ(Running(nap_), std::vector<pid_t>());
 }
 
+// By then the root may have ended, and its number be that of another session.
+TEST_F(RecordedLeftoversTest, ASessionIsNotItsRootsAfterTheRecordsEnd) {
+  const Owner owner = DeadOwner();
+  const std::string fifo = directory_.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const pid_t root = Leave("", "read x < " + fifo + "; env -i NAP & exec sleep 1" + nap_, 0);
+  Record(root, owner);
+  const uint64_t recorded = procfs::NowTicks();
+  ASSERT_TRUE(Eventually([recorded] { return procfs::NowTicks() > recorded; }));
+  std::ofstream(fifo) << "go on\n";
+  ASSERT_TRUE(Eventually([this] { return Sleeping() == 1; }));
+  ::kill(root, SIGKILL);
+  ::waitpid(root, nullptr, 0);
+  EXPECT_EQ(Search(path_), 0u);
+  EXPECT_EQ(Running(nap_).size(), 1u);
+}
+
 TEST_F(RecordedLeftoversTest, WhatHasShedEverythingIsReported) {
   const Owner owner = DeadOwner();
   const pid_t root = Leave("", "setsid env -i NAP & exec sleep 1" + nap_);

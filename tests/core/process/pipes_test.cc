@@ -148,6 +148,50 @@ TEST_P(PipesTest, WhatIsWrittenAfterTheRootIsKept) {
   EXPECT_EQ(process->err(), "later\n");
 }
 
+// It cannot write meanwhile: that time is not its own.
+TEST_P(PipesTest, WhatLingersIsNotKilledWhileItsReaderHasNoRoom) {
+  const std::string nap = UniqueSleep();
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto spec = Shell("yes " + nap + " & read x < " + fifo + "; exit 0");
+  spec->linger = std::chrono::milliseconds(1);
+  auto process = std::make_shared<Narrow>();
+  const ProcessId id = supervisor_->Start(spec, "", process);
+  ASSERT_TRUE(Eventually([&] { return process->refused() == 1; }));
+  UniqueFd(::open(fifo.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(WaitEnded(*process));
+  Run(Command({"sleep", "0.1"}));  // as long as it could linger a hundred times
+  EXPECT_EQ(Running("yes" + std::string(1, '\0') + nap).size(), 1u);
+  supervisor_->Kill(id);
+  ASSERT_TRUE(process->WaitGone());
+}
+
+// What it had written when it was gone is read, and no more: not what somebody else writes into its pipe since.
+TEST_P(PipesTest, WhatOthersWriteIntoItsPipeWhenItIsGoneIsNotRead) {
+  TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto spec = Shell("echo last words; read x < " + fifo + "; exit 0");
+  spec->linger = std::chrono::milliseconds(0);
+  auto process = std::make_shared<Narrow>();
+  const ProcessId id = supervisor_->Start(spec, "", process);
+  ASSERT_TRUE(Eventually([&] { return process->refused() == 1; }));
+  const std::string path = "/proc/" + std::to_string(process->pid()) + "/fd/1";
+  const UniqueFd held(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(held);
+  UniqueFd(::open(fifo.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(Eventually([&] { return process->refused() == 2; })) << "it is gone, and what is left waits";
+  ASSERT_EQ(::write(held.get(), "and others", 10), 10);
+  process->Allow(5);
+  supervisor_->Resume(id);
+  ASSERT_TRUE(process->WaitOutput("last "));
+  process->Allow(100);
+  supervisor_->Resume(id);
+  ASSERT_TRUE(process->WaitGone());
+  EXPECT_EQ(process->out(), "last words\n");
+}
+
 TEST_P(PipesTest, WhatWritesNoMoreIsNotWaitedFor) {
   const std::string nap = UniqueSleep();
   auto spec = Shell("sleep " + nap + " >/dev/null 2>&1 & exit 0");
