@@ -25,7 +25,7 @@ class SlowFiles final : public NoOutput {
 };
 
 template <class Response>
-Response Parsed(const edge::RawClient::Answer& answer) {
+Response ResponseOf(const edge::RawClient::Answer& answer) {
   Response response;
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_TRUE(response.ParseFromString(answer.messages.at(0)));
@@ -56,7 +56,7 @@ TEST_F(TaskSizesTest, OneTask) {
   request.set_group_id("g");
   request.set_task("0");
   const auto answer = CallWhileTheDiskHangs("/covey.v1.TaskService/GetTask", request);
-  const v1::Task task = Parsed<v1::GetTaskResponse>(answer).task();
+  const v1::Task task = ResponseOf<v1::GetTaskResponse>(answer).task();
   EXPECT_EQ(task.stdout_bytes(), 1000u);
   EXPECT_EQ(task.stderr_bytes(), 7u);
 }
@@ -66,7 +66,7 @@ TEST_F(TaskSizesTest, APageOfTasks) {
   v1::ListTasksRequest request;
   request.set_group_id("g");
   const auto answer = CallWhileTheDiskHangs("/covey.v1.TaskService/ListTasks", request);
-  const auto response = Parsed<v1::ListTasksResponse>(answer);
+  const auto response = ResponseOf<v1::ListTasksResponse>(answer);
   ASSERT_EQ(response.tasks_size(), 2);
   EXPECT_EQ(response.tasks(0).stdout_bytes(), 1000u);
   EXPECT_EQ(response.tasks(1).stdout_bytes(), 1001u);
@@ -79,7 +79,7 @@ TEST_F(TaskSizesTest, ATaskThatIsCancelled) {
   request.set_group_id("g");
   request.set_task("0");
   const auto answer = CallWhileTheDiskHangs("/covey.v1.TaskService/CancelTask", request);
-  EXPECT_EQ(Parsed<v1::CancelTaskResponse>(answer).task().stdout_bytes(), 1000u);
+  EXPECT_EQ(ResponseOf<v1::CancelTaskResponse>(answer).task().stdout_bytes(), 1000u);
 }
 
 }  // namespace
