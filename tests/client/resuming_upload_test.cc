@@ -138,7 +138,7 @@ TEST_F(ResumingUploadTest, ARefusalEndsIt) {
 }
 
 TEST_F(ResumingUploadTest, ALargeOneIsNotKeptAndEndsWithTheLoss) {
-  Begin({{.takes = 3, .end = Lost()}}, /*most_kept=*/100);
+  Begin({{.takes = 3, .end = Lost()}}, /*most_kept=*/20);
   for (uint64_t number = 1; number <= 3; ++number) EXPECT_TRUE(Write(number));
   EXPECT_FALSE(Write(4));
   EXPECT_EQ(upload_->Finish().error().reason, "CONNECTION_LOST");
