@@ -138,7 +138,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);
 
   // Events after number `after` from memory: nullopt when they have left it (read the journal).
-  std::optional<EventPage> RecentEvents(uint64_t after, size_t limit) const COVEY_EXCLUDES(mutex_);
+  std::optional<EventPage> RecentEvents(uint64_t after, PageLimit limit) const COVEY_EXCLUDES(mutex_);
   // `notify` after each commit until Unwatch; any thread, no lock held. It may be called once more while
   // Unwatch runs.
   uint64_t Watch(std::function<void()> notify) COVEY_EXCLUDES(mutex_);

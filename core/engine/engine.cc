@@ -262,7 +262,7 @@ void Engine::Read(const std::string& id, Done<GroupPtr> done) {
   });
 }
 
-void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
+void Engine::List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) {
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
                    if (page.ok()) Amend(page.value());
@@ -309,7 +309,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
   });
 }
 
-void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done) {
+void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done) {
   if (auto recent = group->RecentEvents(after, limit)) {
     done(std::move(*recent));
     return;
@@ -317,7 +317,7 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
   if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
     const uint64_t last = group->View().last_number;
     if (after >= last) return done(*std::move(damage));
-    limit = static_cast<size_t>(std::min<uint64_t>(limit, last - after));
+    limit.count = static_cast<size_t>(std::min<uint64_t>(limit.count, last - after));
   }
   journal_->Read(
       group->id(), after + 1, limit,

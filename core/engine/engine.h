@@ -97,14 +97,14 @@ class Engine {
     group->Submit(std::move(tasks), seal, std::move(request), std::move(done));
   }
   // Newest first.
-  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done);
+  void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done);
   // kNotFound, kFailedPrecondition when it is not over.
   void Delete(const std::string& id, Done<Void> done) COVEY_EXCLUDES(mutex_);
 
   // Events of a group after a number: from memory, or else from the journal.
-  void ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done);
+  void ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done);
   // Events of all groups after a cursor.
-  void ReadAllEvents(std::string cursor, size_t limit, Done<WatchPage> done) {
+  void ReadAllEvents(std::string cursor, PageLimit limit, Done<WatchPage> done) {
     journal_->Watch(std::move(cursor), limit, [this, done = std::move(done)](Result<WatchPage> page) {
       if (page.ok()) {
         for (const DamagedGroup& each : page.value().damaged)

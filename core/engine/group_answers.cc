@@ -154,7 +154,7 @@ void DurableGroup::ReadOn() {
     MutexLock lock(mutex_);
     from = ledger_.log().committed() + 1;
   }
-  constexpr size_t kPage = 2000;
+  constexpr PageLimit kPage{.count = 2000};
   environment_->journal->Read(
       id(), from, kPage, [self = shared_from_this()](auto records) { self->OnRead(std::move(records)); });
 }

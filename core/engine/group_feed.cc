@@ -15,18 +15,21 @@ void GroupFeed::Add(std::shared_ptr<const Batch> batch) {
   }
 }
 
-std::optional<EventPage> GroupFeed::After(uint64_t after, uint64_t head, size_t limit) const {
+std::optional<EventPage> GroupFeed::After(uint64_t after, uint64_t head, PageLimit limit) const {
   EventPage page{.through = after};
   if (after >= head) return page;
   if (recent_.empty() || recent_.front()->first() > after + 1) return std::nullopt;
   auto batch = std::upper_bound(recent_.begin(), recent_.end(), after,
                                 [](uint64_t number, const auto& each) { return number < each->last(); });
-  for (; batch != recent_.end() && limit > 0; ++batch) {
+  PageFill fill(limit);
+  for (; batch != recent_.end(); ++batch) {
+    const std::span<const Record> records = (*batch)->records();
     const size_t first = page.through + 1 - (*batch)->first();
-    const size_t count = std::min(limit, (*batch)->records().size() - first);
-    page.slices.push_back({.batch = *batch, .first = first, .count = count});
-    page.through += count;
-    limit -= count;
+    size_t end = first;
+    while (end < records.size() && fill.Take(BytesOf(records[end]))) ++end;
+    if (end > first) page.slices.push_back({.batch = *batch, .first = first, .count = end - first});
+    page.through += end - first;
+    if (end < records.size()) break;
   }
   return page;
 }

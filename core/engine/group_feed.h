@@ -27,8 +27,8 @@ class GroupFeed {
   static constexpr size_t kRecentEvents = 1024;
 
   void Add(std::shared_ptr<const Batch> batch);
-  // Events after number `after`, at most `limit`; nullopt when they have left memory. `head`: the newest.
-  std::optional<EventPage> After(uint64_t after, uint64_t head, size_t limit) const;
+  // Events after number `after`, a page of them; nullopt when they have left memory. `head`: the newest.
+  std::optional<EventPage> After(uint64_t after, uint64_t head, PageLimit limit) const;
 
   // Ids are unique and never 0.
   uint64_t Watch(Call notify);

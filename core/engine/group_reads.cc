@@ -108,7 +108,7 @@ uint32_t DurableGroup::task_count() const {
   return ledger_.standing().committed().submitted;
 }
 
-std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, size_t limit) const {
+std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, PageLimit limit) const {
   MutexLock lock(mutex_);
   if (damage_) return std::nullopt;  // memory holds them only up to the last whole page
   const uint64_t head = ledger_.log().committed();

@@ -8,7 +8,7 @@
 namespace covey {
 namespace {
 
-constexpr size_t kReadPage = 2000;
+constexpr PageLimit kReadPage{.count = 2000};
 
 using Done = std::function<void(Result<std::shared_ptr<DurableGroup>>)>;
 
@@ -46,8 +46,8 @@ void OnPage(const std::shared_ptr<GroupLoad>& load, uint64_t from, Result<std::v
     return load->done(load->group);
   }
   const uint64_t next = from + size;
-  // A short page ends the group, or stands before what is damaged.
-  if (size < kReadPage && next > load->head) return load->done(load->group);
+  // What was listed has been read. More may have come since; a full page asks for it.
+  if (size < kReadPage.count && next > load->head) return load->done(load->group);
   ReadPage(load, next);
 }
 

@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "core/engine/queued_bytes.h"
+#include "core/spec/spec_bytes.h"
 
 namespace covey {
 namespace {
@@ -61,13 +61,13 @@ void TaskTable::Add(std::shared_ptr<const TaskSpec> spec) {
 void TaskTable::Enter(const Entry& entry) {
   if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
   ++queued_.tasks;
-  queued_.bytes += QueuedBytes(*entry.spec);
+  queued_.bytes += SpecBytes(*entry.spec);
 }
 
 void TaskTable::Leave(const Entry& entry) {
   if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
   --queued_.tasks;
-  queued_.bytes -= QueuedBytes(*entry.spec);
+  queued_.bytes -= SpecBytes(*entry.spec);
 }
 
 void TaskTable::Decided(const state::Event& event) {

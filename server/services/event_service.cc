@@ -15,8 +15,7 @@ namespace {
 
 using EventStream = edge::ServerStream<v1::StreamEventsRequest, v1::StreamEventsResponse>;
 
-constexpr size_t kPage = 500;                      // events in a message at most
-constexpr size_t kMessageBytes = size_t{1} << 20;  // after which the next one begins
+constexpr PageLimit kPage{.count = 500};  // of a message
 
 bool HasLabels(const GroupSpec& group, const v1::StreamEventsRequest& request) {
   return std::all_of(request.labels().begin(), request.labels().end(), [&](const auto& wanted) {
@@ -56,13 +55,15 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
       const std::vector<std::string>& pieces = slice.batch->Encoded(encode);
       for (size_t i = slice.first; i < slice.first + slice.count; ++i) {
         const Record& record = slice.batch->records()[i];
-        if (kinds.Contains(ToProto(record.event.kind))) message.Add(pieces[i]);
+        const bool wanted = kinds.Contains(ToProto(record.event.kind));
+        if (wanted && message.bytes() > 0 && message.bytes() + pieces[i].size() > kPage.bytes) {
+          const grpc::ByteBuffer full = message.Take();
+          const bool ok = co_await call.raw().Write(full);
+          if (!ok) co_return call.EndError();
+        }
+        if (wanted) message.Add(pieces[i]);
         after = record.number;
         message.SetThrough(after);
-        if (message.bytes() < kMessageBytes) continue;
-        const grpc::ByteBuffer full = message.Take();
-        const bool ok = co_await call.raw().Write(full);
-        if (!ok) co_return call.EndError();
       }
     }
     if (!message.empty()) {

@@ -20,8 +20,8 @@
 namespace covey {
 namespace {
 
-constexpr size_t kEventPage = 500;
-constexpr size_t kEventBytes = size_t{1} << 20;  // with the event that passes it a message has 2 MiB or so
+constexpr PageLimit kEventPage{.count = 500};     // of a message
+constexpr PageLimit kRefusedPage{.count = 1000};  // likewise
 
 class RunSink final : public OutputSink {
  public:
@@ -182,14 +182,18 @@ edge::Task<Result<bool>> SendNews(Run& run) {
         if (!sent.ok()) co_return sent.error();
       }
       if (!run.events) continue;
-      ToProto(run.group->id(), record, message.add_events());
+      v1::Event event;
+      ToProto(run.group->id(), record, &event);
+      const size_t size = event.ByteSizeLong();
+      if (bytes + size > kEventPage.bytes) {
+        Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
+        const Result<Void> told = co_await telling;
+        if (!told.ok()) co_return told.error();
+        bytes = 0;
+      }
+      *message.add_events() = std::move(event);
       message.set_through(record.number);
-      bytes += message.events(message.events_size() - 1).ByteSizeLong();
-      if (bytes < kEventBytes) continue;
-      Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
-      const Result<Void> told = co_await telling;
-      if (!told.ok()) co_return told.error();
-      bytes = 0;
+      bytes += size;
     }
     Handled telling = SendEvents(run, message, edge::Flush::kNow);
     const Result<Void> told = co_await telling;
@@ -203,11 +207,11 @@ edge::Task<Result<bool>> SendNews(Run& run) {
 // Sends which tasks were refused.
 Handled SendRefused(Run& run) {
   std::vector<v1::RefusedTask> refused = run.intake.TakeRefused();
-  constexpr size_t kMostInOne = 1000;
-  for (size_t first = 0; first < refused.size(); first += kMostInOne) {
+  for (auto next = refused.begin(); next != refused.end();) {
     v1::RunGroupResponse message;
-    const size_t end = std::min(refused.size(), first + kMostInOne);
-    for (size_t i = first; i < end; ++i) *message.add_refused() = std::move(refused[i]);
+    PageFill fill(kRefusedPage);
+    while (next != refused.end() && fill.Take(next->ByteSizeLong()))
+      *message.add_refused() = std::move(*next++);
     const bool ok = co_await run.call.Write(message);
     if (!ok) co_return run.call.EndError();
   }

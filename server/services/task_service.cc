@@ -81,13 +81,19 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   const uint32_t count = group->task_count();
   uint32_t next = first.value();
   const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
-  while (next < last && call.response().tasks_size() < limit) {
-    const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
+  PageFill fill({.count = static_cast<size_t>(limit)});
+  for (bool full = false; next < last && !full;) {
+    const size_t step = std::min<size_t>(limit - fill.count(), last - next);
     for (const TaskView& task : group->ViewTasks(next, step)) {
+      if (states.Contains(TaskStateOf(task))) {
+        v1::Task message = Describe(context.engine(), task, view);
+        full = !fill.Take(message.ByteSizeLong());
+        if (full) break;
+        *call.response().add_tasks() = std::move(message);
+      }
       ++next;
-      if (states.Contains(TaskStateOf(task)))
-        *call.response().add_tasks() = Describe(context.engine(), task, view);
     }
+    full = full || fill.Full(0);
   }
   if (next < count) call.response().set_next_page_token(MakeToken(next, request));
   co_return Void{};

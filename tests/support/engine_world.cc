@@ -220,8 +220,8 @@ std::future<std::optional<Error>> World::CancelTask(const GroupPtr& group, const
 }
 
 Result<std::vector<Record>> World::Records(const std::string& id) {
-  return Get(
-      Ask<Result<std::vector<Record>>>([&](auto done) { journal->Read(id, 1, SIZE_MAX, std::move(done)); }));
+  return Get(Ask<Result<std::vector<Record>>>(
+      [&](auto done) { journal->Read(id, 1, {.count = SIZE_MAX, .bytes = SIZE_MAX}, std::move(done)); }));
 }
 
 std::vector<std::string> World::Story(const std::string& id) {

@@ -163,7 +163,7 @@ class AsideTest : public ::testing::Test {
 
   Result<EventPage> Events(const World::GroupPtr& group, uint64_t after, size_t limit = 100) {
     return Get(Ask<Result<EventPage>>(
-        [&](auto done) { world_.engine().ReadEvents(group, after, limit, std::move(done)); }));
+        [&](auto done) { world_.engine().ReadEvents(group, after, {.count = limit}, std::move(done)); }));
   }
 
   World world_{2};
@@ -187,7 +187,7 @@ TEST_F(AsideTest, ADamagedGroupHoldsUpNobody) {
   EXPECT_EQ(deleted.error().code, ErrorCode::kDataLoss);
 
   const GroupPage page = Get(Ask<Result<GroupPage>>([&](auto done) {
-                           world_.engine().List({}, 10, {}, std::move(done));
+                           world_.engine().List({}, {.count = 10}, {}, std::move(done));
                          })).value();
   ASSERT_EQ(page.groups.size(), 1u);
   EXPECT_EQ(page.groups[0].spec->id, "good");

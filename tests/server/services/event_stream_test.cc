@@ -114,7 +114,7 @@ TEST_F(EventStreamTest, WhatOneReaderHadEncodedServesTheNext) {
   v1::StreamEventsRequest request;
   request.set_group_id("g");
   const std::vector<v1::Event> first = Stream(request);
-  const EventPage page = group->RecentEvents(0, 100).value();
+  const EventPage page = group->RecentEvents(0, {.count = 100}).value();
   ASSERT_FALSE(page.slices.empty());
   size_t encoded = 0;
   for (const EventSlice& slice : page.slices) {
