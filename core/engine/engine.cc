@@ -39,7 +39,7 @@ Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
-      residents_(options_.resident_groups, options_.resident_tasks) {
+      residents_(options_.resident_groups, options_.resident_bytes) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -47,6 +47,7 @@ Engine::Engine(Options options)
   environment_->queue =
       Budget::New({.place = "the queue", .tasks_key = "max_queued", .bytes_key = "max_queued_bytes"},
                   options_.max_queued);
+  environment_->memory = Budget::New("the memory of groups", {.bytes = options_.group_bytes});
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
@@ -251,15 +252,39 @@ void Engine::Read(const std::string& id, Done<GroupPtr> done) {
       return done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
     }
   }
-  journal_->Find(id, [this, id, done = std::move(done)](Result<GroupSummary> summary) mutable {
+  Listed(id, [this, done = std::move(done)](Result<GroupSummary> summary) mutable {
+    if (!summary.ok()) return done(summary.error());
+    LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
+  });
+}
+
+void Engine::Listed(const std::string& id, Done<GroupSummary> done) {
+  journal_->Find(id, [id, done = std::move(done)](Result<GroupSummary> summary) {
     if (!summary.ok()) {
       done(summary.error().code == ErrorCode::kNotFound ? ResidentGroups::NotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
-      done(ResidentGroups::NotFound(id));  // all that are not over are resident: it is being created
+      done(ResidentGroups::NotFound(id));
     } else {
-      LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
+      done(std::move(summary));
     }
   });
+}
+
+void Engine::Look(const std::string& id, Done<GroupSummary> done) {
+  if (const GroupPtr resident = residents_.Get(id)) {
+    GroupSummary view = resident->View();
+    // One whose creation is not durable yet does not exist for others.
+    return done(view.last_number == 0 ? Result<GroupSummary>(ResidentGroups::NotFound(id)) : std::move(view));
+  }
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = aside_.find(id); found != aside_.end()) {
+      const Error error = found->second.error;
+      lock.Unlock();
+      return done(error);
+    }
+  }
+  Listed(id, std::move(done));
 }
 
 void Engine::List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) {
@@ -288,12 +313,12 @@ void Engine::Amend(GroupPage& page) const {
 }
 
 void Engine::Delete(const std::string& id, Done<Void> done) {
-  Find(id, [this, id, done = std::move(done)](Result<GroupPtr> group) {
+  Look(id, [this, id, done = std::move(done)](Result<GroupSummary> group) {
     if (!group.ok()) {
       done(group.error());
       return;
     }
-    if (!group.value()->completed()) {
+    if (!group.value().state.completed) {
       done(Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "GROUP_NOT_OVER",
                  .message = "group " + id + " is not over: cancel it first"});

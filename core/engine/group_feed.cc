@@ -5,14 +5,34 @@
 
 namespace covey {
 
+namespace {
+
+// With the form for readers, which is made of it when somebody reads.
+size_t BytesInMemory(const Batch& batch) {
+  size_t bytes = 0;
+  for (const Record& record : batch.records()) bytes += sizeof(Record) + 2 * BytesOf(record);
+  return bytes;
+}
+
+}  // namespace
+
 void GroupFeed::Add(std::shared_ptr<const Batch> batch) {
   recent_events_ += batch->records().size();
+  recent_bytes_ += BytesInMemory(*batch);
   recent_.push_back(std::move(batch));
-  // The newest batch stays, however large.
-  while (recent_.size() > 1 && recent_events_ > kRecentEvents) {
-    recent_events_ -= recent_.front()->records().size();
-    recent_.pop_front();
-  }
+  // A batch that is too large by itself goes as well: readers then find it in the journal.
+  while (recent_events_ > kRecentEvents && recent_.size() > 1) PopFront();
+  while (recent_bytes_ > kRecentBytes) PopFront();
+}
+
+void GroupFeed::PopFront() {
+  recent_events_ -= recent_.front()->records().size();
+  recent_bytes_ -= BytesInMemory(*recent_.front());
+  recent_.pop_front();
+}
+
+void GroupFeed::Forget() {
+  while (!recent_.empty()) PopFront();
 }
 
 std::optional<EventPage> GroupFeed::After(uint64_t after, uint64_t head, PageLimit limit) const {

@@ -1,5 +1,6 @@
 #include "core/engine/durable_group.h"
 #include "core/engine/explain.h"
+#include "core/spec/spec_bytes.h"
 
 // DurableGroup: reads and waits, of what is committed alone.
 
@@ -101,6 +102,11 @@ Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
                    (count == 1 ? " task, which waits" : " tasks, which wait");
   explanation.waits.push_back(std::move(reader));
   return explanation;
+}
+
+size_t DurableGroup::bytes() const {
+  MutexLock lock(mutex_);
+  return sizeof(DurableGroup) + ledger_.tasks().bytes() + feed_.bytes() + SpecBytes(*spec_);
 }
 
 uint32_t DurableGroup::task_count() const {

@@ -22,6 +22,18 @@ struct GroupLoad {
 
 void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from);
 
+// All is folded. What runs needs its spec.
+void Finish(const std::shared_ptr<GroupLoad>& load) {
+  const uint64_t missing = load->group->MissingSpec();
+  if (missing == 0) return load->done(load->group);
+  load->environment->journal->Read(load->group->id(), missing, {.count = 1},
+                                   [load](Result<std::vector<Record>> records) {
+                                     if (!records.ok()) return load->done(records.error());
+                                     load->group->TakeSpecs(records.value());
+                                     Finish(load);
+                                   });
+}
+
 // Events that were listed are not there: they are lost, or the group was deleted meanwhile.
 void OnMissing(const std::shared_ptr<GroupLoad>& load, uint64_t from) {
   load->environment->journal->Head(load->group->id(), [load, from](Result<uint64_t> head) {
@@ -39,7 +51,7 @@ void OnPage(const std::shared_ptr<GroupLoad>& load, uint64_t from, Result<std::v
     return load->done(load->group);
   }
   const size_t size = page.value().size();
-  if (size == 0 && from > load->head) return load->done(load->group);
+  if (size == 0 && from > load->head) return Finish(load);
   if (size == 0) return OnMissing(load, from);
   // What does not follow is damage, which the group keeps.
   if (!load->group->Replay(std::make_shared<const Batch>(std::move(page.value())))) {
@@ -47,7 +59,7 @@ void OnPage(const std::shared_ptr<GroupLoad>& load, uint64_t from, Result<std::v
   }
   const uint64_t next = from + size;
   // What was listed has been read. More may have come since; a full page asks for it.
-  if (size < kReadPage.count && next > load->head) return load->done(load->group);
+  if (size < kReadPage.count && next > load->head) return Finish(load);
   ReadPage(load, next);
 }
 

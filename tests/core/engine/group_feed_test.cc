@@ -62,14 +62,34 @@ TEST(GroupFeedTest, PagesShareTheBatchThatWasAppended) {
   EXPECT_EQ(feed.After(1, 3, {.count = 10})->slices.at(0).first, 1u);
 }
 
-TEST(GroupFeedTest, OldEventsLeaveMemoryAndTheNewestBatchStays) {
+TEST(GroupFeedTest, OldEventsLeaveMemory) {
   GroupFeed feed;
   for (uint64_t i = 0; i < 20; ++i) feed.Add(Numbers(i * 100 + 1, 100));
   EXPECT_FALSE(feed.After(0, 2000, {.count = 10}));
   EXPECT_TRUE(feed.After(1000, 2000, {.count = 10}));
-  feed.Add(Numbers(2001, 5000));
-  EXPECT_FALSE(feed.After(1999, 7000, {.count = 10}));
-  EXPECT_EQ(NumbersOf(*feed.After(2000, 7000, {.count = 2})), (std::vector<uint64_t>{2001, 2002}));
+  feed.Add(Numbers(2001, 2000));
+  EXPECT_FALSE(feed.After(1999, 4000, {.count = 10}));
+  EXPECT_EQ(NumbersOf(*feed.After(2000, 4000, {.count = 2})), (std::vector<uint64_t>{2001, 2002}))
+      << "the newest batch stays, however many";
+}
+
+TEST(GroupFeedTest, LargeEventsLeaveMemory) {
+  GroupFeed feed;
+  feed.Add(Numbers(1, 3));
+  std::vector<Record> large(1);
+  large[0].number = 4;
+  large[0].result =
+      std::make_shared<const Payload>(Payload{.bytes = std::string(GroupFeed::kRecentBytes, 'x')});
+  feed.Add(std::make_shared<const Batch>(std::move(large)));
+  EXPECT_FALSE(feed.After(0, 4, {.count = 10}));
+  EXPECT_FALSE(feed.After(3, 4, {.count = 10}));
+  EXPECT_EQ(feed.bytes(), 0u);
+  feed.Add(Numbers(5, 3));
+  EXPECT_FALSE(feed.After(3, 7, {.count = 10})) << "with a gap";
+  EXPECT_EQ(NumbersOf(*feed.After(4, 7, {.count = 10})), (std::vector<uint64_t>{5, 6, 7}));
+  feed.Forget();
+  EXPECT_FALSE(feed.After(4, 7, {.count = 10}));
+  EXPECT_TRUE(feed.After(7, 7, {.count = 10}));
 }
 
 class WaitersTest : public ::testing::Test {

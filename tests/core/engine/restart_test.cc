@@ -20,15 +20,16 @@ using Lines = std::vector<std::string>;
 class DamagedJournal final : public HeldJournal {
  public:
   using HeldJournal::HeldJournal;
-  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override {
-    if (group != damaged || from + limit <= number)
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
+    if (group != damaged || from + limit.count <= number)
       return HeldJournal::Read(group, from, limit, std::move(done));
     if (from >= number) {
       return done(Error{.code = ErrorCode::kDataLoss,
                         .reason = "JOURNAL_DAMAGED",
                         .message = "group " + group + ": event " + std::to_string(number) + " is damaged"});
     }
-    HeldJournal::Read(group, from, number - from, std::move(done));
+    limit.count = number - from;
+    HeldJournal::Read(group, from, limit, std::move(done));
   }
 
   std::string damaged;
