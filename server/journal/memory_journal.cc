@@ -176,39 +176,31 @@ void MemoryJournal::Head(std::string group, Done<uint64_t> done) {
 void MemoryJournal::Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) {
   std::vector<Record> records;
   MutexLock lock(mutex_);
-  if (auto error = RefuseReadLocked()) {
-    lock.Unlock();
-    return done(*std::move(error));
-  }
-  if (const auto found = groups_.find(group); found != groups_.end()) {
+  auto refused = RefuseReadLocked();
+  if (const auto found = groups_.find(group); !refused && found != groups_.end()) {
     const auto& entries = found->second.entries;
     PageFill fill(limit);
-    bool full = false;
-    for (auto key = entries.lower_bound(from); key != entries.end() && !full; ++key) {
+    bool room = true;
+    for (auto key = entries.lower_bound(from); key != entries.end() && room; ++key) {
       for (const Record& record : log_.at(key->second).batch->records()) {
-        if (record.number < from) continue;
-        full = full || !fill.Take(BytesOf(record));
-        if (full) break;
+        if (record.number < from || !(room = room && fill.Take(BytesOf(record)))) continue;
         records.push_back(record);
       }
     }
   }
   lock.Unlock();
-  done(std::move(records));
+  refused ? done(*std::move(refused)) : done(std::move(records));
 }
 
 Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, PageLimit limit) const {
-  uint64_t after = 0;    // key of the last entry of which something was told
-  uint64_t through = 0;  // number of the last record told of it; 0: all were
-  if (!cursor.empty()) {
-    const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
-    if (!token.has_value()) return journal::BadCursor();
-    after = token->values[0];
-    through = token->values[1];
-    if (after >= next_entry_) return journal::CursorOfTheFuture();
-  }
+  std::optional<Token> token =
+      cursor.empty() ? Token{} : Token::Decode(cursor, Token::Kind::kCursor, identity_);
+  if (!token.has_value()) return journal::BadCursor();
+  // Key of the last entry of which something was told; number of the last record told of it, 0: all were.
+  auto& [after, through, unused] = token->values;
+  if (after > 0 && after >= next_entry_) return journal::CursorOfTheFuture();
   WatchPage page;
-  PageFill fill(limit);
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   std::string_view last;
   for (auto entry = through == 0 ? log_.upper_bound(after) : log_.lower_bound(after);
        entry != log_.end() && !page.more; ++entry) {
@@ -225,14 +217,13 @@ Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, PageLimi
       through = record.number == commit.batch->last() ? 0 : record.number;
     }
   }
-  page.cursor = Token{.kind = Token::Kind::kCursor, .values = {after, through}}.Encode(identity_);
+  page.cursor = token->Encode(identity_);
   return page;
 }
 
 void MemoryJournal::Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) {
   MutexLock lock(mutex_);
   auto refused = RefuseReadLocked();
-  limit.count = std::max<size_t>(limit.count, 1);
   Result<WatchPage> page = refused ? Result<WatchPage>(*std::move(refused)) : WatchLocked(cursor, limit);
   lock.Unlock();
   done(std::move(page));
@@ -264,7 +255,7 @@ Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, PageLimit
     next = by_age_.lower_bound({created, decoded->values[1]});
   }
   GroupPage page;
-  PageFill fill(limit);
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   while (next != by_age_.begin()) {
     --next;
     const Group& group = *next->second;
@@ -285,9 +276,7 @@ Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, PageLimit
 void MemoryJournal::List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) {
   MutexLock lock(mutex_);
   auto refused = RefuseReadLocked();
-  limit.count = std::max<size_t>(limit.count, 1);
-  Result<GroupPage> page =
-      refused ? Result<GroupPage>(*std::move(refused)) : ListLocked(filter, limit, token);
+  auto page = refused ? Result<GroupPage>(*std::move(refused)) : ListLocked(filter, limit, token);
   lock.Unlock();
   done(std::move(page));
 }

@@ -219,7 +219,7 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
 
 Result<Void> ReadConnection::WatchRows(PageLimit limit, WatchPage* page, Position* position) {
   std::unordered_map<int64_t, std::shared_ptr<const GroupSpec>> specs;
-  PageFill fill(limit);
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   std::vector<Record> row;
   size_t skipped = 0;  // rows of groups that are purged or damaged
   int64_t group = 0;   // of the newest entry of the page
@@ -300,7 +300,6 @@ Result<WatchPage> ReadConnection::Watch(const std::string& cursor, PageLimit lim
   const int64_t after = position.seq;
   const Transaction transaction(*statements_);
   WatchPage page;
-  limit.count = std::max<size_t>(limit.count, 1);
   Result<Void> rows = WatchRows(limit, &page, &position);
   if (!rows.ok()) return rows.error();
   if (position.seq == after && after > 0) {
@@ -366,8 +365,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
   if (!good) return db_.last_error();
 
   GroupPage page;
-  limit.count = std::max<size_t>(limit.count, 1);
-  PageFill fill(limit);
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   const auto end_here = [&] {
     page.next = Token{.kind = Token::Kind::kPage,
                       .values = {static_cast<uint64_t>(before.first), static_cast<uint64_t>(before.second),

@@ -8,6 +8,7 @@
 #include "server/convert/convert.h"
 #include "server/services/endings.h"
 #include "server/services/find_task.h"
+#include "server/services/message_room.h"
 #include "server/services/room.h"
 #include "server/services/run_group.h"
 #include "server/services/services.h"
@@ -154,7 +155,11 @@ Error ReadError(const SubmitStream& call, uint64_t last_number) {
 Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
   context.waits = true;
   Upload upload;
-  while (std::optional<v1::SubmitTaskStreamRequest> message = co_await call.Read()) {
+  Reservation room;
+  for (;;) {
+    edge::Task<std::optional<v1::SubmitTaskStreamRequest>> reading = ReadMessage(context.service, call, room);
+    std::optional<v1::SubmitTaskStreamRequest> message = co_await reading;
+    if (!message) break;
     Handled taking = TakeMessage(context, *message, upload, call.response());
     const Result<Void> taken = co_await taking;
     if (taken.ok()) continue;
@@ -204,8 +209,12 @@ Handled CancelGroup(CallContext& context, CancelCall& call, const GroupPtr& grou
   co_return Void{};
 }
 
-Handled GetGroup(CallContext&, GetCall& call, const GroupPtr& group) {
-  *call.response().mutable_group() = ToProto(group->View(), ToCore(call.request().view(), View::kFull));
+Handled GetGroup(CallContext& context, GetCall& call) {
+  edge::Completion<GroupSummary> looking;
+  context.engine().Look(call.request().group_id(), looking.completer());
+  const Result<GroupSummary> group = co_await looking;
+  if (!group.ok()) co_return group.error();
+  *call.response().mutable_group() = ToProto(group.value(), ToCore(call.request().view(), View::kFull));
   co_return Void{};
 }
 

@@ -10,6 +10,7 @@
 #include "core/base/duration.h"
 #include "core/engine/queued_bytes.h"
 #include "server/convert/convert.h"
+#include "server/services/message_room.h"
 #include "server/services/output_relay.h"
 #include "server/services/ownership.h"
 #include "server/services/room.h"
@@ -119,7 +120,11 @@ Handled Submit(Run& run, v1::RunGroupRequest& message) {
 // Adds the tasks of the messages to come; half-close seals.
 Handled ReadMessages(Run& run) {
   uint64_t number = 1;
-  while (std::optional<v1::RunGroupRequest> message = co_await run.call.Read()) {
+  Reservation room;
+  for (;;) {
+    edge::Task<std::optional<v1::RunGroupRequest>> reading = ReadMessage(run.context.service, run.call, room);
+    std::optional<v1::RunGroupRequest> message = co_await reading;
+    if (!message) break;
     ++number;
     Handled submitting = Submit(run, *message);
     const Result<Void> submitted = co_await submitting;
@@ -289,7 +294,9 @@ edge::Task<Result<GroupPtr>> Make(CallContext& context, RunCall& call, Ownership
 
 Handled RunGroup(CallContext& context, RunCall& call) {
   context.waits = true;
-  std::optional<v1::RunGroupRequest> first = co_await call.Read();
+  Reservation room;  // until the group is made
+  edge::Task<std::optional<v1::RunGroupRequest>> reading = ReadMessage(context.service, call, room);
+  std::optional<v1::RunGroupRequest> first = co_await reading;
   if (!first) {
     if (!call.half_closed()) co_return call.EndError();
     first.emplace();  // a call without a message lacks its options
@@ -310,6 +317,7 @@ Handled RunGroup(CallContext& context, RunCall& call) {
   if (options.output())
     run.output.emplace(context.service, run.group, run.sink, run.news.notifier(), OutputRelay::Options());
   first.reset();
+  room.Reset();
   owner.set_cause("owner_lost: the call failed");
   Handled following = Follow(run);
   const edge::Child<void> reader(ReadTasks(run));

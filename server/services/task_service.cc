@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
@@ -12,6 +13,7 @@
 #include "server/services/services.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
+#include "server/services/whole_task.h"
 
 // TaskService.
 namespace covey {
@@ -40,12 +42,25 @@ v1::Task Describe(Engine& engine, const TaskView& task, View view = View::kFull)
   return message;
 }
 
+// The same of one task, with what of it the journal alone holds.
+Handled DescribeWhole(Engine& engine, const GroupPtr& group, uint32_t index, View view, v1::Task* out) {
+  TaskView task = group->ViewTask(index);
+  WholeTasks whole(engine, group);
+  Handled completing = whole.Complete(task, view);
+  const Result<Void> completed = co_await completing;
+  if (!completed.ok()) co_return completed.error();
+  *out = Describe(engine, task, view);
+  co_return Void{};
+}
+
 Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
   const Result<uint32_t> task = FindTask(*group, call.request().task());
   if (!task.ok()) co_return task.error();
   const View view = ToCore(call.request().view(), View::kFull);
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()), view);
-  co_return Void{};
+  Handled describing =
+      DescribeWhole(context.engine(), group, task.value(), view, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 // A token is the index of the first task to look at, and what it was made for: the group and the filter.
@@ -82,10 +97,15 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   uint32_t next = first.value();
   const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
   PageFill fill({.count = static_cast<size_t>(limit)});
+  WholeTasks whole(context.engine(), group);
   for (bool full = false; next < last && !full;) {
     const size_t step = std::min<size_t>(limit - fill.count(), last - next);
-    for (const TaskView& task : group->ViewTasks(next, step)) {
+    std::vector<TaskView> tasks = group->ViewTasks(next, step);
+    for (TaskView& task : tasks) {
       if (states.Contains(TaskStateOf(task))) {
+        Handled completing = whole.Complete(task, view);
+        const Result<Void> completed = co_await completing;
+        if (!completed.ok()) co_return completed.error();
         v1::Task message = Describe(context.engine(), task, view);
         full = !fill.Take(message.ByteSizeLong());
         if (full) break;
@@ -105,8 +125,10 @@ Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group
   Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
-  co_return Void{};
+  Handled describing =
+      DescribeWhole(context.engine(), group, task.value(), View::kFull, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& group) {
@@ -124,8 +146,10 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
     const Result<Void> over = co_await waiting;
     if (!over.ok()) co_return over.error();
   }
-  *call.response().mutable_task() = Describe(context.engine(), group->ViewTask(task.value()));
-  co_return Void{};
+  Handled describing =
+      DescribeWhole(context.engine(), group, task.value(), View::kFull, call.response().mutable_task());
+  const Result<Void> described = co_await describing;
+  co_return described;
 }
 
 // Waits until the exit of an attempt, whose output has come to its end, is written. How much it wrote; null when
