@@ -8,9 +8,9 @@
 namespace covey {
 
 // Reasons of refusals after which the same call may succeed later: they carry RetryInfo.
-inline constexpr std::array<std::string_view, 7> kRetryableReasons = {
+inline constexpr std::array<std::string_view, 8> kRetryableReasons = {
     "ACCOUNT_LOOKUP_FAILED", "JOURNAL_FAILED", "JOURNAL_FULL", "JOURNAL_UNWRITABLE", "QUEUE_FULL",
-    "SHUTTING_DOWN",         "STARTING"};
+    "REQUESTS_FULL",         "SHUTTING_DOWN",  "STARTING"};
 // How much later, at least.
 inline constexpr std::chrono::seconds kRetryDelay{1};
 

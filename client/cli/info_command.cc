@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "client/cli/command.h"
@@ -19,7 +20,7 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
     std::string padded(name);
-    padded.resize(11, ' ');
+    padded.resize(std::max<size_t>(padded.size() + 1, 11), ' ');
     text += padded + value + "\n";
   };
   line("version", Printable(info.version()));
@@ -35,6 +36,10 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   line("tasks",
        std::to_string(info.running_tasks()) + " running, " + std::to_string(info.queued_tasks()) + " queued");
   line("functions", Joined(info.functions()));
+  for (const v1::Bound& bound : info.bounds()) {
+    line(Printable(bound.key()),
+         std::to_string(bound.used()) + (bound.limit() == 0 ? "" : " of " + std::to_string(bound.limit())));
+  }
   if (info.draining()) line("draining", "takes no new groups");
   for (const std::string& why : info.not_serving()) line("no work", Printable(why));
   return text;

@@ -129,6 +129,27 @@ void DurableGroup::HoldQueuedLocked() {
   if (less != Budget::Amount{}) queued_.Release(less);
 }
 
+// Holds of the memory of all groups what is in memory here. When there is no room the journal alone keeps what it
+// can: first the newest events, then the specs of what was submitted last.
+void DurableGroup::HoldMemoryLocked() {
+  const auto bytes = [this]()
+                         COVEY_NO_TSA -> uint64_t { return ledger_.tasks().held_bytes() + feed_.bytes(); };
+  const auto above = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
+  const uint64_t held = memory_.amount().bytes;
+  if (bytes() > held) {
+    Result<Reservation> more = environment_->memory->Reserve({.bytes = bytes() - held});
+    if (more.ok()) {
+      memory_.Add(std::move(more.value()));
+    } else {
+      feed_.Forget();
+      if (bytes() > held) ledger_.tasks().LeaveNewSpecs();
+      if (bytes() > held) memory_.Add(environment_->memory->ReserveAnyway({.bytes = bytes() - held}));
+    }
+  }
+  ledger_.tasks().KeepNewSpecs();
+  if (const uint64_t less = above(memory_.amount().bytes, bytes())) memory_.Release({.bytes = less});
+}
+
 void DurableGroup::AddTasksLocked(std::vector<TaskSpec> tasks, std::shared_ptr<const RequestMark> request,
                                   Effects& effects) {
   const uint32_t first = ledger_.tasks().size();
@@ -319,7 +340,20 @@ bool DurableGroup::Replay(std::shared_ptr<const Batch> records) {
   damage_ = ledger_.Fold(*records);
   if (damage_) return false;
   feed_.Add(std::move(records));
+  HoldMemoryLocked();
   return true;
+}
+
+uint64_t DurableGroup::MissingSpec() const {
+  MutexLock lock(mutex_);
+  const std::optional<uint32_t> task = ledger_.tasks().FirstRunningWithoutSpec();
+  return task ? ledger_.tasks()[*task].number : 0;
+}
+
+void DurableGroup::TakeSpecs(const std::vector<Record>& records) {
+  MutexLock lock(mutex_);
+  for (const Record& record : records) ledger_.tasks().TakeSpec(record.event.task, record.task);
+  HoldMemoryLocked();
 }
 
 void DurableGroup::SetDamage(Error damage) {

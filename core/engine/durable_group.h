@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,7 +31,8 @@ namespace covey {
 struct GroupEnvironment {
   std::shared_ptr<Journal> journal;
   std::shared_ptr<AnswerQueue> answers;
-  std::shared_ptr<Budget> queue;  // of the tasks that wait for a slot
+  std::shared_ptr<Budget> queue;   // of the tasks that wait for a slot
+  std::shared_ptr<Budget> memory;  // of what groups hold of what the journal holds as well, in bytes
   std::shared_ptr<OutputStore> output;
   ExecutorTable executors;
   std::shared_ptr<TimerQueue> timers;
@@ -60,7 +62,8 @@ Error RefusedByStop();
 //    the lane from the grant to its end.
 // 2. After a failed append nothing is decided until all that was sent is answered; then the facts (exits,
 //    cancels: what has happened whether it was written or not) are decided once more, in their order.
-// 3. While the group is neither decided, stopped nor suspended, every queued task has a ticket in the lane or
+// 3. An attempt whose spec is not in memory is in unread_ from the commit of its start to its launch.
+// 4. While the group is neither decided, stopped nor suspended, every queued task has a ticket in the lane or
 //    on its way. Tickets of other attempts may wait there too; their grants are given back.
 //
 // Lock order: DurableGroup::mutex_, then Pool, TimerQueue and Budget. Nothing is called out of a DurableGroup with
@@ -94,6 +97,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
   // What follows cannot be read. Before the group is shared; instead of Resume.
   void SetDamage(Error damage) COVEY_EXCLUDES(mutex_);
+  // The next event that Resume needs and Replay did not keep, to be read and given back; 0: none.
+  uint64_t MissingSpec() const COVEY_EXCLUDES(mutex_);
+  void TakeSpecs(const std::vector<Record>& records) COVEY_EXCLUDES(mutex_);
   // After a restart (promise 12): attempts that still run are taken up again, others end as lost or are
   // queued again, queued tasks run, deadlines go on, attached groups are cancelled. `done` when that is
   // durable.
@@ -138,9 +144,11 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Why the group, or one task of it, is where it is.
   Explanation Explain(std::optional<uint32_t> task) const COVEY_EXCLUDES(mutex_);
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);
+  // What it takes in memory, about.
+  size_t bytes() const COVEY_EXCLUDES(mutex_);
 
   // Events after number `after` from memory: nullopt when they have left it (read the journal).
-  std::optional<EventPage> RecentEvents(uint64_t after, size_t limit) const COVEY_EXCLUDES(mutex_);
+  std::optional<EventPage> RecentEvents(uint64_t after, PageLimit limit) const COVEY_EXCLUDES(mutex_);
   // `notify` after each commit until Unwatch; any thread, no lock held. It may be called once more while
   // Unwatch runs.
   uint64_t Watch(std::function<void()> notify) COVEY_EXCLUDES(mutex_);
@@ -192,11 +200,19 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void PushQueuedLocked(Effects& effects) COVEY_REQUIRES(mutex_);
   std::optional<Error> ReserveLocked(std::span<const TaskSpec> tasks) COVEY_REQUIRES(mutex_);
   void HoldQueuedLocked() COVEY_REQUIRES(mutex_);
+  void HoldMemoryLocked() COVEY_REQUIRES(mutex_);
   uint64_t TicketLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
 
   // Attempts.
   void OnGranted(uint64_t ticket) override;
   void LaunchLocked(uint32_t task, Effects& effects) COVEY_REQUIRES(mutex_);
+  void ReadSpecsLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void ReadSpecs(uint64_t from) COVEY_EXCLUDES(mutex_);
+  void OnSpecs(const Result<std::vector<Record>>& records) COVEY_EXCLUDES(mutex_);
+  void TakeSpecsLocked(const std::vector<Record>& records) COVEY_REQUIRES(mutex_);
+  void ReadSpecsAgain() COVEY_EXCLUDES(mutex_);
+  void FailUnreadLocked(uint32_t task, const Error& why, Effects& effects) COVEY_REQUIRES(mutex_);
+  bool OutlivesDaemonLocked(uint32_t task) const COVEY_REQUIRES(mutex_);
   Effects::Start MakeStartLocked(uint32_t task, uint32_t attempt) COVEY_REQUIRES(mutex_);
   // `sizes`: of its output; null when they are not known.
   void LoseLocked(uint32_t task, uint32_t attempt, Failure failure, std::shared_ptr<const OutputSizes> sizes,
@@ -244,8 +260,11 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
   std::optional<Error> damage_ COVEY_GUARDED_BY(mutex_);
-  bool stops_held_ COVEY_GUARDED_BY(mutex_) = false;  // within DecideAloneLocked
-  Reservation queued_ COVEY_GUARDED_BY(mutex_);       // between steps: of what the ledger says is queued
+  bool stops_held_ COVEY_GUARDED_BY(mutex_) = false;      // within DecideAloneLocked
+  Reservation queued_ COVEY_GUARDED_BY(mutex_);           // between steps: of what the ledger says is queued
+  Reservation memory_ COVEY_GUARDED_BY(mutex_);           // between steps: of what ledger and feed hold
+  std::deque<uint32_t> unread_ COVEY_GUARDED_BY(mutex_);  // tasks to launch whose specs must be read first
+  bool reading_specs_ COVEY_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace covey

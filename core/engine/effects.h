@@ -21,7 +21,7 @@ struct Effects {
   };
 
   std::vector<std::pair<std::shared_ptr<Execution>, std::shared_ptr<const Failure>>> stops;
-  uint64_t read_from = 0;      // number of the first event to read from the journal; 0: none
+  uint64_t specs_from = 0;     // number of the event from which on specs are to be read; 0: none
   std::vector<uint64_t> push;  // tickets to queue
   std::vector<Start> starts;
   bool completed = false;                    // the group is over, or another owner's

@@ -39,7 +39,7 @@ Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
-      residents_(options_.resident_groups, options_.resident_tasks) {
+      residents_(options_.resident_groups, options_.resident_bytes) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -47,6 +47,7 @@ Engine::Engine(Options options)
   environment_->queue =
       Budget::New({.place = "the queue", .tasks_key = "max_queued", .bytes_key = "max_queued_bytes"},
                   options_.max_queued);
+  environment_->memory = Budget::New("the memory of groups", {.bytes = options_.group_bytes});
   environment_->executors = options_.executors;
   environment_->timers = options_.timers;
   environment_->wall_clock = options_.wall_clock;
@@ -251,18 +252,42 @@ void Engine::Read(const std::string& id, Done<GroupPtr> done) {
       return done(aside.group != nullptr ? Result<GroupPtr>(aside.group) : aside.error);
     }
   }
-  journal_->Find(id, [this, id, done = std::move(done)](Result<GroupSummary> summary) mutable {
+  Listed(id, [this, done = std::move(done)](Result<GroupSummary> summary) mutable {
+    if (!summary.ok()) return done(summary.error());
+    LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
+  });
+}
+
+void Engine::Listed(const std::string& id, Done<GroupSummary> done) {
+  journal_->Find(id, [id, done = std::move(done)](Result<GroupSummary> summary) {
     if (!summary.ok()) {
       done(summary.error().code == ErrorCode::kNotFound ? ResidentGroups::NotFound(id) : summary.error());
     } else if (!summary.value().state.completed) {
-      done(ResidentGroups::NotFound(id));  // all that are not over are resident: it is being created
+      done(ResidentGroups::NotFound(id));
     } else {
-      LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
+      done(std::move(summary));
     }
   });
 }
 
-void Engine::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
+void Engine::Look(const std::string& id, Done<GroupSummary> done) {
+  if (const GroupPtr resident = residents_.Get(id)) {
+    GroupSummary view = resident->View();
+    // One whose creation is not durable yet does not exist for others.
+    return done(view.last_number == 0 ? Result<GroupSummary>(ResidentGroups::NotFound(id)) : std::move(view));
+  }
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = aside_.find(id); found != aside_.end()) {
+      const Error error = found->second.error;
+      lock.Unlock();
+      return done(error);
+    }
+  }
+  Listed(id, std::move(done));
+}
+
+void Engine::List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) {
   journal_->List(std::move(filter), limit, std::move(token),
                  [this, done = std::move(done)](Result<GroupPage> page) {
                    if (page.ok()) Amend(page.value());
@@ -288,12 +313,12 @@ void Engine::Amend(GroupPage& page) const {
 }
 
 void Engine::Delete(const std::string& id, Done<Void> done) {
-  Find(id, [this, id, done = std::move(done)](Result<GroupPtr> group) {
+  Look(id, [this, id, done = std::move(done)](Result<GroupSummary> group) {
     if (!group.ok()) {
       done(group.error());
       return;
     }
-    if (!group.value()->completed()) {
+    if (!group.value().state.completed) {
       done(Error{.code = ErrorCode::kFailedPrecondition,
                  .reason = "GROUP_NOT_OVER",
                  .message = "group " + id + " is not over: cancel it first"});
@@ -309,7 +334,7 @@ void Engine::Delete(const std::string& id, Done<Void> done) {
   });
 }
 
-void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done) {
+void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done) {
   if (auto recent = group->RecentEvents(after, limit)) {
     done(std::move(*recent));
     return;
@@ -317,7 +342,7 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Don
   if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
     const uint64_t last = group->View().last_number;
     if (after >= last) return done(*std::move(damage));
-    limit = static_cast<size_t>(std::min<uint64_t>(limit, last - after));
+    limit.count = static_cast<size_t>(std::min<uint64_t>(limit.count, last - after));
   }
   journal_->Read(
       group->id(), after + 1, limit,

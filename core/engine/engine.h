@@ -44,7 +44,9 @@ class Engine {
     Budget::Amount max_queued{.tasks = 1'000'000,
                               .bytes = 256u << 20};  // that wait for a slot, in all groups
     size_t resident_groups = 1'000;                  // groups that are over and stay in memory
-    size_t resident_tasks = 100'000;                 // tasks of those
+    size_t resident_bytes = 32u << 20;               // of those
+    // Of what groups hold of what the journal holds as well: newest events, specs of what waits.
+    size_t group_bytes = 48u << 20;
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
@@ -91,6 +93,8 @@ class Engine {
   // The same, but one whose records are damaged is answered as far as it goes (DurableGroup::damage). For
   // reads alone; kDataLoss when nothing of it can be told.
   void FindReadable(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // How a group stands, by one look-up of the journal when it is not in memory. Errors as of Find.
+  void Look(const std::string& id, Done<GroupSummary> done) COVEY_EXCLUDES(mutex_);
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
               DurableGroup::SubmitDone done) {
@@ -101,14 +105,14 @@ class Engine {
     group->Submit(std::move(tasks), /*seal=*/false, {}, std::move(done), DurableGroup::Submitter::kItsCall);
   }
   // Newest first.
-  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done);
+  void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done);
   // kNotFound, kFailedPrecondition when it is not over.
   void Delete(const std::string& id, Done<Void> done) COVEY_EXCLUDES(mutex_);
 
   // Events of a group after a number: from memory, or else from the journal.
-  void ReadEvents(const GroupPtr& group, uint64_t after, size_t limit, Done<EventPage> done);
+  void ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done);
   // Events of all groups after a cursor.
-  void ReadAllEvents(std::string cursor, size_t limit, Done<WatchPage> done) {
+  void ReadAllEvents(std::string cursor, PageLimit limit, Done<WatchPage> done) {
     journal_->Watch(std::move(cursor), limit, [this, done = std::move(done)](Result<WatchPage> page) {
       if (page.ok()) {
         for (const DamagedGroup& each : page.value().damaged)
@@ -139,6 +143,7 @@ class Engine {
   // Tasks, and bytes of tasks, that may wait for a slot, from now on; those that wait already stay.
   void SetMaxQueued(Budget::Amount max) { environment_->queue->SetLimit(max); }
   Budget::Usage queue_usage() const { return environment_->queue->usage(); }
+  Budget::Usage memory_usage() const { return environment_->memory->usage(); }
   // For a submit that met QUEUE_FULL: see Budget::WhenRoom.
   [[nodiscard]] RoomWait WhenRoom(Budget::Amount amount, std::function<void()> notify) {
     return environment_->queue->WhenRoom(amount, std::move(notify));
@@ -150,6 +155,9 @@ class Engine {
 
  private:
   static Options Completed(Options options);
+  // That it is set aside, or what the journal lists of it. Of those that are not over none is found: all of these
+  // are resident, or being made.
+  void Listed(const std::string& id, Done<GroupSummary> done);
   // A group that is not resident: set aside, or over and read from the journal.
   void Read(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);

@@ -101,17 +101,17 @@ void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   // The task whose end decided it, or, where that was the last of many, the first that failed.
   uint32_t culprit = committed_.decider;
   if (committed_.outcome == state::Outcome::kFailed &&
-      (culprit == state::kNoTask || !tasks_[culprit].failure)) {
+      (culprit == state::kNoTask || tasks_[culprit].failure() == nullptr)) {
     culprit = committed_.first_failed;
   }
   if (culprit == state::kNoTask) return;
   const TaskTable::Entry& entry = tasks_[culprit];
   const std::string how =
-      entry.failure == nullptr ? " succeeded" : " ended: " + Status(*entry.failure).ToString();
+      entry.failure() == nullptr ? " succeeded" : " ended: " + Status(*entry.failure()).ToString();
   causes->push_back({.message = "task " + tasks_.Name(culprit) + how,
-                     .time = entry.ended,
-                     .event = entry.ended_number,
-                     .failure = entry.failure});
+                     .time = entry.ended(),
+                     .event = entry.ended_number(),
+                     .failure = entry.failure()});
 }
 
 Explanation Explainer::Group() const {
@@ -184,17 +184,17 @@ Explanation Explainer::Task(uint32_t index) const {
     case Phase::kEnded:
       break;
   }
-  if (entry.failure == nullptr) {
+  if (entry.failure() == nullptr) {
     explanation.summary = name + " succeeded in attempt " + std::to_string(entry.committed.attempt);
     return explanation;
   }
   const bool stopped = entry.committed.result == state::Ending::kStopped;
   explanation.summary =
-      name + (stopped ? " was stopped with its group: " : " failed: ") + Status(*entry.failure).ToString();
+      name + (stopped ? " was stopped with its group: " : " failed: ") + Status(*entry.failure()).ToString();
   explanation.causes.push_back({.message = explanation.summary,
-                                .time = entry.ended,
-                                .event = entry.ended_number,
-                                .failure = entry.failure});
+                                .time = entry.ended(),
+                                .event = entry.ended_number(),
+                                .failure = entry.failure()});
   if (stopped) AddDecisionCauses(&explanation.causes);
   return explanation;
 }

@@ -68,6 +68,7 @@ void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) 
         if (event.result != state::Ending::kNone) feed_.TaskEnded(event.task, &effects.calls);
         break;
       case EventKind::kGroupDecided:  // what waited in the queue never starts
+        ledger_.tasks().LeaveQueuedSpecs();
         feed_.TasksEnded(
             [this](uint32_t task) COVEY_NO_TSA {
               return Stopped(ledger_.standing().committed(), ledger_.tasks()[task].committed);
@@ -154,7 +155,7 @@ void DurableGroup::ReadOn() {
     MutexLock lock(mutex_);
     from = ledger_.log().committed() + 1;
   }
-  constexpr size_t kPage = 2000;
+  constexpr PageLimit kPage{.count = 2000};
   environment_->journal->Read(
       id(), from, kPage, [self = shared_from_this()](auto records) { self->OnRead(std::move(records)); });
 }
@@ -190,6 +191,7 @@ void DurableGroup::OnRead(Result<std::vector<Record>> records) {
 void DurableGroup::CarryOut(Effects effects) {
   for (const auto& [execution, cause] : effects.stops) execution->Stop(*cause);
   Send();
+  if (effects.specs_from != 0) ReadSpecs(effects.specs_from);
   if (!effects.push.empty()) {
     const Status pushed = lane_->Push(effects.push);
     if (!pushed.ok()) environment_->warn("group " + id() + ": its pool is closed, its tasks will not run");

@@ -50,6 +50,10 @@ Effects::Start DurableGroup::MakeStartLocked(uint32_t task, uint32_t attempt) {
 void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
   Attempts::Attempt* const attempt = attempts_.Find(task);
   if (attempt == nullptr || attempt->launched) return;
+  if (!attempt->stopping && ledger_.tasks()[task].spec == nullptr) {
+    unread_.push_back(task);
+    return ReadSpecsLocked(effects);
+  }
   if (!attempt->stopping) {
     attempt->launched = true;
     effects.starts.push_back(MakeStartLocked(task, attempt->number));
@@ -74,8 +78,9 @@ void DurableGroup::LaunchLocked(uint32_t task, Effects& effects) {
 void DurableGroup::OnStarted(uint32_t task, uint32_t attempt) {
   MutexLock lock(mutex_);
   Attempts::Attempt* const found = attempts_.Find(task, attempt);
+  if (found == nullptr) return;
   const nanoseconds timeout = ledger_.tasks()[task].spec->timeout;
-  if (found == nullptr || timeout == nanoseconds(0)) return;
+  if (timeout == nanoseconds(0)) return;
   attempts_.StartTimeout(*found, timeout, [weak = weak_from_this(), task, attempt] {
     if (const auto self = weak.lock()) self->OnTaskTimeout(task, attempt);
   });
@@ -170,7 +175,7 @@ void DurableGroup::LoseLocked(uint32_t task, uint32_t attempt, Failure failure,
   failure.kind = cancelled ? cancel : FailureKind::kLost;
   failure.task = ledger_.tasks().Name(task);
   failure.attempt = attempt;
-  const bool again = ledger_.tasks()[task].spec->rerun_on_restart;
+  const bool again = ledger_.tasks()[task].rerun_on_restart;
   FactLocked({.command = {.kind = again ? CommandKind::kRequeue : CommandKind::kExit,
                           .result = again ? state::Ending::kNone : state::Ending::kFailed,
                           .failure = FailureKind::kLost,

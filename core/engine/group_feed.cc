@@ -5,28 +5,51 @@
 
 namespace covey {
 
-void GroupFeed::Add(std::shared_ptr<const Batch> batch) {
-  recent_events_ += batch->records().size();
-  recent_.push_back(std::move(batch));
-  // The newest batch stays, however large.
-  while (recent_.size() > 1 && recent_events_ > kRecentEvents) {
-    recent_events_ -= recent_.front()->records().size();
-    recent_.pop_front();
-  }
+namespace {
+
+// With the form for readers, which is made of it when somebody reads.
+size_t BytesInMemory(const Batch& batch) {
+  size_t bytes = 0;
+  for (const Record& record : batch.records()) bytes += sizeof(Record) + 2 * BytesOf(record);
+  return bytes;
 }
 
-std::optional<EventPage> GroupFeed::After(uint64_t after, uint64_t head, size_t limit) const {
+}  // namespace
+
+void GroupFeed::Add(std::shared_ptr<const Batch> batch) {
+  recent_events_ += batch->records().size();
+  recent_bytes_ += BytesInMemory(*batch);
+  recent_.push_back(std::move(batch));
+  // A batch that is too large by itself goes as well: readers then find it in the journal.
+  while (recent_events_ > kRecentEvents && recent_.size() > 1) PopFront();
+  while (recent_bytes_ > kRecentBytes) PopFront();
+}
+
+void GroupFeed::PopFront() {
+  recent_events_ -= recent_.front()->records().size();
+  recent_bytes_ -= BytesInMemory(*recent_.front());
+  recent_.pop_front();
+}
+
+void GroupFeed::Forget() {
+  while (!recent_.empty()) PopFront();
+}
+
+std::optional<EventPage> GroupFeed::After(uint64_t after, uint64_t head, PageLimit limit) const {
   EventPage page{.through = after};
   if (after >= head) return page;
   if (recent_.empty() || recent_.front()->first() > after + 1) return std::nullopt;
   auto batch = std::upper_bound(recent_.begin(), recent_.end(), after,
                                 [](uint64_t number, const auto& each) { return number < each->last(); });
-  for (; batch != recent_.end() && limit > 0; ++batch) {
+  PageFill fill(limit);
+  for (; batch != recent_.end(); ++batch) {
+    const std::span<const Record> records = (*batch)->records();
     const size_t first = page.through + 1 - (*batch)->first();
-    const size_t count = std::min(limit, (*batch)->records().size() - first);
-    page.slices.push_back({.batch = *batch, .first = first, .count = count});
-    page.through += count;
-    limit -= count;
+    size_t end = first;
+    while (end < records.size() && fill.Take(BytesOf(records[end]))) ++end;
+    if (end > first) page.slices.push_back({.batch = *batch, .first = first, .count = end - first});
+    page.through += end - first;
+    if (end < records.size()) break;
   }
   return page;
 }

@@ -25,10 +25,15 @@ class GroupFeed {
   using Calls = std::vector<Call>;
 
   static constexpr size_t kRecentEvents = 1024;
+  static constexpr size_t kRecentBytes = size_t{1} << 20;
 
   void Add(std::shared_ptr<const Batch> batch);
-  // Events after number `after`, at most `limit`; nullopt when they have left memory. `head`: the newest.
-  std::optional<EventPage> After(uint64_t after, uint64_t head, size_t limit) const;
+  // What its events take in memory, about.
+  size_t bytes() const { return recent_bytes_; }
+  // Leaves all of them to the journal.
+  void Forget();
+  // Events after number `after`, a page of them; nullopt when they have left memory. `head`: the newest.
+  std::optional<EventPage> After(uint64_t after, uint64_t head, PageLimit limit) const;
 
   // Ids are unique and never 0.
   uint64_t Watch(Call notify);
@@ -51,8 +56,11 @@ class GroupFeed {
 
   void Release(TaskWaiters::iterator waiter, Calls* calls);
 
+  void PopFront();
+
   std::deque<std::shared_ptr<const Batch>> recent_;
   size_t recent_events_ = 0;
+  size_t recent_bytes_ = 0;
   uint64_t next_id_ = 1;
   std::map<uint64_t, Call> watchers_;
   std::map<uint64_t, Call> waiters_;

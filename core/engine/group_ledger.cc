@@ -69,7 +69,8 @@ std::optional<Error> GroupLedger::CheckSubmit(std::span<const TaskSpec> tasks) c
 
 Record GroupLedger::MakeRecord(const Event& event, WallTime at) const {
   Record record{.time = at, .event = event};
-  if (event.task != state::kNoTask) record.task_name = tasks_[event.task].spec->name;
+  if (event.task != state::kNoTask && tasks_[event.task].name != nullptr)
+    record.task_name = *tasks_[event.task].name;
   return record;
 }
 

@@ -27,6 +27,7 @@ class GroupLedger {
   const GroupSpec& spec() const { return *spec_; }
   const GroupStanding& standing() const { return standing_; }
   const TaskTable& tasks() const { return tasks_; }
+  TaskTable& tasks() { return tasks_; }
   GroupLog& log() { return log_; }
   const GroupLog& log() const { return log_; }
 

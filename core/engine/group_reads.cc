@@ -1,5 +1,6 @@
 #include "core/engine/durable_group.h"
 #include "core/engine/explain.h"
+#include "core/spec/spec_bytes.h"
 
 // DurableGroup: reads and waits, of what is committed alone.
 
@@ -103,12 +104,17 @@ Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
   return explanation;
 }
 
+size_t DurableGroup::bytes() const {
+  MutexLock lock(mutex_);
+  return sizeof(DurableGroup) + ledger_.tasks().bytes() + feed_.bytes() + SpecBytes(*spec_);
+}
+
 uint32_t DurableGroup::task_count() const {
   MutexLock lock(mutex_);
   return ledger_.standing().committed().submitted;
 }
 
-std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, size_t limit) const {
+std::optional<EventPage> DurableGroup::RecentEvents(uint64_t after, PageLimit limit) const {
   MutexLock lock(mutex_);
   if (damage_) return std::nullopt;  // memory holds them only up to the last whole page
   const uint64_t head = ledger_.log().committed();

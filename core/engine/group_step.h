@@ -20,6 +20,7 @@ class COVEY_SCOPED_CAPABILITY DurableGroup::Step {
   // when what was decided is durable, or lost.
   void Finish(Reply reply = nullptr) COVEY_RELEASE() COVEY_NO_TSA {
     group_->HoldQueuedLocked();
+    group_->HoldMemoryLocked();
     if (auto call = group_->ledger_.Close(std::move(reply))) effects_.calls.push_back(*std::move(call));
     finished_ = true;
     if (group_->attempts_.suspended()) effects_.push.clear();

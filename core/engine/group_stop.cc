@@ -28,16 +28,20 @@ void DurableGroup::Interrupt() {
   }
   attempts_.Interrupt(
       Share({.kind = FailureKind::kLost, .message = "the daemon was stopped while it ran"}),
-      [this](uint32_t task)
-          COVEY_NO_TSA { return environment_->executors.For(*ledger_.tasks()[task].spec).outlives_daemon(); },
-      step.effects());
+      [this](uint32_t task) COVEY_NO_TSA { return OutlivesDaemonLocked(task); }, step.effects());
   step.Finish();
+}
+
+// One whose spec is still being read has not been launched.
+bool DurableGroup::OutlivesDaemonLocked(uint32_t task) const {
+  const std::shared_ptr<const TaskSpec>& spec = ledger_.tasks()[task].spec;
+  return spec != nullptr && environment_->executors.For(*spec).outlives_daemon();
 }
 
 bool DurableGroup::quiet() const {
   MutexLock lock(mutex_);
   for (const auto& [task, attempt] : attempts_.all()) {
-    if (!environment_->executors.For(*ledger_.tasks()[task].spec).outlives_daemon()) return false;
+    if (!OutlivesDaemonLocked(task)) return false;
   }
   const GroupLog& log = ledger_.log();
   // What cannot be written is found out at the next start, as after a crash.

@@ -8,7 +8,7 @@
 namespace covey {
 namespace {
 
-constexpr size_t kReadPage = 2000;
+constexpr PageLimit kReadPage{.count = 2000};
 
 using Done = std::function<void(Result<std::shared_ptr<DurableGroup>>)>;
 
@@ -21,6 +21,18 @@ struct GroupLoad {
 };
 
 void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from);
+
+// All is folded. What runs needs its spec.
+void Finish(const std::shared_ptr<GroupLoad>& load) {
+  const uint64_t missing = load->group->MissingSpec();
+  if (missing == 0) return load->done(load->group);
+  load->environment->journal->Read(load->group->id(), missing, {.count = 1},
+                                   [load](Result<std::vector<Record>> records) {
+                                     if (!records.ok()) return load->done(records.error());
+                                     load->group->TakeSpecs(records.value());
+                                     Finish(load);
+                                   });
+}
 
 // Events that were listed are not there: they are lost, or the group was deleted meanwhile.
 void OnMissing(const std::shared_ptr<GroupLoad>& load, uint64_t from) {
@@ -39,15 +51,15 @@ void OnPage(const std::shared_ptr<GroupLoad>& load, uint64_t from, Result<std::v
     return load->done(load->group);
   }
   const size_t size = page.value().size();
-  if (size == 0 && from > load->head) return load->done(load->group);
+  if (size == 0 && from > load->head) return Finish(load);
   if (size == 0) return OnMissing(load, from);
   // What does not follow is damage, which the group keeps.
   if (!load->group->Replay(std::make_shared<const Batch>(std::move(page.value())))) {
     return load->done(load->group);
   }
   const uint64_t next = from + size;
-  // A short page ends the group, or stands before what is damaged.
-  if (size < kReadPage && next > load->head) return load->done(load->group);
+  // What was listed has been read. More may have come since; a full page asks for it.
+  if (size < kReadPage.count && next > load->head) return Finish(load);
   ReadPage(load, next);
 }
 

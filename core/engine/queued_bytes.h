@@ -1,18 +1,17 @@
 #pragma once
 
-#include <cstdint>
 #include <span>
 
 #include "core/run/budget.h"
-#include "core/spec/task_spec.h"
+#include "core/spec/spec_bytes.h"
 
 namespace covey {
 
-// What a task takes of the queue's bound in bytes: the texts and payloads of its spec, whatever holds them.
-// The fixed part of a task is what the bound in tasks is for.
-uint64_t QueuedBytes(const TaskSpec& task);
-
-// What these take together.
-Budget::Amount QueuedAmount(std::span<const TaskSpec> tasks);
+// What these tasks take of the queue's bounds. The fixed part of a task is what the bound in tasks is for.
+inline Budget::Amount QueuedAmount(std::span<const TaskSpec> tasks) {
+  Budget::Amount amount{.tasks = tasks.size()};
+  for (const TaskSpec& task : tasks) amount.bytes += SpecBytes(task);
+  return amount;
+}
 
 }  // namespace covey

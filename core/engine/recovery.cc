@@ -90,11 +90,12 @@ std::optional<Error> Recovery::Read() {
 Result<GroupPage> Recovery::List(const std::string& token) {
   GroupFilter filter;
   filter.phases = {GroupPhase::kRunning, GroupPhase::kStopping};
-  environment_->journal->List(std::move(filter), 1000, token, [state = state_](Result<GroupPage> page) {
-    MutexLock lock(state->mutex);
-    state->page.emplace(std::move(page));
-    state->changed.NotifyOne();
-  });
+  environment_->journal->List(std::move(filter), {.count = 1000}, token,
+                              [state = state_](Result<GroupPage> page) {
+                                MutexLock lock(state->mutex);
+                                state->page.emplace(std::move(page));
+                                state->changed.NotifyOne();
+                              });
   auto stopped = Await([](const State& state) COVEY_NO_TSA { return state.page.has_value(); });
   if (stopped) return *std::move(stopped);
   MutexLock lock(state_->mutex);

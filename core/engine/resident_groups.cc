@@ -90,7 +90,7 @@ void ResidentGroups::Purged(const std::string& id) {
   const auto over =
       std::find_if(over_.begin(), over_.end(), [&id](const auto& entry) { return entry.first == id; });
   if (over != over_.end()) {
-    over_tasks_ -= over->second;
+    over_bytes_ -= over->second;
     over_.erase(over);
   }
   lock.Unlock();
@@ -117,20 +117,20 @@ size_t ResidentGroups::running() const {
 }
 
 std::vector<ResidentGroups::GroupPtr> ResidentGroups::KeepLocked(const GroupPtr& group) {
-  over_.emplace_back(group->id(), group->task_count());
-  over_tasks_ += over_.back().second;
+  over_.emplace_back(group->id(), group->bytes());
+  over_bytes_ += over_.back().second;
   std::vector<GroupPtr> evicted;
   size_t kept = 0;
-  while (over_.size() > kept && (over_.size() > max_groups_ || over_tasks_ > max_tasks_)) {
-    auto [id, tasks] = over_.front();
+  while (over_.size() > kept && (over_.size() > max_groups_ || over_bytes_ > max_bytes_)) {
+    auto [id, bytes] = over_.front();
     over_.pop_front();
     const auto found = groups_.find(id);
     if (found != groups_.end() && found->second->watched()) {
-      over_.emplace_back(id, tasks);
+      over_.emplace_back(id, bytes);
       ++kept;
       continue;
     }
-    over_tasks_ -= tasks;
+    over_bytes_ -= bytes;
     if (found == groups_.end()) continue;
     evicted.push_back(std::move(found->second));
     groups_.erase(found);

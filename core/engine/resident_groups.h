@@ -26,8 +26,8 @@ class ResidentGroups {
   // Reads a group that is over; answers kNotFound when there is none.
   using Read = std::function<void(const std::string& id, Answer)>;
 
-  // At most so many groups that are over stay, with so many tasks in all.
-  ResidentGroups(size_t max_groups, size_t max_tasks) : max_groups_(max_groups), max_tasks_(max_tasks) {}
+  // At most so many groups that are over stay, with so many bytes in all.
+  ResidentGroups(size_t max_groups, size_t max_bytes) : max_groups_(max_groups), max_bytes_(max_bytes) {}
 
   // One that is not over.
   void Add(const GroupPtr& group) COVEY_EXCLUDES(mutex_);
@@ -62,13 +62,13 @@ class ResidentGroups {
   std::vector<GroupPtr> KeepLocked(const GroupPtr& group) COVEY_REQUIRES(mutex_);
 
   const size_t max_groups_;
-  const size_t max_tasks_;
+  const size_t max_bytes_;
 
   mutable Mutex mutex_;
   std::unordered_map<std::string, GroupPtr> groups_ COVEY_GUARDED_BY(mutex_);
-  // Of those that are over the id and the number of tasks, oldest first.
+  // Of those that are over the id and what they take, oldest first.
   std::list<std::pair<std::string, size_t>> over_ COVEY_GUARDED_BY(mutex_);
-  size_t over_tasks_ COVEY_GUARDED_BY(mutex_) = 0;
+  size_t over_bytes_ COVEY_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Reading> reading_ COVEY_GUARDED_BY(mutex_);
 };
 

@@ -1,15 +1,24 @@
 #include "core/engine/task_table.h"
 
+#include <algorithm>
 #include <charconv>
 #include <unordered_set>
 #include <utility>
 
-#include "core/engine/queued_bytes.h"
+#include "core/spec/spec_bytes.h"
 
 namespace covey {
 namespace {
 
 using state::EventKind;
+
+constexpr size_t kSmall = 256;  // what need not be left to the journal
+
+// What a durable task's spec takes in memory, about.
+size_t BytesOfSpec(const TaskTable::Entry& entry) {
+  constexpr size_t kFixed = 512;
+  return kFixed + entry.spec_bytes;
+}
 
 // The number that `name` is the plain decimal form of.
 std::optional<uint32_t> ParseIndex(std::string_view name) {
@@ -40,7 +49,7 @@ std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const
     if (!index) continue;
     const size_t at = *index;
     const bool other_unnamed =
-        at < size() ? entries_[at].spec->name.empty()
+        at < size() ? entries_[at].name == nullptr
                     : at - size() < more.size() && at - size() != i && more[at - size()].name.empty();
     if (other_unnamed) return NameTaken(i, name);
   }
@@ -53,21 +62,24 @@ std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const
 }
 
 void TaskTable::Add(std::shared_ptr<const TaskSpec> spec) {
-  if (!spec->name.empty()) names_.emplace(spec->name, size());
-  entries_.push_back({.spec = std::move(spec)});
-  Enter(entries_.back());
+  Entry& entry = entries_.emplace_back();
+  if (!spec->name.empty()) entry.name = &names_.emplace(spec->name, size() - 1).first->first;
+  entry.spec_bytes = static_cast<uint32_t>(std::min<uint64_t>(SpecBytes(*spec), UINT32_MAX));
+  entry.rerun_on_restart = spec->rerun_on_restart;
+  entry.spec = std::move(spec);
+  Enter(entry);
 }
 
 void TaskTable::Enter(const Entry& entry) {
   if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
   ++queued_.tasks;
-  queued_.bytes += QueuedBytes(*entry.spec);
+  queued_.bytes += entry.spec_bytes;
 }
 
 void TaskTable::Leave(const Entry& entry) {
   if (entry.pending.phase != state::TaskState::Phase::kQueued) return;
   --queued_.tasks;
-  queued_.bytes -= QueuedBytes(*entry.spec);
+  queued_.bytes -= entry.spec_bytes;
 }
 
 void TaskTable::Decided(const state::Event& event) {
@@ -86,8 +98,8 @@ void TaskTable::RollBack(uint32_t task) {
 
 void TaskTable::Truncate(uint32_t size) {
   while (entries_.size() > size) {
-    if (const std::string& name = entries_.back().spec->name; !name.empty()) names_.erase(name);
     Leave(entries_.back());
+    if (const std::string* name = entries_.back().name) names_.erase(names_.find(*name));
     entries_.pop_back();
   }
   std::erase_if(requests_,
@@ -95,14 +107,14 @@ void TaskTable::Truncate(uint32_t size) {
 }
 
 std::string TaskTable::Name(uint32_t task) const {
-  const std::string& name = entries_[task].spec->name;
-  return name.empty() ? std::to_string(task) : name;
+  const std::string* name = entries_[task].name;
+  return name == nullptr ? std::to_string(task) : *name;
 }
 
 std::optional<uint32_t> TaskTable::Find(std::string_view name) const {
   if (const auto found = names_.find(std::string(name)); found != names_.end()) return found->second;
   const auto index = ParseIndex(name);
-  if (!index || *index >= size() || !entries_[*index].spec->name.empty()) return std::nullopt;
+  if (!index || *index >= size() || entries_[*index].name != nullptr) return std::nullopt;
   return index;
 }
 
@@ -124,25 +136,91 @@ void TaskTable::Commit(const Record& record) {
   switch (event.kind) {
     case EventKind::kTaskSubmitted:
       entry.submitted = record.time;
+      entry.number = record.number;
+      ++durable_;
+      held_bytes_ += BytesOfSpec(entry);
       break;
     case EventKind::kTaskStarted:
       entry.started = record.time;
       break;
     case EventKind::kTaskExited:
-      if (event.result == state::Ending::kNone) break;  // it runs again
-      entry.ended = record.time;
-      entry.ended_number = record.number;
-      entry.failure = record.failure;
-      entry.result = record.result;
-      entry.output = record.output;
-      if (event.result == state::Ending::kFailed && record.failure != nullptr &&
-          failures_.size() < GroupEnd::kMaxFailures) {
-        failures_.push_back(record.failure);
-      }
+      if (event.result != state::Ending::kNone) End(entry, record);  // else it runs again
       break;
     default:
       break;
   }
+}
+
+void TaskTable::End(Entry& entry, const Record& record) {
+  auto ending = std::make_unique<Ending>(Ending{.failure = record.failure,
+                                                .result = record.result,
+                                                .output = record.output,
+                                                .at = record.time,
+                                                .number = record.number});
+  bool told = false;  // among the first failures, which are kept as they are
+  if (record.event.result == state::Ending::kFailed && record.failure != nullptr &&
+      failures_.size() < GroupEnd::kMaxFailures) {
+    failures_.push_back(record.failure);
+    told = true;
+  }
+  if (ending->failure != nullptr && ending->failure->detail.size() > kSmall && !told) {
+    Failure brief = *ending->failure;
+    brief.detail.clear();
+    brief.detail.shrink_to_fit();
+    ending->failure = std::make_shared<const Failure>(std::move(brief));
+    ending->left_out = true;
+  }
+  if (ending->result != nullptr && ending->result->bytes.size() > kSmall) {
+    ending->result = nullptr;
+    ending->left_out = true;
+  }
+  if (ending->failure != nullptr)
+    held_bytes_ += ending->failure->message.size() + ending->failure->detail.size();
+  if (ending->result != nullptr) held_bytes_ += ending->result->bytes.size();
+  held_bytes_ += sizeof(Ending);
+  entry.ending = std::move(ending);
+  LeaveSpec(entry);
+}
+
+void TaskTable::LeaveSpec(Entry& entry) {
+  if (entry.spec == nullptr || entry.number == 0) return;
+  held_bytes_ -= BytesOfSpec(entry);
+  entry.spec = nullptr;
+}
+
+void TaskTable::LeaveSpecsFrom(size_t first) {
+  for (size_t task = first; task < entries_.size(); ++task) {
+    Entry& entry = entries_[task];
+    if (entry.pending.phase == state::TaskState::Phase::kQueued) LeaveSpec(entry);
+  }
+}
+
+void TaskTable::LeaveNewSpecs() {
+  LeaveSpecsFrom(new_from_);
+  KeepNewSpecs();
+}
+
+void TaskTable::LeaveQueuedSpecs() { LeaveSpecsFrom(0); }
+
+void TaskTable::TakeSpec(uint32_t task, const std::shared_ptr<const TaskSpec>& spec) {
+  if (task >= size() || spec == nullptr) return;
+  Entry& entry = entries_[task];
+  if (entry.spec != nullptr || entry.committed.phase == state::TaskState::Phase::kEnded) return;
+  entry.spec = spec;
+  held_bytes_ += BytesOfSpec(entry);
+}
+
+std::optional<uint32_t> TaskTable::FirstRunningWithoutSpec() const {
+  for (uint32_t task = 0; task < size(); ++task) {
+    const Entry& entry = entries_[task];
+    if (entry.committed.phase == state::TaskState::Phase::kRunning && entry.spec == nullptr) return task;
+  }
+  return std::nullopt;
+}
+
+size_t TaskTable::bytes() const {
+  constexpr size_t kNode = 64;  // of a map
+  return held_bytes_ + entries_.size() * sizeof(Entry) + (names_.size() + requests_.size()) * 2 * kNode;
 }
 
 TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
@@ -153,12 +231,16 @@ TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
                 .spec = entry.spec,
                 .state = entry.committed,
                 .stopped = Stopped(group.state, entry.committed),
-                .failure = entry.failure,
-                .result = entry.result,
-                .output = entry.output,
                 .submitted = entry.submitted,
-                .started = entry.started,
-                .ended = entry.ended};
+                .started = entry.started};
+  if (entry.spec == nullptr) view.spec_event = entry.number;
+  if (const Ending* ending = entry.ending.get()) {
+    view.failure = ending->failure;
+    view.result = ending->result;
+    view.output = ending->output;
+    view.ended = ending->at;
+    if (ending->left_out) view.end_event = ending->number;
+  }
   if (view.stopped) {
     view.failure = group.failure;
     view.ended = group.decided;

@@ -22,7 +22,7 @@ struct TaskView {
   std::string group;
   std::string name;
   uint32_t index = 0;
-  std::shared_ptr<const TaskSpec> spec;
+  std::shared_ptr<const TaskSpec> spec;  // null: event `spec_event` of the group has it
   state::TaskState state;
   bool stopped = false;  // in the queue, when its group was decided
   std::shared_ptr<const Failure> failure;
@@ -31,6 +31,9 @@ struct TaskView {
   WallTime submitted{};
   WallTime started{};  // epoch: never
   WallTime ended{};    // epoch: not yet
+  uint64_t spec_event = 0;
+  // Not 0: this event has `failure` and `result` in full, of which something is left out here.
+  uint64_t end_event = 0;
 };
 
 // What something waits for. The values are those of covey.v1.WaitReason.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/journal/batch.h"
+#include "core/journal/page_limit.h"
 #include "core/journal/record.h"
 #include "core/spec/group_spec.h"
 #include "core/state/group_state.h"
@@ -156,18 +157,18 @@ class Journal {
 
   // Number of the group's newest event; 0: no such group.
   virtual void Head(std::string group, Done<uint64_t> done) = 0;
-  // Up to `limit` records from number `from` (1 is the first). Fewer than `limit`: that was all, or what follows
-  // is damaged, as a read from there says.
-  virtual void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) = 0;
-  // About `limit` records of all groups after `cursor` (empty: from the first), in the order of their
+  // Records from number `from` on (1 is the first), a page of them. None: there are no more. What follows a page
+  // may be damaged, as a read from there says.
+  virtual void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) = 0;
+  // Records of all groups after `cursor` (empty: from the first), a page of them, in the order of their
   // commits. kInvalidArgument for a cursor that this journal did not make, or not yet: one from before the
   // journal was put back to an older state.
-  virtual void Watch(std::string cursor, size_t limit, Done<WatchPage> done) = 0;
+  virtual void Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) = 0;
   // The cursor behind all that is committed: Watch then tells what comes.
   virtual void Newest(Done<std::string> done) = 0;
   // kInvalidArgument for a token that List did not make for this filter. Counts of a group that is not over
   // are those of its last summary.
-  virtual void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) = 0;
+  virtual void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) = 0;
   // Summary of one group; kNotFound.
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;
   // Id of the group that was created with this request id; "" when there is none.

@@ -28,6 +28,10 @@ struct Config {
   std::vector<PoolConfig> pools;                   // each name once
   size_t max_queued = 1'000'000;
   size_t max_queued_bytes = size_t{256} << 20;
+  size_t max_group_memory = size_t{48} << 20;        // of what groups hold that the journal holds as well
+  size_t max_request_memory = size_t{24} << 20;      // of requests that are being handled
+  size_t max_connection_memory = size_t{256} << 20;  // of gRPC's buffers
+  size_t max_stream_memory = size_t{48} << 20;       // of messages of streams that are on their way
   size_t output_limit = size_t{1} << 20;        // bytes kept of the head, and of the tail, of each stream
   std::chrono::milliseconds reader_timeout{0};  // 0: none
   int queues = 1;

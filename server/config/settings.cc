@@ -185,6 +185,31 @@ std::vector<Setting> MakeSettings() {
          return SetNumber<size_t>(text, size_t{1} << 20, size_t{1} << 40, &config->max_queued_bytes);
        },
        [](const Config& config) { return std::to_string(config.max_queued_bytes); }},
+      {"max_group_memory", Kind::kNumber, false, "BYTES",
+       "bytes in memory of newest events and of tasks that wait, which are in the journal as well, "
+       "1048576..1099511627776",
+       [](std::string_view text, Config* config) {
+         return SetNumber<size_t>(text, size_t{1} << 20, size_t{1} << 40, &config->max_group_memory);
+       },
+       [](const Config& config) { return std::to_string(config.max_group_memory); }},
+      {"max_request_memory", Kind::kNumber, false, "BYTES",
+       "bytes of requests that are handled at once, 16777216..1099511627776",
+       [](std::string_view text, Config* config) {
+         return SetNumber<size_t>(text, size_t{16} << 20, size_t{1} << 40, &config->max_request_memory);
+       },
+       [](const Config& config) { return std::to_string(config.max_request_memory); }},
+      {"max_connection_memory", Kind::kNumber, false, "BYTES",
+       "bytes of what connections have received and not yet sent, 33554432..1099511627776",
+       [](std::string_view text, Config* config) {
+         return SetNumber<size_t>(text, size_t{32} << 20, size_t{1} << 40, &config->max_connection_memory);
+       },
+       [](const Config& config) { return std::to_string(config.max_connection_memory); }},
+      {"max_stream_memory", Kind::kNumber, false, "BYTES",
+       "bytes of messages of event streams that readers have not taken yet, 16777216..1099511627776",
+       [](std::string_view text, Config* config) {
+         return SetNumber<size_t>(text, size_t{16} << 20, size_t{1} << 40, &config->max_stream_memory);
+       },
+       [](const Config& config) { return std::to_string(config.max_stream_memory); }},
       {"output_limit", Kind::kNumber, true, "BYTES",
        "bytes kept of the beginning and of the end of each stream of a task, 4096..1073741824",
        [](std::string_view text, Config* config) {

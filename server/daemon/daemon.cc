@@ -29,6 +29,7 @@
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
 #include "server/daemon/work.h"
+#include "server/services/answer_room.h"
 
 namespace covey {
 namespace {
@@ -142,6 +143,10 @@ class Daemon {
     context.processes = work_->processes();
     context.readers =
         std::make_shared<ThreadSet>(std::chrono::seconds(10), TimerQueue::Default(), nullptr, kMostReaders);
+    context.requests = Budget::New("requests", {.bytes = config_.max_request_memory});
+    context.answers =
+        std::make_shared<AnswerRoom>(config_.max_stream_memory, std::chrono::seconds(10),
+                                     [log = log_](const std::string& line) { log->warn("{}", line); });
     context.reader_timeout = config_.reader_timeout;
     context.version = COVEY_VERSION;
     context.start_time = std::chrono::system_clock::now();

@@ -42,6 +42,7 @@ void Frontend::MakeServer() {
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = listeners_.addresses(),
                           .queues = config_.queues,
+                          .max_buffer_bytes = config_.max_connection_memory,
                           .reserved_files = open_files::KeptFromConnections(open_files::Limit()),
                           .health_names = ServiceNames(),
                           .starting = ToGrpc(edge::ServerStarting()),

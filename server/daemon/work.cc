@@ -43,6 +43,7 @@ Status Work::Recover(RecoveryWatcher watcher) {
                       .executors = std::move(executors),
                       .pools = config_.pools,
                       .max_queued = {.tasks = config_.max_queued, .bytes = config_.max_queued_bytes},
+                      .group_bytes = config_.max_group_memory,
                       .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
   if (const std::optional<Error> error = engine_->Recover(std::move(watcher)))
     return Status::Error(stores_.Explain(*error));

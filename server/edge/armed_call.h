@@ -23,6 +23,7 @@ class ArmedCall final : public Call {
   std::optional<Clock::time_point> deadline() const override;
   std::optional<std::string_view> metadata(std::string_view key) const override;
   std::string peer() const override { return context_.peer(); }
+  void Abort() override { context_.TryCancel(); }
 
   void StartRead(grpc::ByteBuffer& bytes, Tag& tag) override { stream_.Read(&bytes, &tag); }
   void StartHeaders(Tag& tag) override { stream_.SendInitialMetadata(&tag); }

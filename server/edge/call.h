@@ -84,6 +84,9 @@ class Call : public ListHook {
   // Who called, as gRPC spells it: "ipv4:127.0.0.1:4711"; "unix:" for all clients of a socket.
   virtual std::string peer() const = 0;
 
+  // Cancels the call, from any thread: for the client it is over at once.
+  virtual void Abort() = 0;
+
   // The one request of a unary call or a server stream. Parse uses it up.
   grpc::ByteBuffer& request() { return request_; }
 

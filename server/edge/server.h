@@ -30,7 +30,7 @@ struct ServerOptions {
   // Calls of each RPC that may come in between two looks at the queue without waiting in gRPC's own list.
   int armed_per_method = 8;
   int max_receive_bytes = 16 << 20;  // of one message
-  int max_send_bytes = 16 << 20;
+  int max_send_bytes = 4 << 20;      // likewise: what every client takes by default
   // A client that is silent for `keepalive_time` is pinged, and given up when it does not answer for
   // `keepalive_timeout`: a dead one is noticed within their sum.
   std::chrono::milliseconds keepalive_time = std::chrono::seconds(18);

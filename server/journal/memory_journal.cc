@@ -173,55 +173,58 @@ void MemoryJournal::Head(std::string group, Done<uint64_t> done) {
   done(std::move(result));
 }
 
-void MemoryJournal::Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) {
+void MemoryJournal::Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) {
   std::vector<Record> records;
   MutexLock lock(mutex_);
-  if (auto error = RefuseReadLocked()) {
-    lock.Unlock();
-    return done(*std::move(error));
-  }
-  if (const auto found = groups_.find(group); found != groups_.end()) {
+  auto refused = RefuseReadLocked();
+  if (const auto found = groups_.find(group); !refused && found != groups_.end()) {
     const auto& entries = found->second.entries;
-    for (auto key = entries.lower_bound(from); key != entries.end() && records.size() < limit; ++key) {
+    PageFill fill(limit);
+    bool room = true;
+    for (auto key = entries.lower_bound(from); key != entries.end() && room; ++key) {
       for (const Record& record : log_.at(key->second).batch->records()) {
-        if (record.number >= from && records.size() < limit) records.push_back(record);
+        if (record.number < from || !(room = room && fill.Take(BytesOf(record)))) continue;
+        records.push_back(record);
       }
     }
   }
   lock.Unlock();
-  done(std::move(records));
+  refused ? done(*std::move(refused)) : done(std::move(records));
 }
 
-Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, size_t limit) const {
-  uint64_t after = 0;
-  if (!cursor.empty()) {
-    const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
-    if (!token.has_value()) return journal::BadCursor();
-    after = token->values[0];
-    if (after >= next_entry_) return journal::CursorOfTheFuture();
-  }
+Result<WatchPage> MemoryJournal::WatchLocked(const std::string& cursor, PageLimit limit) const {
+  std::optional<Token> token =
+      cursor.empty() ? Token{} : Token::Decode(cursor, Token::Kind::kCursor, identity_);
+  if (!token.has_value()) return journal::BadCursor();
+  // Key of the last entry of which something was told; number of the last record told of it, 0: all were.
+  auto& [after, through, unused] = token->values;
+  if (after > 0 && after >= next_entry_) return journal::CursorOfTheFuture();
   WatchPage page;
-  size_t count = 0;
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   std::string_view last;
-  for (auto entry = log_.upper_bound(after); entry != log_.end() && count < limit; ++entry) {
+  for (auto entry = through == 0 ? log_.upper_bound(after) : log_.lower_bound(after);
+       entry != log_.end() && !page.more; ++entry) {
     const auto& [key, commit] = *entry;
-    if (last != commit.group) page.groups.push_back({.group = groups_.at(commit.group).summary.spec});
-    last = commit.group;
-    auto& records = page.groups.back().records;
-    records.insert(records.end(), commit.batch->records().begin(), commit.batch->records().end());
-    count += commit.batch->size();
-    after = key;
+    const uint64_t told = key == after ? through : 0;
+    for (const Record& record : commit.batch->records()) {
+      if (record.number <= told) continue;
+      page.more = !fill.Take(BytesOf(record));
+      if (page.more) break;
+      if (last != commit.group) page.groups.push_back({.group = groups_.at(commit.group).summary.spec});
+      last = commit.group;
+      page.groups.back().records.push_back(record);
+      after = key;
+      through = record.number == commit.batch->last() ? 0 : record.number;
+    }
   }
-  page.more = log_.upper_bound(after) != log_.end();
-  page.cursor = Token{.kind = Token::Kind::kCursor, .values = {after}}.Encode(identity_);
+  page.cursor = token->Encode(identity_);
   return page;
 }
 
-void MemoryJournal::Watch(std::string cursor, size_t limit, Done<WatchPage> done) {
+void MemoryJournal::Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) {
   MutexLock lock(mutex_);
   auto refused = RefuseReadLocked();
-  Result<WatchPage> page =
-      refused ? Result<WatchPage>(*std::move(refused)) : WatchLocked(cursor, std::max<size_t>(limit, 1));
+  Result<WatchPage> page = refused ? Result<WatchPage>(*std::move(refused)) : WatchLocked(cursor, limit);
   lock.Unlock();
   done(std::move(page));
 }
@@ -241,7 +244,7 @@ GroupSummary MemoryJournal::SummaryLocked(const Group& group) const {
   return summary;
 }
 
-Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, size_t limit,
+Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, PageLimit limit,
                                             const std::string& token) const {
   const uint64_t fingerprint = journal::Fingerprint(filter);
   auto next = by_age_.end();
@@ -252,11 +255,12 @@ Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, size_t li
     next = by_age_.lower_bound({created, decoded->values[1]});
   }
   GroupPage page;
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   while (next != by_age_.begin()) {
     --next;
     const Group& group = *next->second;
     if (!journal::Matches(filter, group.summary)) continue;
-    if (page.groups.size() == limit) {
+    if (!fill.Take(BytesOf(group.summary))) {
       const auto& [created, order] = std::next(next)->first;
       page.next =
           Token{.kind = Token::Kind::kPage,
@@ -269,11 +273,10 @@ Result<GroupPage> MemoryJournal::ListLocked(const GroupFilter& filter, size_t li
   return page;
 }
 
-void MemoryJournal::List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) {
+void MemoryJournal::List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) {
   MutexLock lock(mutex_);
   auto refused = RefuseReadLocked();
-  Result<GroupPage> page = refused ? Result<GroupPage>(*std::move(refused))
-                                   : ListLocked(filter, std::max<size_t>(limit, 1), token);
+  auto page = refused ? Result<GroupPage>(*std::move(refused)) : ListLocked(filter, limit, token);
   lock.Unlock();
   done(std::move(page));
 }

@@ -46,10 +46,10 @@ class MemoryJournal final : public Journal {
   void AppendAsync(Append append, std::function<void(AppendResult)> done) override;
   void OnBatch(std::function<void()> flush) override;
   void Head(std::string group, Done<uint64_t> done) override;
-  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override;
-  void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override;
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override;
+  void Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) override;
   void Newest(Done<std::string> done) override;
-  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override;
+  void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) override;
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
   void Purge(std::string group, bool keeps_id, Done<Void> done) override;
@@ -108,9 +108,9 @@ class MemoryJournal final : public Journal {
   std::optional<Error> RefusePoolLocked() COVEY_REQUIRES(mutex_);
   // Why a read cannot be answered; nullopt: it can.
   std::optional<Error> RefuseReadLocked() COVEY_REQUIRES(mutex_);
-  Result<GroupPage> ListLocked(const GroupFilter& filter, size_t limit, const std::string& token) const
+  Result<GroupPage> ListLocked(const GroupFilter& filter, PageLimit limit, const std::string& token) const
       COVEY_REQUIRES(mutex_);
-  Result<WatchPage> WatchLocked(const std::string& cursor, size_t limit) const COVEY_REQUIRES(mutex_);
+  Result<WatchPage> WatchLocked(const std::string& cursor, PageLimit limit) const COVEY_REQUIRES(mutex_);
   GroupSummary SummaryLocked(const Group& group) const COVEY_REQUIRES(mutex_);
   void ForgetOldLocked() COVEY_REQUIRES(mutex_);
 

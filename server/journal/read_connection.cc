@@ -177,7 +177,7 @@ Result<uint64_t> ReadConnection::Head(const std::string& group) {
   return HeadOf(gid.value());
 }
 
-Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint64_t from, size_t limit) {
+Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint64_t from, PageLimit limit) {
   const Transaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
@@ -185,43 +185,54 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
   if (gid.value() == 0 || from > static_cast<uint64_t>(kLast)) return records;
   from = std::max<uint64_t>(from, 1);
   uint64_t next = from;
+  PageFill fill(limit);
+  std::vector<Record> row;
   sqlite::Use read(statements_->read_records);
   read->Bind(gid.value()).Bind(from);
   sqlite::Step step = sqlite::Step::kDone;
-  while (records.size() < limit && (step = read->Next()) == sqlite::Step::kRow) {
+  while ((step = read->Next()) == sqlite::Step::kRow) {
     const auto first = static_cast<uint64_t>(read->Int(0));
     const auto last = static_cast<uint64_t>(read->Int(1));
     if (next == from ? first > next : first != next) {
       if (!records.empty()) return records;
       return verified::DamagedEvents(group, next, std::max(next, first - 1), "there is nothing");
     }
+    // A full row is not even decoded.
+    if (fill.Full(records.empty() ? 0 : read->Bytes(2).size())) return records;
+    row.clear();
     Result<Void> decoded =
         verified::Records({.part = Part::kRecords, .gid = gid.value(), .group = group, .number = first}, last,
-                          read->Bytes(2), static_cast<uint64_t>(read->Int(3)), &records);
+                          read->Bytes(2), static_cast<uint64_t>(read->Int(3)), &row);
     // What is whole comes before the error.
     if (!decoded.ok() && !records.empty()) return records;
     if (!decoded.ok()) return decoded.error();
-    if (first < from) std::erase_if(records, [from](const Record& record) { return record.number < from; });
+    for (Record& record : row) {
+      if (record.number < from) continue;
+      if (!fill.Take(BytesOf(record))) return records;
+      records.push_back(std::move(record));
+    }
     next = last + 1;
   }
   if (step == sqlite::Step::kFailed) return db_.last_error();
-  if (records.size() > limit) records.resize(limit);
   return records;
 }
 
-Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last) {
+Result<Void> ReadConnection::WatchRows(PageLimit limit, WatchPage* page, Position* position) {
   std::unordered_map<int64_t, std::shared_ptr<const GroupSpec>> specs;
-  size_t count = 0;    // records
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
+  std::vector<Record> row;
   size_t skipped = 0;  // rows of groups that are purged or damaged
   int64_t group = 0;   // of the newest entry of the page
-  *last = after;
   sqlite::Use watch(statements_->watch);
-  watch->Bind(after);
+  watch->Bind(position->through == 0 ? position->seq : position->seq - 1);
   sqlite::Step step = sqlite::Step::kDone;
   while ((step = watch->Next()) == sqlite::Step::kRow) {
-    page->more = count >= limit || skipped >= kMaxSkipped;
+    // A full row is not even decoded.
+    page->more = skipped >= kMaxSkipped || (fill.count() > 0 && fill.Full(watch->Bytes(4).size()));
     if (page->more) return Void{};
-    *last = watch->Int(0);
+    const Position before = *position;
+    const uint64_t told = watch->Int(0) == before.seq ? before.through : 0;
+    *position = {.seq = watch->Int(0)};
     const int64_t gid = watch->Int(1);
     auto spec = specs.find(gid);
     if (spec == specs.end()) {
@@ -234,23 +245,31 @@ Result<Void> ReadConnection::WatchRows(int64_t after, size_t limit, WatchPage* p
       ++skipped;
       continue;
     }
-    if (group != gid) page->groups.push_back({.group = spec->second});
-    group = gid;
-    std::vector<Record>& records = page->groups.back().records;
-    const size_t before = records.size();
+    row.clear();
     const Place place{.part = Part::kRecords,
                       .gid = gid,
                       .group = spec->second->id,
                       .number = static_cast<uint64_t>(watch->Int(2))};
     Result<Void> decoded = verified::Records(place, static_cast<uint64_t>(watch->Int(3)), watch->Bytes(4),
-                                             static_cast<uint64_t>(watch->Int(5)), &records);
-    count += records.size() - before;
-    if (decoded.ok()) continue;
-    // The numbers of what follows tell the gap.
-    page->damaged.push_back({.group = spec->second->id, .error = decoded.error()});
-    ++skipped;
-    if (records.empty()) page->groups.pop_back();
-    group = 0;
+                                             static_cast<uint64_t>(watch->Int(5)), &row);
+    if (!decoded.ok()) {  // the numbers of what follows tell the gap
+      page->damaged.push_back({.group = spec->second->id, .error = decoded.error()});
+      ++skipped;
+      group = 0;
+      continue;
+    }
+    const size_t taken = fill.count();
+    for (Record& record : row) {
+      if (record.number <= told) continue;
+      page->more = !fill.Take(BytesOf(record));
+      if (page->more) {
+        *position = fill.count() == taken ? before : Position{watch->Int(0), record.number - 1};
+        return Void{};
+      }
+      if (group != gid) page->groups.push_back({.group = spec->second});
+      group = gid;
+      page->groups.back().records.push_back(std::move(record));
+    }
   }
   if (step == sqlite::Step::kFailed) return db_.last_error();
   return Void{};
@@ -271,25 +290,26 @@ Result<std::string> ReadConnection::Newest() {
       identity_);
 }
 
-Result<WatchPage> ReadConnection::Watch(const std::string& cursor, size_t limit) {
-  int64_t after = 0;
+Result<WatchPage> ReadConnection::Watch(const std::string& cursor, PageLimit limit) {
+  Position position;
   if (!cursor.empty()) {
     const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
     if (!token.has_value()) return journal::BadCursor();
-    after = static_cast<int64_t>(token->values[0]);
+    position = {.seq = static_cast<int64_t>(token->values[0]), .through = token->values[1]};
   }
+  const int64_t after = position.seq;
   const Transaction transaction(*statements_);
   WatchPage page;
-  int64_t last = 0;
-  Result<Void> rows = WatchRows(after, std::max<size_t>(limit, 1), &page, &last);
+  Result<Void> rows = WatchRows(limit, &page, &position);
   if (!rows.ok()) return rows.error();
-  if (last == after && after > 0) {
+  if (position.seq == after && after > 0) {
     Result<int64_t> newest = LastSeq();
     if (!newest.ok()) return newest.error();
     if (after > newest.value()) return journal::CursorOfTheFuture();
   }
   page.cursor =
-      Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(last)}}.Encode(identity_);
+      Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(position.seq), position.through}}
+          .Encode(identity_);
   return page;
 }
 
@@ -300,7 +320,7 @@ Result<bool> ReadConnection::ManyNames(const std::string& low, const std::string
   return step == sqlite::Step::kRow;
 }
 
-Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, const std::string& token) {
+Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limit, const std::string& token) {
   const uint64_t fingerprint = journal::Fingerprint(filter);
   const int64_t from = filter.created_from == WallTime() ? kFirst : storage::ToMicros(filter.created_from);
   Candidates::Key before{kLast, kLast};
@@ -345,7 +365,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
   if (!good) return db_.last_error();
 
   GroupPage page;
-  limit = std::max<size_t>(limit, 1);
+  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
   const auto end_here = [&] {
     page.next = Token{.kind = Token::Kind::kPage,
                       .values = {static_cast<uint64_t>(before.first), static_cast<uint64_t>(before.second),
@@ -360,7 +380,8 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, size_t limit, 
     Result<GroupSummary> summary = SummaryOf(key->second, &id);
     if (!summary.ok() && summary.error().code != ErrorCode::kDataLoss) return summary.error();
     if (!summary.ok() || journal::Matches(filter, summary.value())) {
-      if (page.groups.size() + page.damaged.size() == limit) return end_here();
+      const size_t bytes = summary.ok() ? BytesOf(summary.value()) : summary.error().message.size();
+      if (!fill.Take(bytes)) return end_here();
       if (summary.ok()) {
         page.groups.push_back(std::move(summary.value()));
       } else {

@@ -20,10 +20,10 @@ class ReadConnection {
   ~ReadConnection();
 
   Result<uint64_t> Head(const std::string& group);
-  Result<std::vector<Record>> Read(const std::string& group, uint64_t from, size_t limit);
-  Result<WatchPage> Watch(const std::string& cursor, size_t limit);
+  Result<std::vector<Record>> Read(const std::string& group, uint64_t from, PageLimit limit);
+  Result<WatchPage> Watch(const std::string& cursor, PageLimit limit);
   Result<std::string> Newest();
-  Result<GroupPage> List(const GroupFilter& filter, size_t limit, const std::string& token);
+  Result<GroupPage> List(const GroupFilter& filter, PageLimit limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group);
   Result<std::string> FindRequest(const std::string& request_id, WallTime now);
@@ -32,6 +32,11 @@ class ReadConnection {
  private:
   struct Statements;
   class Transaction;
+  // Where a Watch is.
+  struct Position {
+    int64_t seq = 0;       // of the last row of which something was told
+    uint64_t through = 0;  // number of the last record told of that row; 0: all were
+  };
 
   ReadConnection(sqlite::Database db, uint64_t identity);
 
@@ -44,7 +49,8 @@ class ReadConnection {
   Result<std::shared_ptr<const GroupSpec>> SpecOf(int64_t gid);
   // The newest row that ever was.
   Result<int64_t> LastSeq();
-  Result<Void> WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last);
+  // Moves `position` behind what it tells.
+  Result<Void> WatchRows(PageLimit limit, WatchPage* page, Position* position);
   // True when more names begin so than should be sorted.
   Result<bool> ManyNames(const std::string& low, const std::string& high);
 

@@ -41,7 +41,7 @@ constexpr int64_t kMostRows = int64_t{1} << 42;
 // Ranges of one table that may turn out to be unreadable, each looked at in halves. What they hide is taken from
 // its pages (Harvest).
 constexpr int kPatience = 2'000;
-constexpr size_t kRecordsAtOnce = 2000;
+constexpr PageLimit kRecordsAtOnce{.count = 2000};
 
 bool IsDamage(const Error& error) { return error.code == ErrorCode::kDataLoss; }
 

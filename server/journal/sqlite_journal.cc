@@ -128,12 +128,12 @@ class SqliteJournal final : public Journal {
     Post(std::move(done),
          [group = std::move(group)](ReadConnection& connection) { return connection.Head(group); });
   }
-  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override {
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
     Post(std::move(done), [group = std::move(group), from, limit](ReadConnection& connection) {
       return connection.Read(group, from, limit);
     });
   }
-  void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override {
+  void Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) override {
     Post(std::move(done), [cursor = std::move(cursor), limit](ReadConnection& connection) {
       return connection.Watch(cursor, limit);
     });
@@ -141,7 +141,7 @@ class SqliteJournal final : public Journal {
   void Newest(Done<std::string> done) override {
     Post(std::move(done), [](ReadConnection& connection) { return connection.Newest(); });
   }
-  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override {
+  void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) override {
     Post(std::move(done), [filter = std::move(filter), limit, token = std::move(token)](
                               ReadConnection& connection) { return connection.List(filter, limit, token); });
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/convert/convert.h"
+#include "server/services/answer_room.h"
 #include "server/services/endings.h"
 #include "server/services/services.h"
 
@@ -24,6 +25,30 @@ void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
   out->set_key(change.key);
   out->set_before(change.before);
   out->set_after(change.after);
+}
+
+void AddBound(const char* key, uint64_t used, uint64_t limit, v1::GetServerInfoResponse& info) {
+  v1::Bound& bound = *info.add_bounds();
+  bound.set_key(key);
+  bound.set_used(used);
+  bound.set_limit(limit);
+}
+
+void AddBounds(const ServiceContext& service, v1::GetServerInfoResponse& info) {
+  const Engine& engine = *service.engine;
+  const Budget::Usage groups = engine.memory_usage();
+  AddBound("max_group_memory", groups.used.bytes, groups.limit.bytes, info);
+  const Budget::Usage queue = engine.queue_usage();
+  AddBound("max_queued", queue.used.tasks, queue.limit.tasks, info);
+  AddBound("max_queued_bytes", queue.used.bytes, queue.limit.bytes, info);
+  if (service.requests != nullptr) {
+    const Budget::Usage requests = service.requests->usage();
+    AddBound("max_request_memory", requests.used.bytes, requests.limit.bytes, info);
+  }
+  if (service.answers != nullptr) {
+    const Budget::Usage answers = service.answers->budget()->usage();
+    AddBound("max_stream_memory", answers.used.bytes, answers.limit.bytes, info);
+  }
 }
 
 Handled GetServerInfo(CallContext& context, InfoCall& call) {
@@ -53,6 +78,7 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
   info.set_running_groups(counts.running_groups);
   info.set_queued_tasks(counts.queued_tasks);
   info.set_running_tasks(static_cast<uint32_t>(counts.running_tasks));
+  AddBounds(service, info);
   co_return Void{};
 }
 

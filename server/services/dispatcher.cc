@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/services/message_room.h"
 #include "server/services/status.h"
 
 namespace covey {
@@ -110,6 +111,10 @@ edge::Task<grpc::Status> Dispatcher::Serve(edge::Call& call, const Route& route)
   CallContext& context = account.context();
   if (const std::optional<Error> refused = Refuse(call, context)) co_return account.Failed(*refused);
   const std::unique_ptr<Exchange> exchange = route.open(call);
+  Reservation room;  // as long as the call has the request
+  Handled waiting = RoomForRequest(context_, call.request().Length(), room);
+  const Result<Void> found_room = co_await waiting;
+  if (!found_room.ok()) co_return account.Failed(found_room.error());
   if (!exchange->Parse()) co_return account.Failed(call.EndError());
   if (Violations bad = exchange->CheckRequest(); !bad.empty())
     co_return account.Failed(BadRequest(std::move(bad)));

@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
+#include "server/edge/message.h"
+#include "server/services/answer_room.h"
 #include "server/services/event_message.h"
 #include "server/services/services.h"
 #include "server/services/value_set.h"
@@ -15,8 +19,7 @@ namespace {
 
 using EventStream = edge::ServerStream<v1::StreamEventsRequest, v1::StreamEventsResponse>;
 
-constexpr size_t kPage = 500;                      // events in a message at most
-constexpr size_t kMessageBytes = size_t{1} << 20;  // after which the next one begins
+constexpr PageLimit kPage{.count = 500};  // of a message
 
 bool HasLabels(const GroupSpec& group, const v1::StreamEventsRequest& request) {
   return std::all_of(request.labels().begin(), request.labels().end(), [&](const auto& wanted) {
@@ -47,31 +50,44 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
   EventMessage message;
   const edge::Signal news;
   const Watch watch(group, news.notifier());
+  Reservation room;
   for (;;) {
+    Handled waiting = RoomForAnswer(context.service, room);
+    const Result<Void> found = co_await waiting;
+    if (!found.ok()) co_return found.error();
     edge::Completion<EventPage> read;
     context.engine().ReadEvents(group, after, kPage, read.completer());
-    const Result<EventPage> page = co_await read;
+    Result<EventPage> page = co_await read;
     if (!page.ok()) co_return page.error();
     for (const EventSlice& slice : page.value().slices) {
       const std::vector<std::string>& pieces = slice.batch->Encoded(encode);
       for (size_t i = slice.first; i < slice.first + slice.count; ++i) {
         const Record& record = slice.batch->records()[i];
-        if (kinds.Contains(ToProto(record.event.kind))) message.Add(pieces[i]);
+        const bool wanted = kinds.Contains(ToProto(record.event.kind));
+        if (wanted && message.bytes() > 0 && message.bytes() + pieces[i].size() > kPage.bytes) {
+          const grpc::ByteBuffer full = message.Take();
+          const AnswerRoom::Writing writing(context.service.answers.get(), call.raw());
+          const bool ok = co_await call.raw().Write(full);
+          if (!ok) co_return call.EndError();
+        }
+        if (wanted) message.Add(pieces[i]);
         after = record.number;
         message.SetThrough(after);
-        if (message.bytes() < kMessageBytes) continue;
-        const grpc::ByteBuffer full = message.Take();
-        const bool ok = co_await call.raw().Write(full);
-        if (!ok) co_return call.EndError();
       }
     }
+    const bool completed = page.value().completed;
+    const bool empty = page.value().empty();
     if (!message.empty()) {
       const grpc::ByteBuffer rest = message.Take();
+      page = EventPage();  // a slow reader holds its message alone
+      KeepRoom(room, rest.Length());
+      const AnswerRoom::Writing writing(context.service.answers.get(), call.raw());
       const bool ok = co_await call.raw().Write(rest);
       if (!ok) co_return call.EndError();
     }
-    if (page.value().completed) co_return Void{};
-    if (!page.value().empty()) continue;
+    room.Reset();
+    if (completed) co_return Void{};
+    if (!empty) continue;
     if (!request.follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();
@@ -101,6 +117,18 @@ bool AddPage(const WatchPage& page, const v1::StreamEventsRequest& request, cons
   return any;
 }
 
+// What a page tells with its cursor; nullopt: nothing, since all of it is older than what is asked for, and no
+// cursor is told before the start.
+std::optional<grpc::ByteBuffer> MessageOf(const WatchPage& page, const v1::StreamEventsRequest& request,
+                                          const ValueSet& kinds) {
+  v1::StreamEventsResponse message;
+  if (!AddPage(page, request, kinds, message)) return std::nullopt;
+  message.set_cursor(page.cursor);
+  grpc::ByteBuffer bytes;
+  edge::Serialize(message, SIZE_MAX, bytes);
+  return bytes;
+}
+
 Handled StreamAll(CallContext& context, EventStream& call) {
   const v1::StreamEventsRequest& request = call.request();
   const ValueSet kinds(request.kinds());
@@ -116,20 +144,27 @@ Handled StreamAll(CallContext& context, EventStream& call) {
     const bool ok = co_await call.Write(message);
     if (!ok) co_return call.EndError();
   }
+  Reservation room;
   for (;;) {
+    Handled waiting = RoomForAnswer(context.service, room);
+    const Result<Void> found = co_await waiting;
+    if (!found.ok()) co_return found.error();
     edge::Completion<WatchPage> read;
     context.engine().ReadAllEvents(cursor, kPage, read.completer());
-    const Result<WatchPage> page = co_await read;
+    Result<WatchPage> page = co_await read;
     if (!page.ok()) co_return page.error();
     if (!page.value().groups.empty() || page.value().more) {
       cursor = page.value().cursor;
-      v1::StreamEventsResponse message;
-      if (!AddPage(page.value(), request, kinds, message)) continue;  // no cursor before the start
-      message.set_cursor(cursor);
-      const bool ok = co_await call.Write(message);
+      const std::optional<grpc::ByteBuffer> message = MessageOf(page.value(), request, kinds);
+      if (!message) continue;
+      page = WatchPage();  // a slow reader holds its message alone
+      KeepRoom(room, message->Length());
+      const AnswerRoom::Writing writing(context.service.answers.get(), call.raw());
+      const bool ok = co_await call.raw().Write(*message);
       if (!ok) co_return call.EndError();
       continue;
     }
+    room.Reset();
     if (!request.follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();

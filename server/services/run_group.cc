@@ -10,6 +10,7 @@
 #include "core/base/duration.h"
 #include "core/engine/queued_bytes.h"
 #include "server/convert/convert.h"
+#include "server/services/message_room.h"
 #include "server/services/output_relay.h"
 #include "server/services/ownership.h"
 #include "server/services/room.h"
@@ -20,8 +21,8 @@
 namespace covey {
 namespace {
 
-constexpr size_t kEventPage = 500;
-constexpr size_t kEventBytes = size_t{1} << 20;  // with the event that passes it a message has 2 MiB or so
+constexpr PageLimit kEventPage{.count = 500};     // of a message
+constexpr PageLimit kRefusedPage{.count = 1000};  // likewise
 
 class RunSink final : public OutputSink {
  public:
@@ -118,7 +119,11 @@ Handled Submit(Run& run, v1::RunGroupRequest& message) {
 // Adds the tasks of the messages to come; half-close seals.
 Handled ReadMessages(Run& run) {
   uint64_t number = 1;
-  while (std::optional<v1::RunGroupRequest> message = co_await run.call.Read()) {
+  Reservation room;
+  for (;;) {
+    edge::Task<std::optional<v1::RunGroupRequest>> reading = ReadMessage(run.context.service, run.call, room);
+    std::optional<v1::RunGroupRequest> message = co_await reading;
+    if (!message) break;
     ++number;
     Handled submitting = Submit(run, *message);
     const Result<Void> submitted = co_await submitting;
@@ -181,14 +186,18 @@ edge::Task<Result<bool>> SendNews(Run& run) {
         if (!sent.ok()) co_return sent.error();
       }
       if (!run.events) continue;
-      ToProto(run.group->id(), record, message.add_events());
+      v1::Event event;
+      ToProto(run.group->id(), record, &event);
+      const size_t size = event.ByteSizeLong();
+      if (bytes + size > kEventPage.bytes) {
+        Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
+        const Result<Void> told = co_await telling;
+        if (!told.ok()) co_return told.error();
+        bytes = 0;
+      }
+      *message.add_events() = std::move(event);
       message.set_through(record.number);
-      bytes += message.events(message.events_size() - 1).ByteSizeLong();
-      if (bytes < kEventBytes) continue;
-      Handled telling = SendEvents(run, message, edge::Flush::kWithNext);
-      const Result<Void> told = co_await telling;
-      if (!told.ok()) co_return told.error();
-      bytes = 0;
+      bytes += size;
     }
     Handled telling = SendEvents(run, message, edge::Flush::kNow);
     const Result<Void> told = co_await telling;
@@ -202,11 +211,11 @@ edge::Task<Result<bool>> SendNews(Run& run) {
 // Sends which tasks were refused.
 Handled SendRefused(Run& run) {
   std::vector<v1::RefusedTask> refused = run.intake.TakeRefused();
-  constexpr size_t kMostInOne = 1000;
-  for (size_t first = 0; first < refused.size(); first += kMostInOne) {
+  for (auto next = refused.begin(); next != refused.end();) {
     v1::RunGroupResponse message;
-    const size_t end = std::min(refused.size(), first + kMostInOne);
-    for (size_t i = first; i < end; ++i) *message.add_refused() = std::move(refused[i]);
+    PageFill fill(kRefusedPage);
+    while (next != refused.end() && fill.Take(next->ByteSizeLong()))
+      *message.add_refused() = std::move(*next++);
     const bool ok = co_await run.call.Write(message);
     if (!ok) co_return run.call.EndError();
   }
@@ -284,7 +293,9 @@ edge::Task<Result<GroupPtr>> Make(CallContext& context, RunCall& call, Ownership
 
 Handled RunGroup(CallContext& context, RunCall& call) {
   context.waits = true;
-  std::optional<v1::RunGroupRequest> first = co_await call.Read();
+  Reservation room;  // until the group is made
+  edge::Task<std::optional<v1::RunGroupRequest>> reading = ReadMessage(context.service, call, room);
+  std::optional<v1::RunGroupRequest> first = co_await reading;
   if (!first) {
     if (!call.half_closed()) co_return call.EndError();
     first.emplace();  // a call without a message lacks its options
@@ -305,6 +316,7 @@ Handled RunGroup(CallContext& context, RunCall& call) {
   if (options.output())
     run.output.emplace(context.service, run.group, run.sink, run.news.notifier(), OutputRelay::Options());
   first.reset();
+  room.Reset();
   owner.set_cause("owner_lost: the call failed");
   Handled following = Follow(run);
   const edge::Child<void> reader(ReadTasks(run));

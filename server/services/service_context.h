@@ -15,6 +15,8 @@
 
 namespace covey {
 
+class AnswerRoom;
+
 // What a reload of the configuration did, or would do at the next start.
 struct Reloaded {
   struct Change {
@@ -36,12 +38,16 @@ struct ServiceContext {
   std::shared_ptr<const FunctionRegistry> functions;
   std::weak_ptr<const ProcessExecutor> processes;
   std::shared_ptr<ThreadSet> readers;  // for reads of files: never on a queue's thread
+  std::shared_ptr<Budget>
+      requests;  // bytes of the messages of clients that are being handled; null: no bound
+  std::chrono::nanoseconds request_patience = std::chrono::seconds(5);  // with no room for a request
   std::string version;
   std::string instance_id;
   std::string process_control;
   std::vector<std::string> listen;
   std::chrono::system_clock::time_point start_time;
   std::chrono::steady_clock::time_point start_instant;
+  std::shared_ptr<AnswerRoom> answers;         // for messages of streams; null: no bound
   std::chrono::nanoseconds reader_timeout{0};  // of RunGroup's output; 0: none
   std::string config_file;                     // absolute; empty: none
   std::function<void()> on_drain;              // told when Drain was called, or taken back

@@ -11,7 +11,7 @@
 namespace covey {
 namespace {
 
-constexpr size_t kEventsAtOnce = 500;
+constexpr PageLimit kEventsAtOnce{.count = 500};
 
 class StreamSink final : public OutputSink {
  public:

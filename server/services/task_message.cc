@@ -27,6 +27,10 @@ OutputKey OfStderr(OutputKey key) {
 
 void TaskMessages::Fill(const TaskView& task, v1::Task* message) {
   *message = ToProto(task, view_);
+  AddSizes(task, message);
+}
+
+void TaskMessages::AddSizes(const TaskView& task, v1::Task* message) {
   if (task.state.attempt == 0 || task.output != nullptr) return;
   OutputKey key{.group = task.group, .task = task.index, .attempt = task.state.attempt};
   OutputStore& output = context_.engine->output();

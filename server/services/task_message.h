@@ -13,13 +13,15 @@ namespace covey {
 // its exit told. Those of an attempt that an earlier daemon has lost are told by its files alone, which are asked
 // by a reader thread.
 //
-// Belongs to the queue's thread: Fill for each task, then Complete.
+// Belongs to the queue's thread: Fill or AddSizes for each task, then Complete.
 class TaskMessages {
  public:
   TaskMessages(const ServiceContext& context, View view) : context_(context), view_(view) {}
 
   // `message` must stay where it is until Complete has ended.
   void Fill(const TaskView& task, v1::Task* message);
+  // The same of one that is filled but for its sizes.
+  void AddSizes(const TaskView& task, v1::Task* message);
   // Until this has ended sizes may be missing.
   Handled Complete();
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
@@ -13,6 +14,7 @@
 #include "server/services/task_message.h"
 #include "server/services/value_set.h"
 #include "server/services/watch.h"
+#include "server/services/whole_task.h"
 
 // TaskService.
 namespace covey {
@@ -29,14 +31,19 @@ bool IsOver(const TaskView& task) {
   return task.stopped || task.state.phase == state::TaskState::Phase::kEnded;
 }
 
-// Fills `message` with one task as it stands.
-Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t task, View view,
+// Fills `message` with one task as it stands, with what of it the journal alone holds.
+Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t index, View view,
                  v1::Task* message) {
-  TaskMessages messages(context.service, view);
-  messages.Fill(group->ViewTask(task), message);
-  Handled completing = messages.Complete();
+  TaskView task = group->ViewTask(index);
+  WholeTasks whole(context.engine(), group);
+  Handled completing = whole.Complete(task, view);
   const Result<Void> completed = co_await completing;
-  co_return completed;
+  if (!completed.ok()) co_return completed.error();
+  TaskMessages messages(context.service, view);
+  messages.Fill(task, message);
+  Handled sizing = messages.Complete();
+  const Result<Void> sized = co_await sizing;
+  co_return sized;
 }
 
 Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
@@ -82,16 +89,30 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   TaskMessages messages(context.service, view);
   uint32_t next = first.value();
   const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
-  while (next < last && call.response().tasks_size() < limit) {
-    const size_t step = std::min<size_t>(limit - call.response().tasks_size(), last - next);
-    for (const TaskView& task : group->ViewTasks(next, step)) {
+  PageFill fill({.count = static_cast<size_t>(limit)});
+  WholeTasks whole(context.engine(), group);
+  for (bool full = false; next < last && !full;) {
+    const size_t step = std::min<size_t>(limit - fill.count(), last - next);
+    std::vector<TaskView> tasks = group->ViewTasks(next, step);
+    for (TaskView& task : tasks) {
+      if (states.Contains(TaskStateOf(task))) {
+        Handled completing = whole.Complete(task, view);
+        const Result<Void> completed = co_await completing;
+        if (!completed.ok()) co_return completed.error();
+        v1::Task message = ToProto(task, view);
+        full = !fill.Take(message.ByteSizeLong());
+        if (full) break;
+        v1::Task* listed = call.response().add_tasks();
+        *listed = std::move(message);
+        messages.AddSizes(task, listed);
+      }
       ++next;
-      if (states.Contains(TaskStateOf(task))) messages.Fill(task, call.response().add_tasks());
     }
+    full = full || fill.Full(0);
   }
-  Handled completing = messages.Complete();
-  const Result<Void> completed = co_await completing;
-  if (!completed.ok()) co_return completed.error();
+  Handled sizing = messages.Complete();
+  const Result<Void> sized = co_await sizing;
+  if (!sized.ok()) co_return sized.error();
   if (next < count) call.response().set_next_page_token(MakeToken(next, request));
   co_return Void{};
 }

@@ -228,12 +228,12 @@ void Restart() {
     uint64_t next = 1;
     for (;;) {
       std::promise<size_t> page;
-      journal->Read("group-" + std::to_string(i), next, 5000,
+      journal->Read("group-" + std::to_string(i), next, {.count = 5000},
                     [&](Result<std::vector<Record>> records) { page.set_value(records.value().size()); });
       const size_t count = page.get_future().get();
+      if (count == 0) break;
       next += count;
       events += count;
-      if (count < 5000) break;
     }
   }
   std::printf("open %.3f s, read %zu events back in %.2f s\n", opened, events,

@@ -24,6 +24,7 @@ done
 arguments() {
   case $1 in
     engine) printf '%s' "${full:+1000000}" ;;
+    queue) printf '%s' "${full:+1000000}" ;;
     pool) printf '%s' "${full:+1000000}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
     rpc) printf '%s' "${full:+15}" ;;

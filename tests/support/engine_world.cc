@@ -162,7 +162,8 @@ std::optional<Error> World::Open() {
                                                .pools = pools,
                                                .max_queued = max_queued,
                                                .resident_groups = resident_groups,
-                                               .resident_tasks = 1'000'000'000,
+                                               .resident_bytes = resident_bytes,
+                                               .group_bytes = group_bytes,
                                                .answers = answers,
                                                .warn = warn}));
   if (auto error = engine().Recover(recovery_watcher)) return error;
@@ -220,8 +221,8 @@ std::future<std::optional<Error>> World::CancelTask(const GroupPtr& group, const
 }
 
 Result<std::vector<Record>> World::Records(const std::string& id) {
-  return Get(
-      Ask<Result<std::vector<Record>>>([&](auto done) { journal->Read(id, 1, SIZE_MAX, std::move(done)); }));
+  return Get(Ask<Result<std::vector<Record>>>(
+      [&](auto done) { journal->Read(id, 1, {.count = SIZE_MAX, .bytes = SIZE_MAX}, std::move(done)); }));
 }
 
 std::vector<std::string> World::Story(const std::string& id) {

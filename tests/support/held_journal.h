@@ -24,7 +24,7 @@ class HeldJournal : public Journal {
   void HoldPurges() COVEY_EXCLUDES(mutex_) { Hold(&purges_); }
   void ReleasePurges() COVEY_EXCLUDES(mutex_) { Release(&purges_); }
 
-  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override {
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
     journal_->Read(std::move(group), from, limit, [this, done = std::move(done)](auto records) {
       Pass(&reads_, [done, records = std::move(records)] { done(records); });
     });
@@ -48,11 +48,11 @@ class HeldJournal : public Journal {
   void Head(std::string group, Done<uint64_t> done) override {
     journal_->Head(std::move(group), std::move(done));
   }
-  void Watch(std::string cursor, size_t limit, Done<WatchPage> done) override {
+  void Watch(std::string cursor, PageLimit limit, Done<WatchPage> done) override {
     journal_->Watch(std::move(cursor), limit, std::move(done));
   }
   void Newest(Done<std::string> done) override { journal_->Newest(std::move(done)); }
-  void List(GroupFilter filter, size_t limit, std::string token, Done<GroupPage> done) override {
+  void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) override {
     journal_->List(std::move(filter), limit, std::move(token), std::move(done));
   }
   void Find(std::string group, Done<GroupSummary> done) override {

@@ -25,6 +25,33 @@ def field(number, value):
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
+def fields(message):
+    """(number, value) of each field of an encoded message; values of other wire types than length and varint end it."""
+    place = 0
+
+    def number():
+        nonlocal place
+        shift = value = 0
+        while True:
+            byte = message[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while place < len(message):
+        key = number()
+        value = number()
+        if key & 7 == 2:
+            place += value
+            yield key >> 3, message[place - value:place]
+        elif key & 7 == 0:
+            yield key >> 3, value
+        else:
+            return
+
+
 def process_spec(name, *argv):
     """TaskSpec of a process; words may be any bytes."""
     return field(1, name) + field(3, b"".join(field(1, word) for word in argv))
@@ -45,6 +72,17 @@ class Wire:
     def stream(self, method, messages, timeout=30):
         """All that a call with a stream of requests answers."""
         return list(self.channel.stream_stream("/covey.v1." + method)(iter(messages), timeout=timeout))
+
+    def watch(self, method, message, most=None, timeout=30):
+        """What a call with one request and a stream of answers answers: all of it, or the first ones."""
+        call = self.channel.unary_stream("/covey.v1." + method)(message, timeout=timeout)
+        found = []
+        for answer in call:
+            found.append(answer)
+            if len(found) == most:
+                call.cancel()
+                break
+        return found
 
     def collect(self, method, messages, timeout=30):
         """The one answer to a stream of requests."""

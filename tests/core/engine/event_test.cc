@@ -13,8 +13,9 @@ namespace {
 class EventTest : public ::testing::Test {
  protected:
   EventPage Read(const World::GroupPtr& group, uint64_t after, size_t limit) {
-    return Get(Ask<Result<EventPage>>(
-                   [&](auto done) { world_.engine().ReadEvents(group, after, limit, std::move(done)); }))
+    return Get(Ask<Result<EventPage>>([&](auto done) {
+             world_.engine().ReadEvents(group, after, {.count = limit}, std::move(done));
+           }))
         .value();
   }
   World world_;
@@ -27,8 +28,8 @@ TEST_F(EventTest, AStreamGoesFromTheJournalToMemoryWithoutAGap) {
   ASSERT_TRUE(group->completed());
   const uint64_t last = group->View().last_number;
   EXPECT_GT(last, 5000u);
-  EXPECT_FALSE(group->RecentEvents(0, 10));  // has left memory
-  EXPECT_TRUE(group->RecentEvents(last - 1000, 10));
+  EXPECT_FALSE(group->RecentEvents(0, {.count = 10}));  // has left memory
+  EXPECT_TRUE(group->RecentEvents(last - 1000, {.count = 10}));
   uint64_t next = 1;
   for (bool completed = false; !completed;) {
     const EventPage page = Read(group, next - 1, 300);
@@ -173,8 +174,8 @@ TEST_F(EventTest, ListTellsLiveCounts) {
   ASSERT_FALSE(world_.Open());
   world_.Make(6);
   world_.executor->Exit("0.1");
-  const auto page =
-      Get(Ask<Result<GroupPage>>([&](auto done) { world_.engine().List({}, 10, "", std::move(done)); }));
+  const auto page = Get(Ask<Result<GroupPage>>(
+      [&](auto done) { world_.engine().List({}, {.count = 10}, "", std::move(done)); }));
   ASSERT_EQ(page.value().groups.size(), 1u);
   EXPECT_EQ(page.value().groups[0].state.succeeded, 1u);
   EXPECT_EQ(page.value().groups[0].state.running, 4u);

@@ -81,10 +81,10 @@ TEST(QueueTest, CountsEveryTextOfATask) {
   process->group = "m";
   process->stdout_file.path = "no";
   process->stderr_file.path = "p";
-  EXPECT_EQ(QueuedBytes({.name = "qr", .work = process, .labels = {{"s", "t"}}, .annotations = {{"u", "v"}}}),
+  EXPECT_EQ(SpecBytes({.name = "qr", .work = process, .labels = {{"s", "t"}}, .annotations = {{"u", "v"}}}),
             22u);
-  EXPECT_EQ(QueuedBytes({.work = FunctionSpec{.name = "ab", .payload = {"cde", "f"}}}), 6u);
-  EXPECT_EQ(QueuedBytes({.name = "a", .work = OpaqueSpec{.kind = 7, .message = "bcd"}}), 4u);
+  EXPECT_EQ(SpecBytes({.work = FunctionSpec{.name = "ab", .payload = {"cde", "f"}}}), 6u);
+  EXPECT_EQ(SpecBytes({.name = "a", .work = OpaqueSpec{.kind = 7, .message = "bcd"}}), 4u);
 }
 
 TEST(QueueTest, WhatStartsOrIsCancelledGivesItsPartBack) {

@@ -20,15 +20,16 @@ using Lines = std::vector<std::string>;
 class DamagedJournal final : public HeldJournal {
  public:
   using HeldJournal::HeldJournal;
-  void Read(std::string group, uint64_t from, size_t limit, Done<std::vector<Record>> done) override {
-    if (group != damaged || from + limit <= number)
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
+    if (group != damaged || from + limit.count <= number)
       return HeldJournal::Read(group, from, limit, std::move(done));
     if (from >= number) {
       return done(Error{.code = ErrorCode::kDataLoss,
                         .reason = "JOURNAL_DAMAGED",
                         .message = "group " + group + ": event " + std::to_string(number) + " is damaged"});
     }
-    HeldJournal::Read(group, from, number - from, std::move(done));
+    limit.count = number - from;
+    HeldJournal::Read(group, from, limit, std::move(done));
   }
 
   std::string damaged;
@@ -163,7 +164,7 @@ class AsideTest : public ::testing::Test {
 
   Result<EventPage> Events(const World::GroupPtr& group, uint64_t after, size_t limit = 100) {
     return Get(Ask<Result<EventPage>>(
-        [&](auto done) { world_.engine().ReadEvents(group, after, limit, std::move(done)); }));
+        [&](auto done) { world_.engine().ReadEvents(group, after, {.count = limit}, std::move(done)); }));
   }
 
   World world_{2};
@@ -187,7 +188,7 @@ TEST_F(AsideTest, ADamagedGroupHoldsUpNobody) {
   EXPECT_EQ(deleted.error().code, ErrorCode::kDataLoss);
 
   const GroupPage page = Get(Ask<Result<GroupPage>>([&](auto done) {
-                           world_.engine().List({}, 10, {}, std::move(done));
+                           world_.engine().List({}, {.count = 10}, {}, std::move(done));
                          })).value();
   ASSERT_EQ(page.groups.size(), 1u);
   EXPECT_EQ(page.groups[0].spec->id, "good");

@@ -89,6 +89,26 @@ TEST_P(JournalListSuite, ListsNewestFirstByAnyFilterInPagesOfAnySize) {
   }
 }
 
+TEST_P(JournalListSuite, PagesAreCutByBytes) {
+  for (int i = 0; i < 7; ++i) {
+    Writer writer("g" + std::to_string(i), epoch_);
+    writer.spec().labels = {{"k", std::string(i == 3 ? 5000 : 500, 'v')}};
+    writer.summary().created = Writer::At(i);
+    Commit(writer.Create());
+  }
+  std::vector<size_t> sizes;
+  std::vector<std::string> ids;
+  std::string token;
+  do {
+    const GroupPage page = client_->List({}, 1000, token, 2000).value();
+    for (std::string& id : Ids(page.groups)) ids.push_back(std::move(id));
+    sizes.push_back(page.groups.size());
+    token = page.next;
+  } while (!token.empty());
+  EXPECT_EQ(sizes, (std::vector<size_t>{3, 1, 3})) << "the large one alone";
+  EXPECT_EQ(ids, (std::vector<std::string>{"g6", "g5", "g4", "g3", "g2", "g1", "g0"}));
+}
+
 TEST_P(JournalListSuite, PagesAreStableWhileGroupsCome) {
   Fill(20);
   const GroupPage first = client_->List({}, 5).value();

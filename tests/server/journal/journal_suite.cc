@@ -61,6 +61,33 @@ TEST_P(JournalSuite, ReadsInPagesOfAnySize) {
   EXPECT_EQ(client_->Read("g", 0, 1).value().at(0).number, 1u);
 }
 
+// At least one record, and none that passes the bound: what is larger travels alone.
+TEST_P(JournalSuite, ReadsInPagesOfAnyBytes) {
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  Commit(group.Tasks(3, std::string(1000, 'x')));
+  Commit(group.Tasks(1, std::string(10'000, 'x')));
+  Commit(group.Tasks(600, "x"));
+  const uint64_t all = 1 + 3 + 1 + 600;
+  const std::vector<Record> records = client_->Read("g").value();
+  for (const size_t bytes : {0, 1, 1200, 2500, 11'000, 100'000}) {
+    for (uint64_t next = 1; next <= all;) {
+      const std::vector<Record> page = client_->Read("g", next, 1 << 20, bytes).value();
+      ASSERT_FALSE(page.empty());
+      size_t held = 0;
+      for (const Record& record : page) {
+        ASSERT_EQ(record.number, next++);
+        held += BytesOf(record);
+      }
+      if (page.size() > 1) {
+        EXPECT_LE(held, bytes);
+      }
+    }
+    EXPECT_TRUE(client_->Read("g", all + 1, 1 << 20, bytes).value().empty());
+  }
+  EXPECT_EQ(client_->Read("g", 2, 1 << 20, 2500).value().size(), 2u) << "as many as there is room for";
+}
+
 TEST_P(JournalSuite, TheSummaryIsFoundAsItWasLastAppended) {
   Writer group("g", epoch_);
   group.spec().name = "build";

@@ -45,6 +45,55 @@ TEST_P(JournalSuite, WatchTellsEveryEventOnceInTheOrderOfCommits) {
   }
 }
 
+// Whatever the page holds, its cursor goes on behind it, in the middle of an append as well.
+TEST_P(JournalSuite, WatchTellsEveryEventOnceInPagesOfAnyBytes) {
+  Writer a("a", epoch_);
+  Writer b("b", epoch_);
+  Commit(a.Create());
+  Commit(b.Create());
+  Commit(a.Tasks(5, std::string(300, 'x')));
+  Commit(a.Tasks(1, std::string(5000, 'x')));
+  Commit(b.Tasks(700, "x"));
+  Commit(a.Seal());
+  Log expected;
+  AddTo(expected, client_->Watch("").value());
+  ASSERT_EQ(expected.size(), 709u);
+  for (const size_t bytes : {0, 1, 200, 700, 1000, 6000, 50000}) {
+    Log seen;
+    std::string cursor;
+    for (bool more = true; more;) {
+      const WatchPage page = client_->Watch(cursor, 1 << 20, bytes).value();
+      AddTo(seen, page);
+      size_t records = 0;
+      size_t held = 0;
+      for (const WatchedRecords& watched : page.groups) {
+        for (const Record& record : watched.records) held += BytesOf(record);
+        records += watched.records.size();
+      }
+      ASSERT_GT(records, 0u);
+      if (records > 1) {
+        EXPECT_LE(held, bytes);
+      }
+      cursor = page.cursor;
+      more = page.more;
+    }
+    EXPECT_EQ(seen, expected) << bytes << " bytes";
+  }
+}
+
+TEST_P(JournalSuite, ACursorWithinAnAppendLastsAcrossItsPurge) {
+  const Writer gone = MakeCompleted("gone");
+  Writer keep("keep", epoch_);
+  Commit(keep.Create());
+  const WatchPage page = client_->Watch("", 2).value();  // the creation, and one of two tasks
+  EXPECT_EQ(page.groups.at(0).records.at(1).number, 2u);
+  ASSERT_TRUE(client_->Purge("gone").ok());
+  const WatchPage rest = client_->Watch(page.cursor).value();
+  ASSERT_EQ(rest.groups.size(), 1u);
+  EXPECT_EQ(rest.groups[0].group->id, "keep");
+  EXPECT_EQ(rest.groups[0].records.size(), 1u);
+}
+
 TEST_P(JournalSuite, WatchPutsEventsOfOneGroupTogether) {
   Writer a("a", epoch_);
   Writer b("b", epoch_);

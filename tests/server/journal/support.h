@@ -67,17 +67,19 @@ class Client {
   Result<uint64_t> Head(const std::string& group) {
     return Call<uint64_t>([&](auto done) { journal_->Head(group, done); });
   }
-  Result<std::vector<Record>> Read(const std::string& group, uint64_t from = 1, size_t limit = 1 << 20) {
-    return Call<std::vector<Record>>([&](auto done) { journal_->Read(group, from, limit, done); });
+  Result<std::vector<Record>> Read(const std::string& group, uint64_t from = 1, size_t limit = 1 << 20,
+                                   size_t bytes = SIZE_MAX) {
+    return Call<std::vector<Record>>([&](auto done) { journal_->Read(group, from, {limit, bytes}, done); });
   }
-  Result<WatchPage> Watch(const std::string& cursor, size_t limit = 1 << 20) {
-    return Call<WatchPage>([&](auto done) { journal_->Watch(cursor, limit, done); });
+  Result<WatchPage> Watch(const std::string& cursor, size_t limit = 1 << 20, size_t bytes = SIZE_MAX) {
+    return Call<WatchPage>([&](auto done) { journal_->Watch(cursor, {limit, bytes}, done); });
   }
   Result<std::string> Newest() {
     return Call<std::string>([&](auto done) { journal_->Newest(done); });
   }
-  Result<GroupPage> List(const GroupFilter& filter = {}, size_t limit = 1000, const std::string& token = "") {
-    return Call<GroupPage>([&](auto done) { journal_->List(filter, limit, token, done); });
+  Result<GroupPage> List(const GroupFilter& filter = {}, size_t limit = 1000, const std::string& token = "",
+                         size_t bytes = SIZE_MAX) {
+    return Call<GroupPage>([&](auto done) { journal_->List(filter, {limit, bytes}, token, done); });
   }
   Result<GroupSummary> Find(const std::string& group) {
     return Call<GroupSummary>([&](auto done) { journal_->Find(group, done); });

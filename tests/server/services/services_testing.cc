@@ -21,6 +21,9 @@ ServicesWorld::ServicesWorld(Options options) {
   context_.engine = &world_.engine();
   context_.functions = std::make_shared<const FunctionRegistry>(std::move(functions));
   context_.readers = std::make_shared<ThreadSet>(std::chrono::seconds(1), TimerQueue::Default());
+  context_.answers = options.answers;
+  context_.requests = options.requests;
+  context_.request_patience = options.request_patience;
   context_.warn = [this](const std::string& line) {
     MutexLock lock(mutex_);
     warnings_.push_back(line);

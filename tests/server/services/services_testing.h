@@ -21,6 +21,9 @@ class ServicesWorld {
     void (*add)(Dispatcher&) = AddServices;  // gives the dispatcher its handlers
     std::chrono::nanoseconds slow = Dispatcher::kSlowCall;
     std::shared_ptr<NoOutput> output = std::make_shared<NoOutput>();
+    std::shared_ptr<AnswerRoom> answers{};  // for messages of streams
+    std::shared_ptr<Budget> requests{};     // bytes of messages that are being handled
+    std::chrono::nanoseconds request_patience = kPatience;
   };
   ServicesWorld() : ServicesWorld(Options()) {}
   explicit ServicesWorld(Options options);

@@ -1,4 +1,4 @@
-#include "core/engine/queued_bytes.h"
+#include "core/spec/spec_bytes.h"
 
 #include <string>
 #include <utility>
@@ -30,15 +30,14 @@ uint64_t BytesOf(const OpaqueSpec& work) { return work.message.size(); }
 
 }  // namespace
 
-uint64_t QueuedBytes(const TaskSpec& task) {
+uint64_t SpecBytes(const TaskSpec& task) {
   return task.name.size() + BytesOf(task.labels) + BytesOf(task.annotations) +
          std::visit([](const auto& work) { return BytesOf(work); }, task.work);
 }
 
-Budget::Amount QueuedAmount(std::span<const TaskSpec> tasks) {
-  Budget::Amount amount{.tasks = tasks.size()};
-  for (const TaskSpec& task : tasks) amount.bytes += QueuedBytes(task);
-  return amount;
+uint64_t SpecBytes(const GroupSpec& group) {
+  return group.id.size() + group.name.size() + group.pool.size() + BytesOf(group.labels) +
+         BytesOf(group.annotations);
 }
 
 }  // namespace covey
