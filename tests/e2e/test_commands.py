@@ -383,13 +383,15 @@ class HelpTest(CommandTest):
 
     def test_wait_for_thousands(self):
         """Each is told, and they do not cost a thread each."""
-        group = self.text("create").strip()
+        go_on = os.path.join(self.daemon.folder, "go-on")
+        group = self.detach(process_task("sh", "-c", f"until [ -e {go_on} ]; do sleep 0.05; done"))
         waiting = self.daemon.covey_start("wait", *[group] * 3000)
         self.addCleanup(waiting.kill)
         threads = lambda: len(os.listdir(f"/proc/{waiting.pid}/task"))
         wait_until(lambda: threads() >= 100, "it waits")
         self.assertLess(threads(), 200)
-        self.text("seal", group)
+        with open(go_on, "w"):
+            pass
         out = waiting.communicate(timeout=LIMIT)[0]
         self.assertEqual(0, waiting.returncode)
         self.assertEqual(3000, out.count(group))
