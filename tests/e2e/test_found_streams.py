@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -169,6 +170,28 @@ class FollowTest(unittest.TestCase):
             done = subprocess.run([COVEY, *arguments], stdin=subprocess.DEVNULL, stdout=write, env=self.daemon.env(), timeout=10)
             os.close(write)
             self.assertEqual(141, done.returncode, arguments)
+
+
+class FrozenClientTest(unittest.TestCase):
+    def test_its_groups_are_cancelled(self):
+        """It answers no ping, as a machine that has gone without a word: noticed within 30 s."""
+        daemon = Daemon("--insecure-listen", "--listen", "127.0.0.1:0")
+        self.addCleanup(daemon.remove)
+        daemon.start()
+        port = re.search(r"serving on (127\S+)", daemon.log())[1]
+        clients = {odd_seconds(): address for address in (daemon.address, port)}
+        frozen = [subprocess.Popen([COVEY, "--address", address, "run", "--", "sleep", seconds],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                  for seconds, address in clients.items()]
+        for client in frozen:
+            self.addCleanup(client.wait)
+            self.addCleanup(client.kill)
+        wait_until(lambda: all(len(sleepers(seconds)) == 1 for seconds in clients), "both tasks run")
+        for client in frozen:
+            client.send_signal(signal.SIGSTOP)
+        wait_until(lambda: not any(sleepers(seconds) for seconds in clients), "both are missed", limit=40)
+        self.assertEqual(["GROUP_STATE_CANCELLED"] * 2,
+                         [row["state"] for row in seen.rows(daemon, "ps", "--all")])
 
 
 if __name__ == "__main__":
