@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine/pool_table.h"
+#include "core/engine/retention.h"
 
 namespace covey {
 
@@ -30,6 +31,7 @@ struct Config {
   size_t max_queued_bytes = size_t{256} << 20;
   size_t output_limit = size_t{1} << 20;        // bytes kept of the head, and of the tail, of each stream
   std::chrono::milliseconds reader_timeout{0};  // 0: none
+  Retention::Bounds retain;                     // of groups that are over
   int queues = 1;
   bool use_cgroups = true;
   std::string log_level = "info";

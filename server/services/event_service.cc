@@ -70,6 +70,14 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
       const bool ok = co_await call.raw().Write(rest);
       if (!ok) co_return call.EndError();
     }
+    if (page.value().dropped > 0) {
+      v1::StreamEventsResponse gap;
+      gap.set_dropped(page.value().dropped);
+      gap.set_through(page.value().through);
+      const bool ok = co_await call.Write(gap);
+      if (!ok) co_return call.EndError();
+      co_return ResidentGroups::NotFound(group->id());
+    }
     if (page.value().completed) co_return Void{};
     if (!page.value().empty()) continue;
     if (!request.follow()) co_return Void{};
