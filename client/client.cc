@@ -288,6 +288,10 @@ Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
                                  call);
 }
 
+Result<v1::PruneResponse> Client::Prune(const v1::PruneRequest& request, const CallOptions& call) {
+  return Ask<v1::PruneResponse>(*connection_, Named("/covey.v1.AdminService/Prune"), request, call);
+}
+
 Result<v1::ExplainResponse> Client::Explain(std::string_view group, std::string_view task,
                                             const CallOptions& call) {
   v1::ExplainRequest request;

@@ -93,6 +93,7 @@ Command PoolsCloseCommand();
 Command InfoCommand();
 Command HealthCommand();
 Command DrainCommand();
+Command PruneCommand();
 Command UndrainCommand();
 Command ReloadCommand();
 Command BackupCommand();

@@ -93,6 +93,10 @@ int DoEvents(Session& session, const Arguments& arguments) {
       }
     }
     session.Print(lines);
+    if (message.dropped() > 0) {
+      session.console().Note(std::to_string(message.dropped()) + " events up to " +
+                             std::to_string(message.through()) + " are not kept any more");
+    }
     if (session.console().out_error() != 0) {
       stream->Cancel();
       return session.ExitWith(0);

@@ -138,6 +138,21 @@ std::string TimeText(const google::protobuf::Timestamp& time) {
   return std::string(date.data()) + millis.data();
 }
 
+std::string BytesText(uint64_t bytes) {
+  constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  size_t unit = 0;
+  double value = static_cast<double>(bytes) / 1024;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), value < 10 && value != static_cast<int>(value) ? "%.1f " : "%.0f ",
+                value);
+  return text.data() + std::string(kUnits[unit]);
+}
+
 std::string FailureText(const v1::Failure& failure) {
   const std::string kind = KindText(failure);
   const std::string message = Printable(failure.message());

@@ -19,6 +19,9 @@ std::string EventText(v1::EventKind kind);         // "task-exited", …
 // "2024-05-06T07:08:09.123Z"; "-" for no time.
 std::string TimeText(const google::protobuf::Timestamp& time);
 
+// "17 B", "1.5 KiB", "10 GiB".
+std::string BytesText(uint64_t bytes);
+
 // "exit 7", "signal 9 (KILL)", "timeout", …, with the message behind a colon unless it says the same.
 std::string FailureText(const v1::Failure& failure);
 // The same behind the task to blame: "task resize: exit 7".

@@ -1,6 +1,11 @@
 // The commands that do one thing to groups as a whole: create, seal, delete.
 
+#include <algorithm>
+#include <atomic>
+#include <span>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "client/cli/command.h"
 #include "client/cli/format.h"
@@ -9,6 +14,9 @@
 
 namespace covey::cli {
 namespace {
+
+constexpr size_t kDeletesAtOnce = 32;     // calls, each with a thread
+constexpr size_t kDeletedTogether = 512;  // groups, until it is told which are gone
 
 constexpr std::string_view kGroupExits =
     "0   done\n"
@@ -52,19 +60,38 @@ int Seal(Session& session, const Arguments& arguments) {
   return session.ExitWith(code);
 }
 
+// Several calls at once: the daemon carries them out in one commit.
+std::vector<Result<Void>> DeleteTogether(client::Client& client, std::span<const std::string> groups) {
+  std::vector<Result<Void>> results(groups.size(), Result<Void>(Void{}));
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < groups.size(); i = next++) results[i] = client.DeleteGroup(groups[i]);
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < std::min(groups.size(), kDeletesAtOnce); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return results;
+}
+
 int Delete(Session& session, const Arguments& arguments) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   int code = 0;
-  for (const std::string& word : arguments.words()) {
-    const Result<Void> deleted = client.value().DeleteGroup(word);
-    if (!deleted.ok()) {
-      const int failed = session.Fail(deleted.error());
-      if (code == 0) code = failed;
-    } else if (session.json()) {
-      session.PrintJson(v1::DeleteGroupResponse());
-    } else {
-      session.Print(Printable(word) + " deleted\n");
+  std::span<const std::string> words = arguments.words();
+  while (!words.empty()) {
+    const std::span<const std::string> some = words.first(std::min(words.size(), kDeletedTogether));
+    words = words.subspan(some.size());
+    const std::vector<Result<Void>> deleted = DeleteTogether(client.value(), some);
+    for (size_t i = 0; i < some.size(); ++i) {
+      if (!deleted[i].ok()) {
+        const int failed = session.Fail(deleted[i].error());
+        if (code == 0) code = failed;
+      } else if (session.json()) {
+        session.PrintJson(v1::DeleteGroupResponse());
+      } else {
+        session.Print(Printable(some[i]) + " deleted\n");
+      }
     }
   }
   return session.ExitWith(code);

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "client/cli/command.h"
 #include "client/cli/format.h"
@@ -16,6 +18,34 @@ std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& words)
   return text.empty() ? "-" : text;
 }
 
+// How full each bound of the groups that are over is.
+void AddRetention(const v1::Retention& retention,
+                  const std::function<void(std::string_view, const std::string&)>& line) {
+  const auto of = [](uint64_t max, const std::string& text) {
+    return max == 0 ? std::string() : " of " + text;
+  };
+  const auto age = [](const google::protobuf::Duration& duration) {
+    return DurationText(client::FromProto(duration));
+  };
+  line("over", std::to_string(retention.groups()) +
+                   of(retention.max_groups(), std::to_string(retention.max_groups())) + " groups, " +
+                   BytesText(retention.bytes()) +
+                   of(retention.max_bytes(), BytesText(retention.max_bytes())));
+  std::string kept = retention.has_max_age() ? age(retention.max_age()) : "for ever";
+  kept += retention.has_max_failed_age() ? ", failed ones " + age(retention.max_failed_age())
+                                         : ", failed ones for ever";
+  line("kept", kept);
+  if (retention.purged_groups() > 0) {
+    line("purged", std::to_string(retention.purged_groups()) + " groups since the start, " +
+                       BytesText(retention.purged_bytes()));
+  }
+  if (retention.has_purges_from()) {
+    line("purges", "nothing before " + TimeText(retention.purges_from()) + ", then " +
+                       std::to_string(retention.waiting_groups()) + " groups, " +
+                       BytesText(retention.waiting_bytes()) + ": an older version kept everything");
+  }
+}
+
 std::string InfoText(const v1::GetServerInfoResponse& info) {
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
@@ -29,12 +59,14 @@ std::string InfoText(const v1::GetServerInfoResponse& info) {
   line("instance", Printable(info.instance_id()));
   line("listens", Joined(info.listen()));
   line("config", info.config_file().empty() ? "flags alone" : Printable(info.config_file()));
-  line("journal",
-       Printable(info.journal().backend()) + (info.journal().durable() ? ", durable" : ", not durable"));
+  line("journal", Printable(info.journal().backend()) +
+                      (info.journal().durable() ? ", durable" : ", not durable") +
+                      (info.journal().file_bytes() > 0 ? ", " + BytesText(info.journal().file_bytes()) : ""));
   line("control", Printable(info.process_control()));
   line("groups", std::to_string(info.running_groups()) + " running");
   line("tasks",
        std::to_string(info.running_tasks()) + " running, " + std::to_string(info.queued_tasks()) + " queued");
+  if (info.has_retention()) AddRetention(info.retention(), line);
   line("functions", Joined(info.functions()));
   for (const v1::Bound& bound : info.bounds()) {
     line(Printable(bound.key()),
@@ -67,7 +99,8 @@ Command InfoCommand() {
       .summary = "tells about the daemon",
       .details =
           "Prints the daemon's version, addresses, journal, functions and load. CONTROL says what\n"
-          "ends process trees: cgroup, or subreaper where cgroups cannot be used.",
+          "ends process trees: cgroup, or subreaper where cgroups cannot be used. OVER says how many\n"
+          "groups that are over are kept, of how many, and KEPT how long; then they are purged.",
       .examples = "covey info\ncovey --address host:7425 info",
       .exits = "0   printed\n69  the daemon is out of reach",
       .only_prints = true,

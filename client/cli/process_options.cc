@@ -24,7 +24,8 @@ bool ParseWhole(std::string_view text, Number* out) {
   return error == std::errc() && rest == end && !text.empty();
 }
 
-// Bytes: a whole number, with K, M, G or T for powers of 1024.
+}  // namespace
+
 Result<uint64_t> ParseSize(const std::string& option, const std::string& text) {
   constexpr std::string_view kUnits = "KMGT";
   std::string_view digits = text;
@@ -41,6 +42,8 @@ Result<uint64_t> ParseSize(const std::string& option, const std::string& text) {
   }
   return number << shift;
 }
+
+namespace {
 
 // "1.5" as 1500.
 Result<uint32_t> ParseCpus(const std::string& text) {

@@ -1,28 +1,12 @@
 #include "core/engine/engine.h"
 
 #include <algorithm>
-#include <future>
 
+#include "core/engine/await.h"
 #include "core/engine/load_group.h"
 #include "core/engine/uuid.h"
 
 namespace covey {
-namespace {
-
-// Blocks for one answer, or until the watcher has had enough.
-template <typename T, typename Call>
-Result<T> Await(const RecoveryWatcher& watcher, Call call) {
-  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: the answer may come after that
-  auto answer = promise->get_future();
-  call([promise](Result<T> result) { promise->set_value(std::move(result)); });
-  while (answer.wait_for(Recovery::kTellEvery) != std::future_status::ready) {
-    if (watcher && !watcher({})) return RefusedByStop();
-  }
-  return answer.get();
-}
-
-}  // namespace
-
 // With what may be left to its default.
 Engine::Options Engine::Completed(Options options) {
   if (options.timers == nullptr) options.timers = TimerQueue::Default();
@@ -79,7 +63,7 @@ std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   if (!stored.ok()) return stored.error();
   pools_->Recover(std::move(stored.value()));
 
-  Recovery recovery(environment_, *pools_, epoch_, std::move(watcher));
+  Recovery recovery(environment_, *pools_, epoch_, watcher);
   if (auto error = recovery.Read()) return error;
   for (const Recovery::Aside& aside : recovery.aside()) {
     options_.warn("a group is set aside, it cannot be read: " + aside.error.message);
@@ -88,6 +72,7 @@ std::optional<Error> Engine::Recover(RecoveryWatcher watcher) {
   }
   for (const GroupPtr& group : recovery.groups()) residents_.Add(group);
   if (parked()) return std::nullopt;
+  if (auto error = RemoveOrphans(watcher)) return error;
   if (auto error = recovery.Resume()) return error;
   pools_->RemoveUnused();
   return std::nullopt;
@@ -312,28 +297,6 @@ void Engine::Amend(GroupPage& page) const {
   page.groups = std::move(groups);
 }
 
-void Engine::Delete(const std::string& id, Done<Void> done) {
-  Look(id, [this, id, done = std::move(done)](Result<GroupSummary> group) {
-    if (!group.ok()) {
-      done(group.error());
-      return;
-    }
-    if (!group.value().state.completed) {
-      done(Error{.code = ErrorCode::kFailedPrecondition,
-                 .reason = "GROUP_NOT_OVER",
-                 .message = "group " + id + " is not over: cancel it first"});
-      return;
-    }
-    journal_->Purge(id, /*keeps_id=*/false, [this, id, done](Result<Void> purged) {
-      if (purged.ok()) {
-        residents_.Purged(id);
-        environment_->output->Purge(id);
-      }
-      done(std::move(purged));
-    });
-  });
-}
-
 void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done) {
   if (auto recent = group->RecentEvents(after, limit)) {
     done(std::move(*recent));
@@ -359,8 +322,11 @@ void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, 
                                  .count = count});
         }
         const GroupSummary view = group->View();
-        // Nothing more of a group that was deleted meanwhile either.
-        page.completed = view.state.completed && (page.through >= view.last_number || page.slices.empty());
+        if (view.state.completed && page.slices.empty() && after < view.last_number) {  // deleted meanwhile
+          page.dropped = view.last_number - after;
+          page.through = view.last_number;
+        }
+        page.completed = view.state.completed && page.through >= view.last_number;
         done(std::move(page));
       });
 }

@@ -108,6 +108,17 @@ class Engine {
   void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done);
   // kNotFound, kFailedPrecondition when it is not over.
   void Delete(const std::string& id, Done<Void> done) COVEY_EXCLUDES(mutex_);
+  // Forgets groups that are over, each as if it were deleted, but their ids stay taken for as long as request ids
+  // are remembered (promise 13). Those that somebody watches or waits for are not `purged` now.
+  void Purge(std::vector<EndedGroup> groups, Done<std::vector<EndedGroup>> purged) COVEY_EXCLUDES(mutex_);
+  // Groups that are over, those that failed or the others, the one that ended first first.
+  void Oldest(bool failed, size_t limit, std::string token, Done<EndedPage> done) {
+    journal_->Oldest(failed, limit, std::move(token), std::move(done));
+  }
+  JournalUsage journal_usage() const { return journal_->usage(); }
+  // A summary as it is in the journal: for groups that are over.
+  void Summary(const std::string& id, Done<GroupSummary> done) { journal_->Find(id, std::move(done)); }
+  WallTime now() const { return options_.wall_clock(); }
 
   // Events of a group after a number: from memory, or else from the journal.
   void ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done);
@@ -163,6 +174,10 @@ class Engine {
   void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
   void CreateChecked(Create create, Done<GroupPtr> done);
   void LookUp(Create create, Done<GroupPtr> done);
+  // Forgets groups whose keys are taken, and gives the keys back.
+  void Forget(std::vector<std::string> ids, bool keeps_ids, Done<std::vector<Result<Void>>> done);
+  // What purged groups of an earlier run have left.
+  std::optional<Error> RemoveOrphans(const RecoveryWatcher& watcher);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
 
@@ -180,7 +195,8 @@ class Engine {
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;
   bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
-  // Creates under way by what must be unique of them ("id …", "request …"), and those that wait for them.
+  // Creates and purges under way by what must be unique of them ("id …", "request …"), and those that wait for
+  // them: an id is free when nothing of its former group is there any more.
   KeyTurns creating_ COVEY_GUARDED_BY(mutex_);
   // Not over, and not readable to the end: found by Recover, and left alone.
   std::unordered_map<std::string, Recovery::Aside> aside_ COVEY_GUARDED_BY(mutex_);

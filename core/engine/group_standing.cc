@@ -25,6 +25,9 @@ void GroupStanding::Decided(const Record& record) {
     case EventKind::kGroupCompleted:
       completed_ = record.time;
       break;
+    case EventKind::kTaskExited:
+      if (record.output != nullptr) pending_output_ += KeptBytes(*record.output);
+      break;
     default:
       break;
   }
@@ -33,10 +36,12 @@ void GroupStanding::Decided(const Record& record) {
 void GroupStanding::Commit(const Record& record) {
   Apply(committed_, record.event);
   if (record.event.kind == EventKind::kGroupDecided) decided_number_ = record.number;
+  if (record.output != nullptr) committed_output_ += KeptBytes(*record.output);
 }
 
 void GroupStanding::RollBack() {
   pending_ = committed_;
+  pending_output_ = committed_output_;
   if (!committed_.decided) {
     decided_ = {};
     failure_ = nullptr;
@@ -50,7 +55,8 @@ GroupSummary GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const st
                     .state = state,
                     .first_failure = std::move(first_failure),
                     .created = created_,
-                    .last_number = number};
+                    .last_number = number,
+                    .output_bytes = pending_output_};
   if (state.decided) {
     view.decided = decided_;
     view.failure = failure_;

@@ -45,6 +45,8 @@ class GroupStanding {
   WallTime decided_{};
   WallTime completed_{};
   uint64_t decided_number_ = 0;
+  uint64_t pending_output_ = 0;  // bytes kept of what attempts wrote that have ended
+  uint64_t committed_output_ = 0;
   std::shared_ptr<const Failure> failure_;
   std::shared_ptr<const RequestMark> creation_;
 };

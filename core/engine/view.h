@@ -87,6 +87,7 @@ struct EventPage {
   std::vector<EventSlice> slices;  // none is empty
   uint64_t through = 0;            // everything up to here was told
   bool completed = false;          // the group is over and nothing follows `through`
+  uint64_t dropped = 0;            // so many before `through` are lost: the group was deleted meanwhile
 
   bool empty() const { return slices.empty(); }
   // All of them, one after the other, for a range-based for. Valid as long as the page.

@@ -27,6 +27,7 @@ struct GroupSummary {
   WallTime decided{};    // epoch: not yet
   WallTime completed{};  // epoch: not yet
   uint64_t last_number = 0;
+  uint64_t output_bytes = 0;  // kept of what its tasks wrote; stored with what ends it, and not listed
 };
 
 // Events appended together: all or none. What was sent may be sent again, and is then written once.
@@ -98,6 +99,29 @@ struct GroupPage {
   std::vector<GroupSummary> groups;   // newest first
   std::vector<DamagedGroup> damaged;  // whether the filter asks for them or not
   std::string next;                   // empty: the last page; a page before it may have few groups, or none
+};
+
+// A group that is over, as those see it who purge.
+struct EndedGroup {
+  std::string id;
+  WallTime ended{};
+  GroupPhase phase = GroupPhase::kSucceeded;
+  uint64_t bytes = 0;  // about so many in the journal and in its output
+};
+
+struct EndedPage {
+  std::vector<EndedGroup> groups;  // the one that ended first first
+  std::string next;                // empty: the last page
+};
+
+// What the groups that are over take, and the files of the journal.
+struct JournalUsage {
+  uint64_t ended_groups = 0;
+  uint64_t ended_bytes = 0;
+  uint64_t file_bytes = 0;  // 0: there are no files
+  // Nothing is to be purged without being asked for before: an older version, which kept everything, has written
+  // it. Epoch: no such time.
+  WallTime purges_from{};
 };
 
 // The state of a group as of one of its events, so that a replay of it need not begin with the first. What
@@ -173,8 +197,18 @@ class Journal {
   virtual void Find(std::string group, Done<GroupSummary> done) = 0;
   // Id of the group that was created with this request id; "" when there is none.
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
-  // Forgets a completed group. Its id is free at once or, with `keeps_id`, as long as its request id is remembered.
-  virtual void Purge(std::string group, bool keeps_id, Done<Void> done) = 0;
+
+  // Forgets completed groups, all that can be in one commit, and answers for each. Their ids are free at once or,
+  // with `keeps_id`, as long as their request ids are remembered. What they had is deleted later, a little at a
+  // time. Purges share a commit with those next to them.
+  virtual void Purge(std::vector<std::string> groups, bool keeps_id,
+                     Done<std::vector<Result<Void>>> done) = 0;
+  // Groups that are over: those that failed, or the others. kInvalidArgument for a token that this did not make.
+  virtual void Oldest(bool failed, size_t limit, std::string token, Done<EndedPage> done) = 0;
+  virtual JournalUsage usage() const = 0;
+  // Ids of purged groups whose output may still be there: until somebody says that it is not.
+  virtual void Orphans(Done<std::vector<std::string>> done) = 0;
+  virtual void OutputIsGone(std::vector<std::string> groups) = 0;
 
   // Keeps a snapshot in place of an older one; a newer one stays. Durable when answered; carried out in
   // order, also with the appends. kNotFound; kFailedPrecondition when another epoch owns the group;

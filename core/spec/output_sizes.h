@@ -16,6 +16,11 @@ struct OutputSizes {
   bool operator==(const OutputSizes&) const = default;
 };
 
+inline uint64_t KeptBytes(const OutputSizes& sizes) {
+  return sizes.standard_output - sizes.standard_output_lost + sizes.standard_error -
+         sizes.standard_error_lost;
+}
+
 inline uint64_t SizeOf(const OutputSizes& sizes, OutputStream stream) {
   return stream == OutputStream::kStderr ? sizes.standard_error : sizes.standard_output;
 }

@@ -8,6 +8,8 @@ namespace covey {
 namespace {
 
 constexpr size_t kMaxCursor = 1024;
+constexpr uint64_t kMaxKeptGroups = 1'000'000'000;
+constexpr uint64_t kMaxKeptBytes = uint64_t{1} << 50;
 
 // Whether an update changes a field of the spec.
 bool Changes(const google::protobuf::FieldMask& mask, std::string_view field) {
@@ -77,6 +79,26 @@ Violations Check(const v1::DrainRequest& request) {
   const FieldPath root;
   Collector out;
   CheckWait(root, request, out);
+  return out.Take();
+}
+
+Violations Check(const v1::PruneRequest& request) {
+  const FieldPath root;
+  Collector out;
+  if (request.has_older_than())
+    CheckDuration(root.Field("older_than"), request.older_than(), kMaxTimeoutSeconds, out);
+  if (request.has_keep_groups())
+    CheckRange(root.Field("keep_groups"), request.keep_groups(), 0, kMaxKeptGroups, out);
+  if (request.has_keep_bytes())
+    CheckRange(root.Field("keep_bytes"), request.keep_bytes(), 0, kMaxKeptBytes, out);
+  CheckFilter(root.Field("states"), request.states(), v1::GroupState_IsValid, out);
+  for (const int state : request.states()) {
+    if (state != v1::GROUP_STATE_RUNNING && state != v1::GROUP_STATE_STOPPING) continue;
+    out.Add(root.Field("states"), "must be states of groups that are over, got " +
+                                      v1::GroupState_Name(static_cast<v1::GroupState>(state)));
+    break;
+  }
+  CheckLabels(root.Field("labels"), request.labels(), out);
   return out.Take();
 }
 

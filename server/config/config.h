@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine/pool_table.h"
+#include "core/engine/retention.h"
 
 namespace covey {
 
@@ -34,6 +35,7 @@ struct Config {
   size_t max_stream_memory = size_t{48} << 20;       // of messages of streams that are on their way
   size_t output_limit = size_t{1} << 20;        // bytes kept of the head, and of the tail, of each stream
   std::chrono::milliseconds reader_timeout{0};  // 0: none
+  Retention::Bounds retain;                     // of groups that are over
   int queues = 1;
   bool use_cgroups = true;
   std::string log_level = "info";

@@ -53,6 +53,23 @@ std::string DurationValue(milliseconds duration) {
                           : std::to_string(duration.count()) + "ms");
 }
 
+// 0: none.
+Problem SetAge(std::string_view text, std::chrono::microseconds* out) {
+  constexpr std::chrono::hours kTenYears{24 * 3650};
+  const Result<std::chrono::nanoseconds> value = ParseDuration(text);
+  if (!value.ok() || value.value() > kTenYears)
+    return "must be a duration of 0s..3650d such as 7d, 12h or 30m";
+  *out = std::chrono::floor<milliseconds>(value.value());
+  return {};
+}
+
+std::string AgeValue(std::chrono::microseconds age) {
+  constexpr std::chrono::hours kDay{24};
+  if (age.count() > 0 && age % kDay == std::chrono::microseconds(0))
+    return TomlString(std::to_string(age / kDay) + "d");
+  return DurationValue(std::chrono::duration_cast<milliseconds>(age));
+}
+
 std::string SwitchValue(bool on) { return on ? "true" : "false"; }
 
 // A string that says nothing when it is empty.
@@ -216,6 +233,26 @@ std::vector<Setting> MakeSettings() {
          return SetNumber<size_t>(text, 4096, size_t{1} << 30, &config->output_limit);
        },
        [](const Config& config) { return std::to_string(config.output_limit); }},
+      {"retain_age", Kind::kText, true, "DURATION",
+       "groups are purged so long after their end, 0s (never)..3650d",
+       [](std::string_view text, Config* config) { return SetAge(text, &config->retain.age); },
+       [](const Config& config) { return AgeValue(config.retain.age); }},
+      {"retain_failed_age", Kind::kText, true, "DURATION",
+       "the same for groups that failed, 0s (never)..3650d",
+       [](std::string_view text, Config* config) { return SetAge(text, &config->retain.failed_age); },
+       [](const Config& config) { return AgeValue(config.retain.failed_age); }},
+      {"retain_groups", Kind::kNumber, true, "N",
+       "groups that are over and stay, the newest ones, 0 (all)..1000000000",
+       [](std::string_view text, Config* config) {
+         return SetNumber<uint64_t>(text, 0, 1'000'000'000, &config->retain.groups);
+       },
+       [](const Config& config) { return std::to_string(config.retain.groups); }},
+      {"retain_bytes", Kind::kNumber, true, "BYTES",
+       "bytes of groups that are over and stay, in journal and output together, 0 (all)..1125899906842624",
+       [](std::string_view text, Config* config) {
+         return SetNumber<uint64_t>(text, 0, uint64_t{1} << 50, &config->retain.bytes);
+       },
+       [](const Config& config) { return std::to_string(config.retain.bytes); }},
       {"reader_timeout", Kind::kText, false, "DURATION",
        "cancels a group whose call takes none of its output for so long, 0s (never)..24h",
        [](std::string_view text, Config* config) { return SetDuration(text, &config->reader_timeout); },

@@ -120,6 +120,7 @@ class Daemon {
   void Serve() {
     live_.SetParts({.engine = &work_->engine(),
                     .output = stores_.output().get(),
+                    .retention = &work_->retention(),
                     .log = log_,
                     .permit = [this](const Config& config) { return frontend_->Permit(config); }});
     const uint32_t recovered = work_->engine().counts().running_groups;
@@ -139,6 +140,7 @@ class Daemon {
   ServiceContext Context() {
     ServiceContext context;
     context.engine = &work_->engine();
+    context.retention = &work_->retention();
     context.functions = functions_;
     context.processes = work_->processes();
     context.readers =
@@ -180,6 +182,7 @@ class Daemon {
   }
 
   int Stop() {
+    work_->retention().BeginStop();
     stores_.output()->StopPacing();
     const Config config = live_.current();
     ServiceManager::Stopping(config.on_stop == OnStop::kSuspend ? "suspending" : "stopping",

@@ -86,6 +86,7 @@ Result<Reloaded> LiveConfig::ReloadLocked() {
   SetLog(*parts_.log, config_.log_level, config_.log_json);
   parts_.output->SetBounds({.head = config_.output_limit, .tail = config_.output_limit});
   parts_.engine->SetMaxQueued({.tasks = config_.max_queued, .bytes = config_.max_queued_bytes});
+  if (parts_.retention != nullptr) parts_.retention->SetBounds(config_.retain);
   parts_.engine->pools().Configure(config_.pools);
   return report;
 }

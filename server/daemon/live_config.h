@@ -9,6 +9,7 @@
 
 #include "core/base/mutex.h"
 #include "core/engine/engine.h"
+#include "core/engine/retention.h"
 #include "core/output/file_output_store.h"
 #include "covey/result.h"
 #include "server/config/command_line.h"
@@ -29,6 +30,7 @@ class LiveConfig {
   struct Parts {
     Engine* engine = nullptr;
     FileOutputStore* output = nullptr;
+    Retention* retention = nullptr;
     std::shared_ptr<spdlog::logger> log;
     // The permissions of the sockets; a failure refuses the reload.
     std::function<Status(const Config& config)> permit;

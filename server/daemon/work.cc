@@ -29,6 +29,7 @@ Work::Work(const Config& config, Stores& stores, std::string address,
       log_(std::move(log)) {}
 
 Work::~Work() {
+  if (retention_ != nullptr) retention_->Stop();
   stores_.Close();  // its answers come to the engine
 }
 
@@ -47,7 +48,16 @@ Status Work::Recover(RecoveryWatcher watcher) {
                       .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
   if (const std::optional<Error> error = engine_->Recover(std::move(watcher)))
     return Status::Error(stores_.Explain(*error));
+  retention_ = std::make_unique<Retention>(
+      *engine_, Retention::Options{.bounds = config_.retain,
+                                   .log = [log = log_](const std::string& line) { log->info("{}", line); },
+                                   .warn = [log = log_](const std::string& line) { log->warn("{}", line); }});
   return Status::Ok();
+}
+
+void Work::Run() {
+  engine_->Run();
+  if (!engine_->parked()) retention_->Start();
 }
 
 Status Work::MakeProcesses() {

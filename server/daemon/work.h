@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/engine/engine.h"
+#include "core/engine/retention.h"
 #include "core/executor/process_executor.h"
 #include "covey/function_registry.h"
 #include "covey/status.h"
@@ -32,10 +33,11 @@ class Work {
   // Starts nothing. Blocks.
   Status Recover(RecoveryWatcher watcher);
   // What waits may start. Cannot fail.
-  void Run() { engine_->Run(); }
+  void Run();
 
   // After Recover.
   Engine& engine() { return *engine_; }
+  Retention& retention() { return *retention_; }
   const std::shared_ptr<ProcessExecutor>& processes() const { return processes_; }
   const std::shared_ptr<const FunctionRegistry>& functions() const { return functions_; }
   // How process trees are followed: "cgroup …" or "subreaper …".
@@ -51,6 +53,7 @@ class Work {
   const std::shared_ptr<spdlog::logger> log_;
   std::shared_ptr<ProcessExecutor> processes_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Retention> retention_;
 };
 
 }  // namespace covey

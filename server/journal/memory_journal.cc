@@ -143,7 +143,9 @@ AppendResult MemoryJournal::WriteLocked(Append append) {
     if (append.expected == 0) by_age_[{append.summary->created, group.order}] = &group;
     const WallTime created = append.expected == 0 ? append.summary->created : group.summary.created;
     auto spec = append.expected == 0 ? first.group : group.summary.spec;
+    const bool ends = append.summary->state.completed && !group.summary.state.completed;
     group.summary = *std::move(append.summary);
+    if (ends) EndLocked(group, append.batch->last());
     group.summary.created = created;
     group.summary.spec = std::move(spec);
   }
@@ -301,43 +303,6 @@ void MemoryJournal::FindRequest(std::string request_id, Done<std::string> done) 
   } else if (const auto found = requests_.find(request_id); found != requests_.end()) {
     const auto old = old_requests_.find(request_id);
     if (old == old_requests_.end() || old->second > now_()) result = found->second;
-  }
-  lock.Unlock();
-  done(std::move(result));
-}
-
-void MemoryJournal::ForgetOldLocked() {
-  const WallTime now = now_();
-  std::erase_if(purged_, [now](const auto& entry) { return entry.second <= now; });
-  for (auto old = old_requests_.begin(); old != old_requests_.end();) {
-    if (old->second > now) {
-      ++old;
-      continue;
-    }
-    requests_.erase(old->first);
-    old = old_requests_.erase(old);
-  }
-}
-
-void MemoryJournal::Purge(std::string id, bool keeps_id, Done<Void> done) {
-  MutexLock lock(mutex_);
-  Result<Void> result = Void{};
-  const auto found = groups_.find(id);
-  if (closed_) {
-    result = journal::Closed();
-  } else if (found == groups_.end()) {
-    result = journal::NotFound(id);
-  } else if (!found->second.summary.state.completed) {
-    result = journal::NotCompleted(id);
-  } else {
-    const Group& group = found->second;
-    for (const auto& [number, key] : group.entries) log_.erase(key);
-    by_age_.erase({group.summary.created, group.order});
-    const WallTime until = group.summary.created + journal::kRemember;
-    if (!group.request.empty()) old_requests_[group.request] = until;
-    if (keeps_id) purged_[id] = until;
-    groups_.erase(found);
-    ForgetOldLocked();
   }
   lock.Unlock();
   done(std::move(result));

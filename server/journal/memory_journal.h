@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -52,7 +53,11 @@ class MemoryJournal final : public Journal {
   void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done) override;
   void Find(std::string group, Done<GroupSummary> done) override;
   void FindRequest(std::string request_id, Done<std::string> done) override;
-  void Purge(std::string group, bool keeps_id, Done<Void> done) override;
+  void Purge(std::vector<std::string> groups, bool keeps_id, Done<std::vector<Result<Void>>> done) override;
+  void Oldest(bool failed, size_t limit, std::string token, Done<EndedPage> done) override;
+  JournalUsage usage() const override COVEY_EXCLUDES(mutex_);
+  void Orphans(Done<std::vector<std::string>> done) override { done(std::vector<std::string>()); }
+  void OutputIsGone(std::vector<std::string>) override {}
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;
@@ -95,11 +100,21 @@ class MemoryJournal final : public Journal {
     uint64_t order = 0;  // of creation
     uint64_t head = 0;
     std::string request;
+    uint64_t bytes = 0;  // once it is over
     std::optional<Snapshot> snapshot;
     std::map<uint64_t, uint64_t> entries;  // by number of their last record: key in log_
   };
 
+  struct Ended {
+    // Groups that are over: by whether they failed, their end and their order.
+    std::map<std::tuple<bool, WallTime, uint64_t>, const Group*> groups;
+    uint64_t bytes = 0;
+  };
+
   void Drain() COVEY_EXCLUDES(mutex_);
+  // The group is over, with so many events.
+  void EndLocked(Group& group, uint64_t events) COVEY_REQUIRES(mutex_);
+  Result<Void> PurgeLocked(const std::string& id, bool keeps_id) COVEY_REQUIRES(mutex_);
   AppendResult CarryOutLocked(Append append) COVEY_REQUIRES(mutex_);
   AppendResult WriteLocked(Append append) COVEY_REQUIRES(mutex_);
   uint64_t OwnerLocked(const std::string& group) const COVEY_REQUIRES(mutex_);
@@ -138,6 +153,7 @@ class MemoryJournal final : public Journal {
   std::map<uint64_t, Entry> log_ COVEY_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Group> groups_ COVEY_GUARDED_BY(mutex_);
   std::map<std::pair<WallTime, uint64_t>, const Group*> by_age_ COVEY_GUARDED_BY(mutex_);  // created, order
+  Ended ended_ COVEY_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::string> requests_ COVEY_GUARDED_BY(mutex_);
   std::map<std::string, StoredPool> pools_ COVEY_GUARDED_BY(mutex_);
   size_t failing_pools_ COVEY_GUARDED_BY(mutex_) = 0;

@@ -8,12 +8,22 @@
 
 #include "server/journal/checksum.h"
 #include "server/journal/sql.h"
+#include "server/journal/storage.h"
 
 namespace covey {
 namespace {
 
+// What an earlier version has kept is not purged for so long (before 4 nothing was).
+constexpr std::chrono::hours kGrace{7 * 24};
+
 // What makes version i + 2 of version i + 1. Each is what it was when its version came: later ones do not
 // change it. covey_checksum(part, gid, group, number, bytes) is Checksum.
+constexpr std::string_view kFillEnded =
+    "INSERT OR IGNORE INTO ended SELECT gid, phase = 4, covey_completed(summary), length(spec) + "
+    "length(summary) + "
+    "(SELECT coalesce(sum(length(data)), 0) FROM records WHERE records.gid = groups.gid) FROM groups WHERE "
+    "phase >= 3;";
+
 constexpr std::string_view kSteps[] = {
     "CREATE TABLE pools(name TEXT PRIMARY KEY, max INTEGER NOT NULL, closing INTEGER NOT NULL) WITHOUT "
     "ROWID;",
@@ -105,6 +115,12 @@ constexpr std::string_view kSteps[] = {
   DROP TABLE owners_2;
   DROP TABLE pools_2;
 )sql",
+    R"sql(
+  CREATE TABLE orphans(ns INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(ns, id)) WITHOUT ROWID;
+  CREATE TABLE ended(
+    gid INTEGER PRIMARY KEY, failed INTEGER NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL);
+  CREATE INDEX ended_time ON ended(failed, time, gid);
+)sql",
 };
 static_assert(std::size(kSteps) + 1 == sql::kSchemaVersion);
 
@@ -133,26 +149,42 @@ void ChecksumFunction(sqlite3_context* context, int, sqlite3_value** arguments) 
   sqlite3_result_int64(context, static_cast<int64_t>(Checksum(place, Bytes(arguments[4]))));
 }
 
+// The end of a group by its summary; 0: it cannot be told.
+void CompletedFunction(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const Result<GroupSummary> summary = storage::DecodeSummary(Bytes(arguments[0]), nullptr);
+  sqlite3_result_int64(context, summary.ok() ? summary.value().completed.time_since_epoch().count() : 0);
+}
+
 bool MakeSchema(sqlite::Database& db) {
   std::random_device device;
   const uint64_t identity = static_cast<uint64_t>(device()) << 32 | device();
   return db.Execute(std::string(sql::kSchema)) &&
          db.Execute("INSERT INTO meta VALUES('identity', " + std::to_string(static_cast<int64_t>(identity)) +
-                    "), ('epoch', 0), ('owner_of_all', 0), ('next_gid', 1), ('next_seq', 1), ('fence', 0)") &&
+                    "), ('epoch', 0), ('owner_of_all', 0), ('next_gid', 1), ('next_seq', 1), ('fence', 0), "
+                    "('purges_from', 0)") &&
          db.Execute("PRAGMA application_id = " + std::to_string(sql::kApplicationId));
 }
 
-bool Migrate(sqlite::Database& db, int64_t from) {
+bool Migrate(sqlite::Database& db, int64_t from, WallTime now) {
   if (!db.AddFunction("covey_checksum", 5, ChecksumFunction)) return false;
   for (int64_t version = from; version < sql::kSchemaVersion; ++version) {
     if (!db.Execute(std::string(kSteps[version - 1]))) return false;
   }
-  return true;
+  return from > 3 || (FillEnded(db) && PurgeLater(db, now));
 }
 
 }  // namespace
 
-Result<int64_t> BringUpToDate(sqlite::Database& db, const std::string& path) {
+bool PurgeLater(sqlite::Database& db, WallTime now) {
+  const int64_t from = (now + kGrace).time_since_epoch().count();
+  return db.Execute("INSERT OR REPLACE INTO meta VALUES('purges_from', " + std::to_string(from) + ")");
+}
+
+bool FillEnded(sqlite::Database& db) {
+  return db.AddFunction("covey_completed", 1, CompletedFunction) && db.Execute(std::string(kFillEnded));
+}
+
+Result<int64_t> BringUpToDate(sqlite::Database& db, const std::string& path, WallTime now) {
   const auto tables = db.QueryInt("SELECT count(*) FROM sqlite_schema");
   const auto application = db.QueryInt("PRAGMA application_id");
   const auto version = db.QueryInt("PRAGMA user_version");
@@ -168,7 +200,7 @@ Result<int64_t> BringUpToDate(sqlite::Database& db, const std::string& path) {
   }
   if (!empty && !db.QueryInt("SELECT value FROM meta WHERE key = 'identity'")) return NotAJournal(path);
   if (*version < sql::kSchemaVersion) {
-    if (!db.Execute("BEGIN IMMEDIATE") || !(empty ? MakeSchema(db) : Migrate(db, *version)) ||
+    if (!db.Execute("BEGIN IMMEDIATE") || !(empty ? MakeSchema(db) : Migrate(db, *version, now)) ||
         !db.Execute("PRAGMA user_version = " + std::to_string(sql::kSchemaVersion)) ||
         !db.Execute("COMMIT")) {
       Error error = Explain(path, db);

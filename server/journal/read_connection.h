@@ -28,6 +28,8 @@ class ReadConnection {
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group);
   Result<std::string> FindRequest(const std::string& request_id, WallTime now);
   Result<std::vector<StoredPool>> Pools();
+  Result<EndedPage> Oldest(bool failed, size_t limit, const std::string& token);
+  Result<std::vector<std::string>> Orphans();
 
  private:
   struct Statements;

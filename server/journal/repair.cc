@@ -19,6 +19,7 @@
 #include "server/journal/migrate.h"
 #include "server/journal/new_directory.h"
 #include "server/journal/read_connection.h"
+#include "server/journal/rules.h"
 #include "server/journal/sqlite_open.h"
 #include "server/journal/write_connection.h"
 
@@ -35,7 +36,7 @@ struct KeyedTable {
 constexpr KeyedTable kKeyedTables[] = {
     {"groups", "gid"}, {"records", "seq"}, {"snapshots", "gid"}, {"garbage", "gid"}};
 // Those that have other keys; what they lose is remembered for a day, or made again.
-constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "pools"};
+constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "orphans", "pools"};
 // How large keys may be when the largest cannot be read.
 constexpr int64_t kMostRows = int64_t{1} << 42;
 // Ranges of one table that may turn out to be unreadable, each looked at in halves. What they hide is taken from
@@ -188,7 +189,7 @@ Result<Void> Look(const SqliteFile& file, uint64_t identity, Harvested harvested
 Result<Void> OpenDamaged(const std::string& copy, const std::string& path) {
   Result<sqlite::Database> db = sqlite::Database::Open(copy, {});
   if (!db.ok()) return db.error();
-  const Result<int64_t> found = BringUpToDate(db.value(), path);
+  const Result<int64_t> found = BringUpToDate(db.value(), path, journal::SystemNow());
   if (!found.ok()) {
     Error error = found.error();
     if (error.code == ErrorCode::kInternal) error.code = ErrorCode::kDataLoss;  // a schema that is none
@@ -228,6 +229,8 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
     Result<Harvested> taken = Harvest(db.value(), old);
     if (!taken.ok()) return taken.error();
     harvested = std::move(taken.value());
+    if (!FillEnded(db.value()) || !PurgeLater(db.value(), journal::SystemNow()))
+      return db.value().last_error();
     if (!opens.ok()) {
       if (db.value().QueryInt("SELECT count(*) FROM groups").value_or(0) == 0) return opens.error();
       repaired.lost.push_back("SQLite cannot open the file, each page is read alone: " +

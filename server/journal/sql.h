@@ -7,7 +7,7 @@
 namespace covey::sql {
 
 inline constexpr int kApplicationId = 0x636F7679;  // "covy"
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // gid and seq are never used again (meta keeps the next ones across a purge): garbage waits for its deletion
 // by gid, and a cursor of Watch is a seq.
@@ -18,7 +18,9 @@ inline constexpr int kSchemaVersion = 3;
 // events next to each other of one append; seq is the order of the commits. The index finds the row of an
 // event and the head of a group. labels: keyed so that the groups with a label come newest first. requests,
 // purged: until `expires` they outlive their group (promise 13). garbage: gids of purged groups whose records
-// are still to be deleted. snapshots: the newest of each group that has one. pools: those made while the
+// are still to be deleted. orphans: ids of purged groups whose
+// output may still be there. ended: the groups that are over, with the time of their end and about how many bytes
+// they take. snapshots: the newest of each group that has one. pools: those made while the
 // daemon ran. Each …sum is the Checksum of what stands before it.
 inline constexpr std::string_view kSchema = R"sql(
   CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -67,6 +69,10 @@ inline constexpr std::string_view kSchema = R"sql(
   CREATE INDEX purged_expires ON purged(expires);
   CREATE TABLE owners(ns INTEGER NOT NULL, id TEXT NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY(ns, id)) WITHOUT ROWID;
   CREATE TABLE garbage(gid INTEGER PRIMARY KEY);
+  CREATE TABLE orphans(ns INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(ns, id)) WITHOUT ROWID;
+  CREATE TABLE ended(
+    gid INTEGER PRIMARY KEY, failed INTEGER NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL);
+  CREATE INDEX ended_time ON ended(failed, time, gid);
   CREATE TABLE pools(
     ns INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -99,7 +105,16 @@ inline constexpr std::string_view kPutSnapshot =
     "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4) ON CONFLICT(gid) DO UPDATE SET number = excluded.number, "
     "data = excluded.data, data_sum = excluded.data_sum WHERE excluded.number >= number";
 
+inline constexpr std::string_view kInsertEnded = "INSERT OR REPLACE INTO ended VALUES(?1, ?2, ?3, ?4)";
+// The rows of a group, for their sizes.
+inline constexpr std::string_view kRowSizes =
+    "SELECT length(data), last FROM records WHERE gid = ?1 LIMIT ?2";
+
 // Purge.
+inline constexpr std::string_view kGetEnded = "SELECT bytes FROM ended WHERE gid = ?1";
+inline constexpr std::string_view kDeleteEnded = "DELETE FROM ended WHERE gid = ?1";
+inline constexpr std::string_view kInsertOrphan = "INSERT OR IGNORE INTO orphans VALUES(1, ?1)";
+inline constexpr std::string_view kDeleteOrphan = "DELETE FROM orphans WHERE ns = 1 AND id = ?1";
 inline constexpr std::string_view kGetGroup =
     "SELECT created, phase, request, spec, spec_sum FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGroup = "DELETE FROM groups WHERE gid = ?1";
@@ -110,12 +125,20 @@ inline constexpr std::string_view kExpireRequest =
 inline constexpr std::string_view kInsertPurged = "INSERT OR REPLACE INTO purged VALUES(1, ?1, ?2)";
 inline constexpr std::string_view kDeleteSnapshot = "DELETE FROM snapshots WHERE gid = ?1";
 inline constexpr std::string_view kInsertGarbage = "INSERT OR IGNORE INTO garbage VALUES(?1)";
-inline constexpr std::string_view kForgetRequests = "DELETE FROM requests WHERE expires <= ?1";
-inline constexpr std::string_view kForgetPurged = "DELETE FROM purged WHERE expires <= ?1";
+inline constexpr std::string_view kForgetRequests =
+    "DELETE FROM requests WHERE ns = 1 AND id IN (SELECT id FROM requests WHERE expires <= ?1 LIMIT ?2)";
+inline constexpr std::string_view kForgetPurged =
+    "DELETE FROM purged WHERE ns = 1 AND id IN (SELECT id FROM purged WHERE expires <= ?1 LIMIT ?2)";
 inline constexpr std::string_view kNextGarbage = "SELECT min(gid) FROM garbage";
 inline constexpr std::string_view kCollectGarbage =
     "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE gid = ?1 LIMIT ?2)";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";
+
+inline constexpr std::string_view kOldest =
+    "SELECT ended.time, ended.gid, groups.id, groups.phase, ended.bytes FROM ended JOIN groups USING(gid) "
+    "WHERE "
+    "failed = ?1 AND (ended.time, ended.gid) > (?2, ?3) ORDER BY ended.time, ended.gid LIMIT ?4";
+inline constexpr std::string_view kOrphans = "SELECT id FROM orphans WHERE ns = 1 ORDER BY id";
 
 // Pools.
 inline constexpr std::string_view kPutPool = "INSERT OR REPLACE INTO pools VALUES(1, ?1, ?2, ?3)";
@@ -164,6 +187,7 @@ inline constexpr std::string_view kStatements[] = {
     kExpireRequest,  kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
     kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
     kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames,    kPutSnapshot,
-    kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools};
+    kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools,          kInsertEnded,  kRowSizes,
+    kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans};
 
 }  // namespace covey::sql

@@ -185,8 +185,16 @@ bool Database::in_transaction() const { return sqlite3_get_autocommit(db_.get())
 int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
 
 bool Database::Checkpoint() {
-  *log_pages_ = 0;
   return Check(sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
+}
+
+bool Database::TruncateLog() {
+  sqlite3_busy_timeout(db_.get(), 0);
+  const bool done =
+      Check(sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
+  sqlite3_busy_timeout(db_.get(), kBusyMilliseconds);
+  if (done) *log_pages_ = 0;
+  return done;
 }
 
 }  // namespace covey::sqlite

@@ -104,6 +104,8 @@ class Database {
   int log_pages() const { return *log_pages_; }
   // Moves what is in the log into the database, as far as no reader needs the old state. False: it failed.
   bool Checkpoint();
+  // Moves all of it and makes the log empty. Waits for nobody: false also when somebody reads.
+  bool TruncateLog();
 
   // Why the last call that failed did.
   const Error& last_error() const { return *failure_; }

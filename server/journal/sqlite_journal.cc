@@ -1,82 +1,19 @@
 #include "server/journal/sqlite_journal.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "core/base/mutex.h"
 #include "server/journal/read_connection.h"
+#include "server/journal/readers.h"
 #include "server/journal/rules.h"
 #include "server/journal/sqlite_writer.h"
 
 namespace covey {
 namespace {
-
-// Threads with a connection each that take reads from one queue.
-class Readers {
- public:
-  using Job = std::function<void(ReadConnection*)>;  // null: the journal is closed
-
-  explicit Readers(std::vector<std::unique_ptr<ReadConnection>> connections) {
-    MutexLock stop(stop_mutex_);
-    for (auto& connection : connections) {
-      threads_.emplace_back(
-          [this, shared = std::shared_ptr<ReadConnection>(std::move(connection))] { Run(shared.get()); });
-    }
-  }
-  ~Readers() { Stop(); }
-
-  void Post(Job job) COVEY_EXCLUDES(mutex_) {
-    {
-      MutexLock lock(mutex_);
-      if (!stopping_) {
-        queue_.push_back(std::move(job));
-        work_.NotifyOne();
-        return;
-      }
-    }
-    job(nullptr);
-  }
-
-  // Answers what is queued and ends the threads. Idempotent.
-  void Stop() COVEY_EXCLUDES(stop_mutex_, mutex_) {
-    MutexLock stop(stop_mutex_);
-    {
-      MutexLock lock(mutex_);
-      stopping_ = true;
-    }
-    work_.NotifyAll();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  void Run(ReadConnection* connection) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    for (;;) {
-      while (queue_.empty() && !stopping_) work_.Wait(mutex_);
-      if (queue_.empty()) return;
-      Job job = std::move(queue_.front());
-      queue_.pop_front();
-      lock.Unlock();
-      job(connection);
-      job = nullptr;
-      lock.Lock();
-    }
-  }
-
-  Mutex mutex_;  // a leaf
-  CondVar work_;
-  bool stopping_ COVEY_GUARDED_BY(mutex_) = false;
-  std::deque<Job> queue_ COVEY_GUARDED_BY(mutex_);
-
-  Mutex stop_mutex_;  // before mutex_; held while Stop joins
-  std::vector<std::thread> threads_ COVEY_GUARDED_BY(stop_mutex_);
-};
 
 // Joins the two halves: what writes goes to the writer's thread, what reads to the readers'.
 class SqliteJournal final : public Journal {
@@ -87,8 +24,8 @@ class SqliteJournal final : public Journal {
       : durable_(durable),
         now_(std::move(now)),
         data_(std::move(data)),
-        writer_(std::move(write), std::move(writing)),
-        readers_(std::move(reads)) {}
+        readers_(std::move(reads)),
+        writer_(std::move(write), Gated(std::move(writing))) {}
   ~SqliteJournal() override { Close(); }
 
   JournalCapabilities capabilities() const override {
@@ -102,8 +39,26 @@ class SqliteJournal final : public Journal {
     writer_.AppendAsync(std::move(append), std::move(done));
   }
   void OnBatch(std::function<void()> flush) override { writer_.OnBatch(std::move(flush)); }
-  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
-    writer_.Purge(std::move(group), keeps_id, std::move(done));
+  void Purge(std::vector<std::string> groups, bool keeps_id, Done<std::vector<Result<Void>>> done) override {
+    writer_.Purge(std::move(groups), keeps_id, std::move(done));
+  }
+  void Oldest(bool failed, size_t limit, std::string token, Done<EndedPage> done) override {
+    Post(std::move(done), [failed, limit, token = std::move(token)](ReadConnection& connection) {
+      return connection.Oldest(failed, limit, token);
+    });
+  }
+  void Orphans(Done<std::vector<std::string>> done) override {
+    Post(std::move(done), [](ReadConnection& connection) { return connection.Orphans(); });
+  }
+  void OutputIsGone(std::vector<std::string> groups) override { writer_.OutputIsGone(std::move(groups)); }
+  JournalUsage usage() const override {
+    const WriteConnection& connection = writer_.connection();
+    struct stat file {};
+    const bool there = ::stat((data_->path() + "/journal.db").c_str(), &file) == 0;
+    return {.ended_groups = connection.ended().groups(),
+            .ended_bytes = connection.ended().bytes(),
+            .file_bytes = there ? static_cast<uint64_t>(file.st_size) : 0,
+            .purges_from = connection.purges_from()};
   }
 
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
@@ -164,6 +119,11 @@ class SqliteJournal final : public Journal {
   }
 
  private:
+  SqliteWriter::Options Gated(SqliteWriter::Options writing) {
+    writing.hold_reads = [this](std::function<void()> quiet) { readers_.Hold(std::move(quiet)); };
+    writing.release_reads = [this] { readers_.Release(); };
+    return writing;
+  }
   template <typename T, typename Query>
   void Post(Done<T> done, Query query) {
     readers_.Post([done = std::move(done), query = std::move(query)](ReadConnection* connection) {
@@ -174,8 +134,8 @@ class SqliteJournal final : public Journal {
   const bool durable_;
   const std::function<WallTime()> now_;
   const std::shared_ptr<DataDirectory> data_;  // its lock outlives the connections
+  Readers readers_;                            // before the writer, which holds them
   SqliteWriter writer_;
-  Readers readers_;
 };
 
 }  // namespace
@@ -191,6 +151,10 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
                         .vfs = options.vfs,
                         .durability = options.durability,
                         .max_pages = options.max_pages,
+                        .checkpoint_pages = std::max(options.checkpoint_pages, 1),
+                        .scrub_every = options.scrub_every,
+                        .adopted = data->was_copied() && !data->copied(),
+                        .now = options.now,
                         .log = options.log,
                         .refusal = [raw = data.get()] { return raw->Refusal(); }};
   for (const char* suffix : {"", "-wal", "-shm"}) {

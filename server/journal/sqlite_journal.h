@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +39,10 @@ struct SqliteJournalOptions {
   // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
   std::string vfs;
   int64_t max_pages = 0;
+  // Pages of the write-ahead log that are moved into the database together (4 MiB); with 16 times as many the
+  // log begins anew, and reads wait for that. What was purged leaves the log no later than so long after it.
+  int checkpoint_pages = 1024;
+  std::chrono::milliseconds scrub_every{10'000};
 };
 
 // Opens the journal in `directory`/journal.db, or makes it; one of an earlier version is migrated first,

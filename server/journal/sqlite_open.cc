@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/journal/migrate.h"
+#include "server/journal/rules.h"
 #include "server/journal/sql.h"
 
 namespace covey {
@@ -10,6 +11,9 @@ namespace {
 
 // What stays of the write-ahead log's file when all of it is in the database.
 constexpr int64_t kMaxIdleLog = int64_t{64} << 20;
+// PRAGMA auto_vacuum of a file that can give room back.
+constexpr int64_t kGivesBack = 2;
+constexpr int64_t kSmallFile = 4096;  // pages: 16 MiB
 
 Error Refuse(std::string reason, std::string message) {
   return {.code = ErrorCode::kFailedPrecondition, .reason = std::move(reason), .message = std::move(message)};
@@ -22,6 +26,9 @@ Error Explain(const std::string& path, const sqlite::Database& db) {
 }
 
 Result<Void> SetDurability(sqlite::Database& db, const SqliteFile& file) {
+  // A new file can give room back; one that was made without that stays so until it is made anew.
+  if (db.QueryInt("PRAGMA page_count") == 0 && !db.Execute("PRAGMA auto_vacuum = INCREMENTAL"))
+    return Explain(file.path, db);
   const auto mode = db.QueryText("PRAGMA journal_mode = WAL");
   if (!mode) return Explain(file.path, db);
   if (file.durability == Durability::kNone) {
@@ -41,6 +48,17 @@ Result<Void> SetDurability(sqlite::Database& db, const SqliteFile& file) {
   return Void{};
 }
 
+// A file that was made by an earlier version gives no room back until it is made anew, which takes its own size in
+// memory and in the log, and 10 ms a MiB: at the start only a small one is. Nothing depends on it.
+void MakeAnewIfSmall(sqlite::Database& db, const SqliteFile& file) {
+  if (db.QueryInt("PRAGMA auto_vacuum").value_or(kGivesBack) == kGivesBack) return;
+  if (db.QueryInt("PRAGMA page_count").value_or(kSmallFile + 1) > kSmallFile || file.max_pages > 0) return;
+  if (file.refusal && file.refusal()) return;
+  (void)(db.Execute("PRAGMA temp_store = MEMORY") && db.Execute("PRAGMA auto_vacuum = INCREMENTAL") &&
+         db.Execute("VACUUM"));
+  (void)db.Execute("PRAGMA temp_store = DEFAULT");
+}
+
 }  // namespace
 
 Result<sqlite::Database> OpenForWriting(const SqliteFile& file) {
@@ -48,12 +66,16 @@ Result<sqlite::Database> OpenForWriting(const SqliteFile& file) {
   if (!opened.ok()) return opened;
   sqlite::Database& db = opened.value();
   if (Result<Void> durable = SetDurability(db, file); !durable.ok()) return durable.error();
-  Result<int64_t> found = BringUpToDate(db, file.path);
+  Result<int64_t> found = BringUpToDate(db, file.path, file.now ? file.now() : journal::SystemNow());
   if (!found.ok()) return found.error();
   if (found.value() != 0 && found.value() != sql::kSchemaVersion && file.log) {
     file.log(file.path + ": the journal was migrated from version " + std::to_string(found.value()) +
              " to version " + std::to_string(sql::kSchemaVersion));
   }
+  // What was restored to be looked at does not go at once because it is old.
+  if (file.adopted && !PurgeLater(db, file.now ? file.now() : journal::SystemNow()))
+    return Explain(file.path, db);
+  MakeAnewIfSmall(db, file);
   bool set = db.Execute("PRAGMA journal_size_limit = " + std::to_string(kMaxIdleLog)) &&
              db.Execute("PRAGMA cache_size = -16384") && db.Execute("PRAGMA secure_delete = ON");
   if (file.max_pages > 0)

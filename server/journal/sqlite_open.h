@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -17,6 +18,10 @@ struct SqliteFile {
   std::string vfs;
   Durability durability = Durability::kFull;
   int64_t max_pages = 0;
+  int checkpoint_pages = 1024;                       // as SqliteJournalOptions
+  std::chrono::milliseconds scrub_every{10'000};     // as SqliteJournalOptions
+  bool adopted = false;                              // it was a copy until now
+  std::function<WallTime()> now;                     // empty: the system's
   std::function<void(const std::string& line)> log;  // or empty
   std::function<std::optional<Error>()> refusal;     // why nothing may be written at the moment; or empty
 };

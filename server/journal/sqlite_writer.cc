@@ -1,10 +1,18 @@
 #include "server/journal/sqlite_writer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/journal/rules.h"
 
 namespace covey {
+namespace {
+
+// Groups that are forgotten in one transaction.
+constexpr size_t kPurgesAtOnce = 128;
+
+}  // namespace
 
 SqliteWriter::SqliteWriter(std::unique_ptr<WriteConnection> connection, Options options)
     : options_(std::move(options)), connection_(std::move(connection)), thread_([this] { Run(); }) {}
@@ -50,12 +58,50 @@ void SqliteWriter::Acquire(std::vector<std::string> groups, Journal::Done<uint64
   Post(std::move(done), [this, groups = std::move(groups)] { return connection_->Acquire(groups); });
 }
 
-void SqliteWriter::Purge(std::string group, bool keeps_id, Journal::Done<Void> done) {
-  Post(std::move(done), [this, group = std::move(group), keeps_id] {
-    Result<Void> result = connection_->Purge(group, keeps_id);
-    garbage_ = garbage_ || result.ok();
-    return result;
+void SqliteWriter::Purge(std::vector<std::string> groups, bool keeps_id,
+                         Journal::Done<std::vector<Result<Void>>> done) {
+  Command command;
+  for (std::string& group : groups) command.purges.push_back({std::move(group), keeps_id});
+  command.purged = std::move(done);
+  if (!Enqueue(command)) command.purged(journal::Closed());
+}
+
+void SqliteWriter::OutputIsGone(std::vector<std::string> groups) {
+  Command command;
+  command.other = [this, groups = std::move(groups)] {
+    connection_->OutputIsGone(groups);
+    untidy_ = true;
+  };
+  (void)Enqueue(command);  // else the next start looks
+}
+
+size_t SqliteWriter::CommitPurges(std::vector<Command>& commands, size_t at) {
+  std::vector<WriteConnection::Purged> groups;
+  size_t end = at;
+  while (end < commands.size() && commands[end].purged && (end == at || groups.size() < kPurgesAtOnce)) {
+    const std::vector<WriteConnection::Purged>& more = commands[end++].purges;
+    groups.insert(groups.end(), more.begin(), more.end());
+  }
+  std::vector<Result<Void>> results = connection_->Purge(groups);
+  const auto failed = std::find_if(results.begin(), results.end(), [](const Result<Void>& result) {
+    return !result.ok() && WriteConnection::IsTrouble(result.error());
   });
+  const bool written =
+      std::any_of(results.begin(), results.end(), [](const auto& each) { return each.ok(); });
+  if (written) {
+    Tell(nullptr);
+  } else if (failed != results.end()) {
+    Tell(&failed->error());
+  }
+  untidy_ = untidy_ || written;
+  auto next = results.begin();
+  for (size_t i = at; i < end; ++i) {
+    const auto last = next + static_cast<std::ptrdiff_t>(commands[i].purges.size());
+    commands[i].purged(
+        std::vector<Result<Void>>(std::make_move_iterator(next), std::make_move_iterator(last)));
+    next = last;
+  }
+  return end;
 }
 
 void SqliteWriter::PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot,
@@ -77,7 +123,7 @@ void SqliteWriter::Probe(Journal::Done<Void> done) {
   Post(std::move(done), [this] {
     const bool ailing = trouble_.has_value();
     Result<Void> result = connection_->Probe(ailing);
-    garbage_ = garbage_ || (ailing && result.ok());  // its collection has ended at the first failure
+    untidy_ = untidy_ || (ailing && result.ok());  // to tidy ends at the first failure
     return result;
   });
 }
@@ -103,11 +149,35 @@ void SqliteWriter::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void SqliteWriter::TendLog() {
+  connection_->CheckpointIfDue();
+  const auto restarts_at = connection_->RestartsLogAt();
+  if (holding_ || !restarts_at || *restarts_at > WriteConnection::Clock::now()) return;
+  holding_ = true;
+  const auto restart = [this] {
+    connection_->RestartLog();
+    holding_ = false;
+    if (options_.release_reads) options_.release_reads();
+  };
+  if (!options_.hold_reads) return restart();
+  options_.hold_reads([this, restart] {
+    Command command;
+    command.other = restart;
+    if (!Enqueue(command)) options_.release_reads();
+  });
+}
+
 bool SqliteWriter::Take(std::vector<Command>* commands) {
+  const auto tend_at = holding_ ? std::nullopt : connection_->RestartsLogAt();
   MutexLock lock(mutex_);
-  while (queue_.empty() && !stopping_ && !garbage_) {
+  bool in_time = true;
+  while (queue_.empty() && !stopping_ && !untidy_ && in_time) {
     asleep_ = true;
-    work_.Wait(mutex_);
+    if (tend_at) {
+      in_time = work_.WaitUntil(mutex_, *tend_at);
+    } else {
+      work_.Wait(mutex_);
+    }
   }
   asleep_ = false;
   commands->clear();
@@ -122,12 +192,15 @@ void SqliteWriter::Run() {
     while (at < commands.size()) {
       if (commands[at].other) {
         commands[at++].other();
+      } else if (commands[at].purged) {
+        at = CommitPurges(commands, at);
       } else {
         at = CommitAppends(commands, at);
       }
-      connection_->CheckpointIfDue();
+      TendLog();
     }
-    if (garbage_) garbage_ = connection_->CollectGarbage();
+    if (untidy_) untidy_ = connection_->Tidy();
+    TendLog();
   }
 }
 
@@ -136,7 +209,7 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   size_t bytes = 0;
   size_t end = at;
   bool good = connection_->Begin();
-  while (end < commands.size() && !commands[end].other && end - at < options_.appends &&
+  while (end < commands.size() && commands[end].is_append() && end - at < options_.appends &&
          bytes < options_.bytes) {
     if (!good) break;
     std::optional<AppendResult> result = connection_->Write(commands[end++].append, &bytes);

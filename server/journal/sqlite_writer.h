@@ -31,6 +31,9 @@ class SqliteWriter {
     size_t appends = 0;  // bounds of one commit
     size_t bytes = 0;
     std::function<void(const Error* why)> on_trouble;  // as SqliteJournalOptions
+    // As Readers::Hold and Release. Empty: nobody reads.
+    std::function<void(std::function<void()> quiet)> hold_reads;
+    std::function<void()> release_reads;
   };
   using Answer = std::function<void(AppendResult)>;
 
@@ -39,7 +42,10 @@ class SqliteWriter {
 
   void AppendAsync(Append append, Answer done) COVEY_EXCLUDES(mutex_);
   void Acquire(std::vector<std::string> groups, Journal::Done<uint64_t> done) COVEY_EXCLUDES(mutex_);
-  void Purge(std::string group, bool keeps_id, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
+  void Purge(std::vector<std::string> groups, bool keeps_id, Journal::Done<std::vector<Result<Void>>> done)
+      COVEY_EXCLUDES(mutex_);
+  void OutputIsGone(std::vector<std::string> groups) COVEY_EXCLUDES(mutex_);
+  const WriteConnection& connection() const { return *connection_; }
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Journal::Done<Void> done)
       COVEY_EXCLUDES(mutex_);
   void PutPool(StoredPool pool, Journal::Done<Void> done) COVEY_EXCLUDES(mutex_);
@@ -57,7 +63,11 @@ class SqliteWriter {
   struct Command {
     Append append;
     Answer done;
-    std::function<void()> other;  // anything but an append; runs on the thread
+    std::function<void()> other;  // anything but an append or a purge; runs on the thread
+    std::vector<WriteConnection::Purged> purges;
+    Journal::Done<std::vector<Result<Void>>> purged;  // of a purge
+
+    bool is_append() const { return !other && !purged; }
   };
 
   // Carries out `work` on the thread, in its turn, and answers what it returns.
@@ -66,10 +76,14 @@ class SqliteWriter {
   // False: stopped, and the command is untouched.
   bool Enqueue(Command& command) COVEY_EXCLUDES(mutex_);
   void Run() COVEY_EXCLUDES(mutex_);
-  // Waits for commands, or for none while there is garbage to collect. False: the end.
+  // Moves the log, and lets it begin anew when it is time.
+  void TendLog();
+  // Waits for commands, or for none while there is something to tidy. False: the end.
   bool Take(std::vector<Command>* commands) COVEY_EXCLUDES(mutex_);
-  // Commits appends from `at` on and answers them; returns the index of the first command that is left.
+  // Each commits what is of its kind from `at` on and answers it; returns the index of the first command that is
+  // left.
   size_t CommitAppends(std::vector<Command>& commands, size_t at);
+  size_t CommitPurges(std::vector<Command>& commands, size_t at);
 
   // Tells what has changed. `why` null: a write succeeded.
   void Tell(const Error* why);
@@ -79,7 +93,8 @@ class SqliteWriter {
 
   // Of the thread alone.
   const std::unique_ptr<WriteConnection> connection_;
-  bool garbage_ = true;  // there may be some; at the start, that of an earlier run
+  bool untidy_ = true;    // also at the start: what an earlier run has left
+  bool holding_ = false;  // reads are held, or soon will be, for the log to begin anew
   std::vector<AppendResult> results_;
   std::optional<Error> trouble_;  // why the last write failed
 

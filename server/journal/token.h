@@ -8,12 +8,12 @@
 
 namespace covey {
 
-// The opaque words that a journal hands out and takes back: cursors of Watch, page tokens of List. Printable
+// The opaque words that a journal hands out and takes back: cursors of Watch, page tokens of List and Oldest. Printable
 // (base64url), with a version, a kind, and a checksum over all of it and the identity of the journal, so that
 // what was cut off, mistyped or made by another journal is refused. Not a secret: they protect against
 // mistakes.
 struct Token {
-  enum class Kind : uint8_t { kCursor = 1, kPage = 2 };
+  enum class Kind : uint8_t { kCursor = 1, kPage = 2, kEnded = 3 };
 
   Kind kind = Kind::kCursor;
   std::array<uint64_t, 3> values{};

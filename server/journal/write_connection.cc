@@ -18,8 +18,10 @@ namespace {
 
 // Groups whose heads are remembered; all are forgotten when there are more.
 constexpr size_t kMaxHeads = 100'000;
-// Pages in the write-ahead log before they are moved into the database (4 MiB).
-constexpr int kCheckpointPages = 1024;
+// What a group takes beside its records: its row, its labels, what the indexes have of it; about.
+constexpr uint64_t kGroupRows = 512;
+// Rows whose sizes are looked at when those of a group are not known.
+constexpr int64_t kLookedAt = 10'000;
 // Below this a disk is as good as full.
 constexpr uint64_t kLittleRoom = uint64_t{64} << 10;
 
@@ -33,7 +35,8 @@ uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes)
 WriteConnection::WriteConnection(SqliteFile file, std::function<WallTime()> now)
     : file_(std::move(file)),
       now_(std::move(now)),
-      reserve_(file_.path.substr(0, file_.path.find_last_of('/') + 1) + "reserve") {}
+      reserve_(file_.path.substr(0, file_.path.find_last_of('/') + 1) + "reserve"),
+      keeper_(file_.checkpoint_pages, file_.scrub_every) {}
 
 WriteConnection::~WriteConnection() { statements_.reset(); }
 
@@ -63,6 +66,11 @@ Result<Void> WriteConnection::Connect() {
       !GetMeta("next_gid", &next_gid) || !GetMeta("next_seq", &next_seq) || !GetMeta("fence", &fence_)) {
     return db_.last_error();
   }
+  if (int64_t from = 0; GetMeta("purges_from", &from)) purges_from_ = from;
+  const auto ended = db_.QueryInt("SELECT count(*) FROM ended");
+  const auto ended_bytes = db_.QueryInt("SELECT coalesce(sum(bytes), 0) FROM ended");
+  if (!ended || !ended_bytes) return db_.last_error();
+  ended_.Set(*ended, *ended_bytes);
   identity_ = static_cast<uint64_t>(identity);
   newest_epoch_ = static_cast<uint64_t>(epoch);
   owner_of_all_ = static_cast<uint64_t>(owner);
@@ -105,6 +113,7 @@ bool WriteConnection::Refused() {
 
 bool WriteConnection::Begin() {
   in_commit_ = false;
+  ended_.Begin();
   if (Refused()) return false;
   if (!db_.is_open()) {
     if (Result<Void> connected = Connect(); !connected.ok()) {
@@ -120,7 +129,10 @@ bool WriteConnection::Begin() {
 }
 
 bool WriteConnection::Commit() {
-  if (statements_->commit.Run()) return true;
+  if (statements_->commit.Run()) {
+    ended_.Commit();
+    return true;
+  }
   broken_ = LastError();
   in_commit_ = true;
   return false;
@@ -215,12 +227,16 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
 
   if (head->gid == 0) {
     head->gid = next_gid_++;
+    head->bytes = 0;
     if (!InsertGroup(append, head->gid)) return fail();
   } else if (append.summary.has_value() && !UpdateGroup(append, head->gid)) {
     return fail();
   }
+  const size_t before = *bytes;
   if (!InsertRecords(append, head->gid, bytes)) return fail();
   head->number = append.batch->last();
+  if (head->bytes) *head->bytes += *bytes - before;
+  if (append.summary && append.summary->state.completed && !InsertEnded(append, *head)) return fail();
   if (append.batch->records().back().event.kind == state::EventKind::kGroupCompleted) {
     heads_.erase(append.group);
   } else {
@@ -250,6 +266,33 @@ bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
     if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
   return request.empty() || statements_->insert_request.BindText(request).BindText(append.group).Run();
+}
+
+bool WriteConnection::InsertEnded(const Append& append, const Head& head) {
+  const std::optional<uint64_t> bytes = head.bytes ? head.bytes : SizeOf(head.gid, head.number);
+  if (!bytes) return false;
+  const auto all = static_cast<int64_t>(*bytes + append.summary->output_bytes + kGroupRows);
+  ended_.Add(all);
+  return statements_->insert_ended.Bind(head.gid)
+      .Bind(int64_t{PhaseOf(append.summary->state) == GroupPhase::kFailed})
+      .Bind(Micros(append.summary->completed))
+      .Bind(all)
+      .Run();
+}
+
+std::optional<uint64_t> WriteConnection::SizeOf(int64_t gid, uint64_t events) {
+  uint64_t bytes = 0;
+  uint64_t seen = 0;
+  sqlite::Use rows(statements_->row_sizes);
+  rows->Bind(gid).Bind(kLookedAt);
+  sqlite::Step step = sqlite::Step::kDone;
+  while ((step = rows->Next()) == sqlite::Step::kRow) {
+    bytes += static_cast<uint64_t>(rows->Int(0));
+    seen = static_cast<uint64_t>(rows->Int(1));
+  }
+  if (step == sqlite::Step::kFailed) return std::nullopt;
+  // What is behind the first rows is taken to be like them.
+  return seen == 0 || seen >= events ? bytes : bytes / seen * events;
 }
 
 bool WriteConnection::UpdateGroup(const Append& append, int64_t gid) {
@@ -388,7 +431,18 @@ void WriteConnection::Checkpoint() {
 }
 
 void WriteConnection::CheckpointIfDue() {
-  if (db_.is_open() && db_.log_pages() >= kCheckpointPages) Checkpoint();
+  if (db_.is_open() && keeper_.Moves(db_.log_pages())) Checkpoint();
+}
+
+std::optional<WriteConnection::Clock::time_point> WriteConnection::RestartsLogAt() const {
+  if (!db_.is_open()) return std::nullopt;
+  return keeper_.RestartsAt(db_.log_pages(), !hold_.expired());
+}
+
+void WriteConnection::RestartLog() {
+  if (!db_.is_open() || !hold_.expired()) return;
+  const bool empty = db_.TruncateLog();
+  keeper_.Restarted(empty, db_.log_pages());
 }
 
 }  // namespace covey

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +12,8 @@
 #include <vector>
 
 #include "core/journal/journal.h"
+#include "server/journal/ended_totals.h"
+#include "server/journal/log_keeper.h"
 #include "server/journal/reserve.h"
 #include "server/journal/rules.h"
 #include "server/journal/sqlite.h"
@@ -33,6 +37,8 @@ namespace covey {
 // checkpoint at the same instant.
 class WriteConnection {
  public:
+  using Clock = LogKeeper::Clock;
+
   static Result<std::unique_ptr<WriteConnection>> Open(SqliteFile file, std::function<WallTime()> now);
   ~WriteConnection();
 
@@ -47,12 +53,20 @@ class WriteConnection {
 
   // Each is a transaction of its own.
   Result<uint64_t> Acquire(const std::vector<std::string>& groups);
-  Result<Void> Purge(const std::string& group, bool keeps_id);
+  // What forgets groups, of many in one transaction; answers for each.
+  struct Purged {
+    std::string group;
+    bool keeps_id = false;
+  };
+  std::vector<Result<Void>> Purge(const std::vector<Purged>& groups);
+  // Output of purged groups that is there no more: forgotten with what is tidied next.
+  void OutputIsGone(std::vector<std::string> groups);
   Result<Void> PutSnapshot(const std::string& group, uint64_t epoch, const Snapshot& snapshot);
   Result<Void> PutPool(const StoredPool& pool);
   Result<Void> RemovePool(const std::string& name);
-  // Deletes some of the records of purged groups. False: none are left, or it failed.
-  bool CollectGarbage();
+  // Deletes some of the records of purged groups, or gives some of the room that is free in the file back. False:
+  // there is nothing to do, or it failed.
+  bool Tidy();
 
   // Writes something when the last write failed (`ailing`) or the disk looks full; keeps the reserve.
   Result<Void> Probe(bool ailing);
@@ -63,13 +77,22 @@ class WriteConnection {
   std::shared_ptr<void> Hold();
   // Moves a log that has grown into the database; between transactions, once their answers are out.
   void CheckpointIfDue();
+  // When the log is to begin anew: it is far too long, which only reads that overlap for ever bring about, or
+  // holds what was purged. nullopt: it need not.
+  std::optional<Clock::time_point> RestartsLogAt() const;
+  // Makes the log empty; nobody reads.
+  void RestartLog();
 
   uint64_t identity() const { return identity_; }
+  // As JournalUsage. From any thread.
+  WallTime purges_from() const { return WallTime(std::chrono::microseconds(purges_from_.load())); }
+  const EndedTotals& ended() const { return ended_; }
 
  private:
   struct Head {
     int64_t gid = 0;  // 0: no such group
     uint64_t number = 0;
+    std::optional<uint64_t> bytes;  // in the journal; nullopt: not known
   };
 
   WriteConnection(SqliteFile file, std::function<WallTime()> now);
@@ -83,7 +106,13 @@ class WriteConnection {
   bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
   bool UpdateGroup(const Append& append, int64_t gid);
   bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
-  bool ForgetGroup(const std::string& group, bool keeps_id, int64_t gid, Error* refused);
+  // Tells that the group is over.
+  bool InsertEnded(const Append& append, const Head& head);
+  // About the bytes of a group that has `events` events.
+  std::optional<uint64_t> SizeOf(int64_t gid, uint64_t events);
+  // nullopt: the transaction is broken.
+  std::optional<Result<Void>> Forget(const Purged& purged);
+  bool ForgetGroup(const Purged& purged, int64_t gid, Error* refused);
   bool SetMeta(std::string_view key, int64_t value);
   bool GetMeta(std::string_view key, int64_t* value);
   bool Fence();
@@ -91,11 +120,19 @@ class WriteConnection {
   bool Refused();
   // Of a transaction that is no append: rolls back.
   Error Fail();
-  Result<Void> TryPurge(const std::string& group, bool keeps_id);
+  // The answers, unless it cannot be written.
+  Result<std::vector<Result<Void>>> TryPurge(const std::vector<Purged>& groups);
+  // Within a transaction of its own: some of what is no longer needed. nullopt: it is broken.
+  std::optional<bool> ForgetSome();
   bool IsFull() const { return broken_.code == ErrorCode::kResourceExhausted; }
   // Moves the log into the database, unless the files are held. A failure costs nothing yet: the log holds
   // everything, and the next commit that fails says why.
   void Checkpoint();
+  // Deletes some of the records of purged groups. False: none are left, or it failed.
+  bool CollectGarbage();
+  // Gives some of the room that is free in the file back, as long as there is much. False: there is not, or it
+  // failed.
+  bool Shrink();
   // Why the last statement failed, with the path of the file.
   Error LastError() const;
 
@@ -103,6 +140,10 @@ class WriteConnection {
   const SqliteFile file_;
   const std::function<WallTime()> now_;
   uint64_t identity_ = 0;
+
+  std::atomic<int64_t> purges_from_ = 0;
+  EndedTotals ended_;
+  std::vector<std::string> gone_;  // ids whose output is
 
   Reserve reserve_;
   std::weak_ptr<void> hold_;
@@ -119,6 +160,7 @@ class WriteConnection {
   int64_t fence_ = 0;
   std::unordered_map<std::string, Head> heads_;
   std::string buffer_;
+  LogKeeper keeper_;
 };
 
 }  // namespace covey

@@ -12,11 +12,12 @@ struct WriteStatements {
   // Appends.
   sqlite::Statement find_gid, head, find_commit, find_purged, find_request;
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records;
+  sqlite::Statement insert_ended, row_sizes;
   // Ownership, snapshots, pools.
   sqlite::Statement insert_owner, put_snapshot, put_pool, remove_pool;
   // Purge.
   sqlite::Statement get_group, delete_group, delete_label, delete_snapshot, expire_request, insert_purged;
-  sqlite::Statement forget_requests, forget_purged;
+  sqlite::Statement get_ended, delete_ended, insert_orphan, delete_orphan, forget_requests, forget_purged;
   sqlite::Statement insert_garbage, next_garbage, collect_garbage, delete_garbage;
 
   Result<Void> Prepare(sqlite::Database& db);

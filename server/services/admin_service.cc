@@ -67,6 +67,8 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
     for (std::string& why : service.health->whys()) info.add_not_serving(std::move(why));
   }
   info.mutable_journal()->set_backend(engine.journal_capabilities().backend);
+  info.mutable_journal()->set_file_bytes(engine.journal_usage().file_bytes);
+  if (service.retention != nullptr) *info.mutable_retention() = ToProto(service.retention->view());
   info.mutable_journal()->set_durable(engine.journal_capabilities().durable);
   info.set_process_control(service.process_control);
   for (const std::string& name : service.functions->Names()) info.add_functions(name);
@@ -154,6 +156,7 @@ void AddAdminService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.AdminService/Undrain"), Undrain);
   dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
   dispatcher.Add(Named("/covey.v1.AdminService/Backup"), Backup);
+  AddPrune(dispatcher);
 }
 
 }  // namespace covey

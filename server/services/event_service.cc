@@ -77,6 +77,8 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     }
     const bool completed = page.value().completed;
     const bool empty = page.value().empty();
+    const uint64_t dropped = page.value().dropped;
+    if (dropped > 0) after = page.value().through;
     if (!message.empty()) {
       const grpc::ByteBuffer rest = message.Take();
       page = EventPage();  // a slow reader holds its message alone
@@ -84,6 +86,14 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
       const AnswerRoom::Writing writing(context.service.answers.get(), call.raw());
       const bool ok = co_await call.raw().Write(rest);
       if (!ok) co_return call.EndError();
+    }
+    if (dropped > 0) {
+      v1::StreamEventsResponse gap;
+      gap.set_dropped(dropped);
+      gap.set_through(after);
+      const bool ok = co_await call.Write(gap);
+      if (!ok) co_return call.EndError();
+      co_return ResidentGroups::NotFound(group->id());
     }
     room.Reset();
     if (completed) co_return Void{};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/engine/retention.h"
 #include "core/executor/process_executor.h"
 #include "core/run/thread_set.h"
 #include "covey/function_registry.h"
@@ -35,6 +36,7 @@ using BackupReader = std::function<Result<std::string>()>;
 // synchronisation.
 struct ServiceContext {
   Engine* engine = nullptr;
+  Retention* retention = nullptr;  // null: nothing is purged by itself
   std::shared_ptr<const FunctionRegistry> functions;
   std::weak_ptr<const ProcessExecutor> processes;
   std::shared_ptr<ThreadSet> readers;  // for reads of files: never on a queue's thread

@@ -28,6 +28,7 @@ arguments() {
     pool) printf '%s' "${full:+1000000}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
     rpc) printf '%s' "${full:+15}" ;;
+    soak) printf '%s' "${full:+1000000}" ;;
     journal) ;;
   esac
 }

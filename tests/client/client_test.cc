@@ -88,6 +88,7 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.Undrain()), "AdminService/Undrain");
   EXPECT_EQ(of(client.Reload()), "AdminService/Reload");
   EXPECT_EQ(of(client.Backup()->Finish()), "AdminService/Backup");
+  EXPECT_EQ(of(client.Prune({})), "AdminService/Prune");
   EXPECT_EQ(of(client.Explain("g")), "GroupService/Explain");
   EXPECT_EQ(of(client.WaitGroup(v1::WaitGroupRequest())), "GroupService/WaitGroup");
   EXPECT_EQ(of(client.WaitTask(v1::WaitTaskRequest())), "TaskService/WaitTask");

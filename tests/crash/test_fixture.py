@@ -64,6 +64,15 @@ class FixtureTest(unittest.TestCase):
         for name, group in groups:
             self.assertShows(group["before"], seen.whole(self.daemon, group["id"]), name)
 
+    def test_nothing_is_purged_for_a_week(self):
+        """It was kept by a build that purged nothing: what will go is said first."""
+        over = len(self.each(over=True))
+        retention = self.daemon.covey_json("info")["retention"]
+        self.assertGreaterEqual(int(retention["groups"]), over)
+        self.assertIn("purgesFrom", retention)
+        self.assertIn("nothing before ", self.daemon.covey("info").out)
+        self.assertRegex(self.daemon.log(), r"nothing is purged before \d{4}-\d\d-\d\dT.*, then \d+ groups")
+
     def test_what_was_open_goes_on(self):
         for name, group in self.each(over=False):
             if name == "requested":

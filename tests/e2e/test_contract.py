@@ -64,7 +64,7 @@ class ContractTest(unittest.TestCase):
 
     def test_every_rpc(self):
         for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.stream_again, self.tasks, self.output, self.results, self.events,
-                     self.explained, self.lists, self.info, self.backup, self.reloaded, self.drained):
+                     self.explained, self.lists, self.info, self.backup, self.pruned, self.reloaded, self.drained):
             with self.subTest(step.__name__):
                 step()
         listed = set()
@@ -207,6 +207,17 @@ class ContractTest(unittest.TestCase):
         archive = b"".join(base64.b64decode(piece["data"]) for piece in pieces)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             self.assertIn("journal.db", [os.path.basename(name) for name in tar.getnames()])
+
+    def pruned(self):
+        group = self.create(function("covey.echo", "x"), spec={"labels": {"step": "pruned"}})
+        self.wait(group)
+        request = {"olderThan": "0s", "labels": {"step": "pruned"}}
+        look = self.one(ADMIN + "Prune", {**request, "dryRun": True})
+        self.assertEqual((group, "GROUP_STATE_SUCCEEDED"), (look["first"][0]["id"], look["first"][0]["state"]))
+        self.assertEqual(look, self.one(ADMIN + "Prune", request))
+        self.assertNotIn("groups", self.one(ADMIN + "Prune", request))
+        self.assertEqual("GROUP_NOT_FOUND", self.reason(GROUP + "GetGroup", {"groupId": group}))
+        self.assertGreater(int(self.one(ADMIN + "GetServerInfo", {})["retention"]["maxGroups"]), 0)
 
     def results(self):
         group = self.create(function("covey.echo", "what it answered"))

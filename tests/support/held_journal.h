@@ -29,11 +29,17 @@ class HeldJournal : public Journal {
       Pass(&reads_, [done, records = std::move(records)] { done(records); });
     });
   }
-  void Purge(std::string group, bool keeps_id, Done<Void> done) override {
-    Pass(&purges_, [this, group = std::move(group), keeps_id, done = std::move(done)] {
-      journal_->Purge(group, keeps_id, done);
+  void Purge(std::vector<std::string> groups, bool keeps_id, Done<std::vector<Result<Void>>> done) override {
+    Pass(&purges_, [this, groups = std::move(groups), keeps_id, done = std::move(done)] {
+      journal_->Purge(groups, keeps_id, done);
     });
   }
+  void Oldest(bool failed, size_t limit, std::string token, Done<EndedPage> done) override {
+    journal_->Oldest(failed, limit, std::move(token), std::move(done));
+  }
+  JournalUsage usage() const override { return journal_->usage(); }
+  void Orphans(Done<std::vector<std::string>> done) override { journal_->Orphans(std::move(done)); }
+  void OutputIsGone(std::vector<std::string> groups) override { journal_->OutputIsGone(std::move(groups)); }
 
   void Probe(Done<Void> done) override { journal_->Probe(std::move(done)); }
   void HoldFiles(Done<std::shared_ptr<void>> done) override { journal_->HoldFiles(std::move(done)); }

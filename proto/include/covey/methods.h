@@ -85,6 +85,9 @@ inline constexpr Method kMethods[] = {
      View::kNone},
     {"/covey.v1.AdminService/Backup", Shape::kServerStream, Role::kAdmin, internal::kNoKey, Repeat::kNever,
      View::kNone},
+    // The second one would purge what has ended since.
+    {"/covey.v1.AdminService/Prune", Shape::kUnary, Role::kOperator, internal::kNoKey, Repeat::kNever,
+     View::kNone},
 
     {"/covey.v1.EventService/StreamEvents", Shape::kServerStream, Role::kViewer,
      Key{Subject::kGroupIfNamed, "group_id"}, Repeat::kSafe, View::kFull},

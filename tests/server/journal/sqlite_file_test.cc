@@ -135,6 +135,28 @@ TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
   EXPECT_EQ(open.client->Read("h").value().size(), 1u);
 }
 
+// Who purges has to delete the output too, and may be killed in between.
+TEST_F(SqliteFileTest, WhoseOutputMayBeLeftIsKnownUntilItIsSaid) {
+  const auto finished = [](OpenJournal& open, const std::string& id) {
+    Writer group(id, open.epoch);
+    for (const Append& append :
+         {group.Create(), group.Decide(state::Outcome::kSucceeded), group.Complete()}) {
+      ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+    }
+    ASSERT_TRUE(open.client->Purge(id, /*keeps_id=*/false).ok());
+  };
+  {
+    OpenJournal open(Options());
+    for (const char* id : {"a", "b", "c"}) finished(open, id);
+    open.journal->OutputIsGone({"b"});
+  }
+  OpenJournal open(Options());
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (open.client->Orphans().value().size() > 2 && std::chrono::steady_clock::now() < deadline)
+    open.journal->OutputIsGone({"b"});
+  EXPECT_EQ(open.client->Orphans().value(), std::vector<std::string>({"a", "c"}));
+}
+
 TEST_F(SqliteFileTest, ADirectoryHasOneOwner) {
   OpenJournal open(Options());
   const Error error = Refused();

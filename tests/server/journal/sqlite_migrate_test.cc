@@ -16,6 +16,8 @@ namespace {
 using Kind = AppendResult::Kind;
 using Lines = std::vector<std::string>;
 
+const std::string kNow = std::to_string(sql::kSchemaVersion);
+
 class SqliteMigrateTest : public ::testing::Test {
  protected:
   SqliteJournalOptions Options() {
@@ -105,6 +107,40 @@ TEST_F(SqliteMigrateTest, AllThatVersion2HeldIsThere) {
   EXPECT_EQ(seen, 9u * 601 + 2) << "all but what was purged";
 }
 
+// What nobody has purged so far does not go at the first start.
+TEST_F(SqliteMigrateTest, NothingIsPurgedForAWeek) {
+  MakeVersion2(dir_.path());
+  WallTime now = Writer::At(0);
+  SqliteJournalOptions options = Options();
+  options.now = [&now] { return now; };
+  for (int start = 0; start < 2; ++start) {  // from the first start on
+    OpenJournal open(options);
+    EXPECT_EQ(open.journal->usage().purges_from, Writer::At(0) + std::chrono::hours(7 * 24));
+    now += std::chrono::hours(24);
+  }
+  TempDir other;
+  OpenJournal fresh({.directory = other.path()});
+  EXPECT_EQ(fresh.journal->usage().purges_from, WallTime());
+}
+
+TEST_F(SqliteMigrateTest, WhatIsOverIsKnown) {
+  MakeVersion2(dir_.path());
+  OpenJournal open(Options());
+  const JournalUsage usage = open.journal->usage();
+  EXPECT_EQ(usage.ended_groups, 5u);
+  EXPECT_GT(usage.ended_bytes, 5u * 600 * 10);
+  EXPECT_TRUE(open.client->Oldest(false).value().groups.empty());
+  const EndedPage failed = open.client->Oldest(true).value();
+  ASSERT_EQ(failed.groups.size(), 5u);
+  for (const EndedGroup& group : failed.groups) {
+    EXPECT_EQ(group.phase, GroupPhase::kFailed);
+    EXPECT_EQ(group.ended, open.client->Find(group.id).value().completed);
+  }
+  ASSERT_TRUE(open.client->Purge("g3").ok());
+  EXPECT_EQ(open.client->Oldest(true).value().groups.size(), 4u);
+  EXPECT_EQ(open.journal->usage().ended_groups, 4u);
+}
+
 TEST_F(SqliteMigrateTest, OwnersOfSingleGroupsAreKept) {
   MakeVersion2(dir_.path());
   Result<std::unique_ptr<Journal>> journal = OpenSqliteJournal(Options());
@@ -125,7 +161,7 @@ TEST_F(SqliteMigrateTest, ItIsSaidOnce) {
     OpenJournal open(Options());
     EXPECT_EQ(open.client->Head("g0").value(), 601u);
   }
-  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 2 to version 3"}));
+  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 2 to version " + kNow}));
 }
 
 TEST_F(SqliteMigrateTest, OfANewJournalNothingIsSaid) {
@@ -138,7 +174,7 @@ TEST_F(SqliteMigrateTest, Version1BecomesTheNewestInOneGo) {
   MakeVersion2(dir_.path());
   Execute(File(), "DROP TABLE pools; PRAGMA user_version = 1");
   OpenJournal open(Options());
-  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 1 to version 3"}));
+  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 1 to version " + kNow}));
   EXPECT_EQ(open.client->Read("g0").value().size(), 601u);
   EXPECT_TRUE(open.client->Pools().value().empty());
   EXPECT_TRUE(open.client->PutPool({.name = "p", .max = 1}).ok());
@@ -157,7 +193,7 @@ TEST_F(SqliteMigrateTest, AMigratedJournalIsLikeANewOne) {
       "pragma_index_list(m.name) i, pragma_index_info(i.name) x WHERE m.type = 'table' ORDER BY 1, 2, 5";
   for (const std::string& sql :
        {tables, indexes, std::string("PRAGMA user_version"), std::string("SELECT * FROM namespaces"),
-        std::string("SELECT key FROM meta")}) {
+        std::string("SELECT key FROM meta"), std::string("PRAGMA auto_vacuum")}) {
     EXPECT_EQ(Query(File(), sql), Query(other.path() + "/journal.db", sql)) << sql;
   }
 }
@@ -179,7 +215,7 @@ TEST_F(SqliteMigrateTest, ALaterVersionIsRefusedAndBothAreNamed) {
 TEST_F(SqliteMigrateTest, TheVersionIsWhereEarlierBuildsLookForIt) {
   MakeVersion2(dir_.path());
   { OpenJournal open(Options()); }
-  EXPECT_EQ(Query(File(), "PRAGMA user_version"), Lines({"3|"}));
+  EXPECT_EQ(Query(File(), "PRAGMA user_version"), Lines({kNow + "|"}));
   EXPECT_EQ(Query(File(), "PRAGMA application_id"), Lines({std::to_string(sql::kApplicationId) + "|"}));
 }
 
@@ -192,7 +228,7 @@ TEST_F(SqliteMigrateTest, WithoutRoomItStaysAsItWas) {
     faults.*fault = 1;
     const Result<std::unique_ptr<Journal>> refused = OpenSqliteJournal(options);
     ASSERT_FALSE(refused.ok());
-    EXPECT_NE(refused.error().message.find("could not be migrated from version 2 to version 3"),
+    EXPECT_NE(refused.error().message.find("could not be migrated from version 2 to version " + kNow),
               std::string::npos)
         << refused.error().message;
     faults.*fault = 0;

@@ -103,7 +103,17 @@ class Client {
     return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
   Result<Void> Purge(const std::string& group, bool keeps_id = true) {
-    return Call<Void>([&](auto done) { journal_->Purge(group, keeps_id, done); });
+    const auto all = Purge(std::vector<std::string>{group}, keeps_id);
+    return all.ok() ? all.value().at(0) : Result<Void>(all.error());
+  }
+  Result<std::vector<Result<Void>>> Purge(const std::vector<std::string>& groups, bool keeps_id) {
+    return Call<std::vector<Result<Void>>>([&](auto done) { journal_->Purge(groups, keeps_id, done); });
+  }
+  Result<EndedPage> Oldest(bool failed, size_t limit = 1000, const std::string& token = "") {
+    return Call<EndedPage>([&](auto done) { journal_->Oldest(failed, limit, token, done); });
+  }
+  Result<std::vector<std::string>> Orphans() {
+    return Call<std::vector<std::string>>([&](auto done) { journal_->Orphans(done); });
   }
 
  private:

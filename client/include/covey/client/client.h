@@ -126,6 +126,8 @@ class Client {
   Result<v1::ReloadResponse> Reload(const CallOptions& call = {});
   // A backup of what the daemon keeps, piece by piece: whole when the stream ends well.
   std::unique_ptr<BackupReader> Backup(const CallOptions& call = {});
+  // Purges groups that are over, or says what would go (`dry_run`).
+  Result<v1::PruneResponse> Prune(const v1::PruneRequest& request, const CallOptions& call = {});
   // Why a group, or one of its tasks, is where it is.
   Result<v1::ExplainResponse> Explain(std::string_view group, std::string_view task = {},
                                       const CallOptions& call = {});
