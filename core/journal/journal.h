@@ -26,6 +26,8 @@ struct GroupSummary {
   WallTime decided{};    // epoch: not yet
   WallTime completed{};  // epoch: not yet
   uint64_t last_number = 0;
+  // What its first task runs: of what was listed before, the beginning of its work alone. Null: it has none.
+  std::shared_ptr<const TaskSpec> first_task;
 };
 
 // Events appended together: all or none. What was sent may be sent again, and is then written once.
@@ -89,6 +91,8 @@ struct GroupFilter {
   std::vector<GroupPhase> phases;  // one of these; empty: all
   Labels labels;                   // all of these
   std::string name_prefix;
+  std::string id_prefix;
+  std::string name;          // exactly; empty: any
   WallTime created_from{};   // epoch: no bound
   WallTime created_until{};  // exclusive; epoch: no bound
 };

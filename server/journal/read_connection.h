@@ -45,8 +45,8 @@ class ReadConnection {
   // The newest row that ever was.
   Result<int64_t> LastSeq();
   Result<Void> WatchRows(int64_t after, size_t limit, WatchPage* page, int64_t* last);
-  // True when more names begin so than should be sorted.
-  Result<bool> ManyNames(const std::string& low, const std::string& high);
+  // Whether those that begin so are few enough to be sorted; `many` is the statement that tells.
+  Result<bool> Few(sqlite::Statement& many, const std::string& prefix);
 
   const uint64_t identity_;
   sqlite::Database db_;
