@@ -230,7 +230,9 @@ std::optional<Error> GroupLedger::Fold(const Batch& batch) {
 // Reads
 
 GroupSummary GroupLedger::ViewOf(const state::GroupState& state, uint64_t number) const {
-  return standing_.View(spec_, state, number, FirstFailure(state));
+  GroupSummary view = standing_.View(spec_, state, number, FirstFailure(state));
+  if (state.submitted > 0) view.first_task = tasks_[0].spec;
+  return view;
 }
 
 GroupSummary GroupLedger::View() const { return ViewOf(standing_.committed(), log_.committed()); }

@@ -28,6 +28,8 @@ struct GroupSummary {
   WallTime completed{};  // epoch: not yet
   uint64_t last_number = 0;
   uint64_t output_bytes = 0;  // kept of what its tasks wrote; stored with what ends it, and not listed
+  // What its first task runs: of what was listed before, the beginning of its work alone. Null: it has none.
+  std::shared_ptr<const TaskSpec> first_task;
 };
 
 // Events appended together: all or none. What was sent may be sent again, and is then written once.
@@ -91,6 +93,8 @@ struct GroupFilter {
   std::vector<GroupPhase> phases;  // one of these; empty: all
   Labels labels;                   // all of these
   std::string name_prefix;
+  std::string id_prefix;
+  std::string name;          // exactly; empty: any
   WallTime created_from{};   // epoch: no bound
   WallTime created_until{};  // exclusive; epoch: no bound
 };

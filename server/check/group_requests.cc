@@ -131,6 +131,8 @@ Violations Check(const v1::ListGroupsRequest& request) {
   CheckFilter(root.Field("states"), request.states(), v1::GroupState_IsValid, out);
   CheckLabels(root.Field("labels"), request.labels(), out);
   CheckText(root.Field("name_prefix"), request.name_prefix(), kMaxName, out);
+  CheckText(root.Field("id_prefix"), request.id_prefix(), kMaxName, out);
+  CheckText(root.Field("name"), request.name(), kMaxName, out);
   if (request.has_created_after()) CheckTime(root.Field("created_after"), request.created_after(), out);
   if (request.has_created_before()) CheckTime(root.Field("created_before"), request.created_before(), out);
   CheckView(root.Field("view"), request.view(), out);

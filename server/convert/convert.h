@@ -56,6 +56,10 @@ View ToCore(v1::View view, View otherwise);
 TaskSpec ToCore(const v1::TaskSpec& spec);
 v1::TaskSpec ToProto(const TaskSpec& spec, View view = View::kFull);
 
+// What it runs, in one line of at most 128 characters: the program with its arguments as a shell would take
+// them, or the name of the function.
+std::string CommandText(const TaskSpec& spec);
+
 // `attached` and `deadline` are the caller's to set.
 GroupSpec ToCore(const v1::GroupSpec& spec, std::string id);
 v1::GroupSpec ToProto(const GroupSpec& spec, View view = View::kFull);

@@ -26,6 +26,8 @@ GroupFilter ToCore(const v1::ListGroupsRequest& request) {
   filter.labels.assign(request.labels().begin(), request.labels().end());
   std::sort(filter.labels.begin(), filter.labels.end());
   filter.name_prefix = request.name_prefix();
+  filter.id_prefix = request.id_prefix();
+  filter.name = request.name();
   if (request.has_created_after()) filter.created_from = Bound(request.created_after());
   if (request.has_created_before()) filter.created_until = Bound(request.created_before());
   return filter;

@@ -55,6 +55,7 @@ v1::Group ToProto(const GroupSummary& group, View view) {
   if (state.decided) *out.mutable_decide_time() = ToProto(group.decided);
   if (state.completed) *out.mutable_end_time() = ToProto(group.completed);
   out.set_last_event(group.last_number);
+  if (group.first_task != nullptr) out.set_command(CommandText(*group.first_task));
   return out;
 }
 

@@ -48,6 +48,8 @@ GroupSummary SummaryOf(std::shared_ptr<const GroupSpec> spec, const std::vector<
     const bool fails = summary.state.failed == 0;
     state::Apply(summary.state, record.event);
     if (fails && summary.state.failed > 0) summary.first_failure = record.failure;
+    if (record.event.kind == state::EventKind::kTaskSubmitted && record.event.task == 0)
+      summary.first_task = record.task;
     if (record.event.kind == state::EventKind::kGroupCreated) summary.created = record.time;
     if (record.event.kind == state::EventKind::kGroupDecided) {
       summary.decided = record.time;

@@ -18,9 +18,9 @@ namespace covey {
 namespace {
 
 constexpr size_t kPhases = 5;
-// Names that a page may sort; with more of them it is cheaper to look at groups by age until the page is
-// full.
-constexpr int64_t kManyNames = 2000;
+// Names or ids that a page may sort; with more of them it is cheaper to look at groups by age until the page
+// is full.
+constexpr int64_t kMaxSorted = 2000;
 // Groups that one page looks at, and rows of purged groups that one page of Watch passes over: what waits
 // behind a read does not wait for a whole journal.
 constexpr size_t kMaxLooked = 10'000;
@@ -54,6 +54,7 @@ Error MissingRow(int64_t gid) {
 struct ReadConnection::Statements {
   sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
   sqlite::Statement get_meta, last_seq, get_snapshot, pools, list_all, list_label, list_name, many_names;
+  sqlite::Statement list_one_name, list_id, many_ids;
   std::array<sqlite::Statement, kPhases> list_phase;
 
   Result<Void> Prepare(sqlite::Database& db) {
@@ -75,6 +76,9 @@ struct ReadConnection::Statements {
         {&list_label, sql::kListLabel},
         {&list_name, sql::kListName},
         {&many_names, sql::kManyNames},
+        {&list_one_name, sql::kListOneName},
+        {&list_id, sql::kListId},
+        {&many_ids, sql::kManyIds},
     };
     for (sqlite::Statement& statement : list_phase) all.emplace_back(&statement, sql::kListPhase);
     for (const auto& [statement, text] : all) {
@@ -313,11 +317,13 @@ Result<WatchPage> ReadConnection::Watch(const std::string& cursor, PageLimit lim
   return page;
 }
 
-Result<bool> ReadConnection::ManyNames(const std::string& low, const std::string& high) {
-  sqlite::Use many(statements_->many_names);
-  const sqlite::Step step = many->BindText(low).BindText(high).Bind(kManyNames).Next();
+Result<bool> ReadConnection::Few(sqlite::Statement& many, const std::string& prefix) {
+  const std::string after = AfterPrefix(prefix);
+  if (after.empty()) return false;
+  sqlite::Use use(many);
+  const sqlite::Step step = use->BindText(prefix).BindText(after).Bind(kMaxSorted).Next();
   if (step == sqlite::Step::kFailed) return db_.last_error();
-  return step == sqlite::Step::kRow;
+  return step == sqlite::Step::kDone;
 }
 
 Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limit, const std::string& token) {
@@ -332,20 +338,26 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
   }
 
   const Transaction transaction(*statements_);
-  const std::string after_names = AfterPrefix(filter.name_prefix);
-  bool by_name = false;
-  if (!after_names.empty() && !OnlyActive(filter.phases)) {
-    Result<bool> many = ManyNames(filter.name_prefix, after_names);
-    if (!many.ok()) return many.error();
-    by_name = !many.value();
-  }
+  Result<bool> by_id = false;
+  if (!filter.id_prefix.empty()) by_id = Few(statements_->many_ids, filter.id_prefix);
+  if (!by_id.ok()) return by_id.error();
+  Result<bool> by_name = false;
+  if (!filter.name_prefix.empty() && !OnlyActive(filter.phases))
+    by_name = Few(statements_->many_names, filter.name_prefix);
+  if (!by_name.ok()) return by_name.error();
   Candidates candidates;
   bool good = true;
   const auto bind = [&](sqlite::Statement& statement) -> sqlite::Statement& {
     return statement.Bind(from).Bind(before.first).Bind(before.second);
   };
-  if (by_name) {
-    bind(statements_->list_name).BindText(filter.name_prefix).BindText(after_names);
+  if (by_id.value()) {
+    bind(statements_->list_id).BindText(filter.id_prefix).BindText(AfterPrefix(filter.id_prefix));
+    good = candidates.Add(statements_->list_id);
+  } else if (!filter.name.empty()) {
+    bind(statements_->list_one_name).BindText(filter.name);
+    good = candidates.Add(statements_->list_one_name);
+  } else if (by_name.value()) {
+    bind(statements_->list_name).BindText(filter.name_prefix).BindText(AfterPrefix(filter.name_prefix));
     good = candidates.Add(statements_->list_name);
   } else if (!filter.labels.empty() && !OnlyActive(filter.phases)) {
     bind(statements_->list_label).BindText(filter.labels[0].first).BindText(filter.labels[0].second);

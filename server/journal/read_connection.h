@@ -53,8 +53,8 @@ class ReadConnection {
   Result<int64_t> LastSeq();
   // Moves `position` behind what it tells.
   Result<Void> WatchRows(PageLimit limit, WatchPage* page, Position* position);
-  // True when more names begin so than should be sorted.
-  Result<bool> ManyNames(const std::string& low, const std::string& high);
+  // Whether those that begin so are few enough to be sorted; `many` is the statement that tells.
+  Result<bool> Few(sqlite::Statement& many, const std::string& prefix);
 
   const uint64_t identity_;
   sqlite::Database db_;

@@ -85,6 +85,8 @@ bool Matches(const GroupFilter& filter, const GroupSummary& group) {
   if (!phases.empty() && std::find(phases.begin(), phases.end(), PhaseOf(group.state)) == phases.end())
     return false;
   if (!group.spec->name.starts_with(filter.name_prefix)) return false;
+  if (!group.spec->id.starts_with(filter.id_prefix)) return false;
+  if (!filter.name.empty() && group.spec->name != filter.name) return false;
   if (filter.created_from != WallTime() && group.created < filter.created_from) return false;
   if (filter.created_until != WallTime() && group.created >= filter.created_until) return false;
   const Labels& labels = group.spec->labels;
@@ -111,6 +113,8 @@ uint64_t Fingerprint(const GroupFilter& filter) {
     add(value);
   }
   add(filter.name_prefix);
+  add(filter.id_prefix);
+  add(filter.name);
   add(std::to_string(filter.created_from.time_since_epoch().count()));
   add(std::to_string(filter.created_until.time_since_epoch().count()));
   return Fnv1a(text);

@@ -176,6 +176,15 @@ inline constexpr std::string_view kListName =
     "gid) < (?2, "
     "?3) "
     "AND name >= ?4 AND name < ?5 ORDER BY created DESC, gid DESC";
+inline constexpr std::string_view kListOneName =
+    "SELECT created, gid FROM groups INDEXED BY groups_name WHERE ns = 1 AND name = ?4 AND created >= ?1 AND "
+    "(created, gid) < (?2, ?3) ORDER BY created DESC, gid DESC";
+// As kListName and kManyNames, of ids: the index that makes them unique.
+inline constexpr std::string_view kListId =
+    "SELECT created, gid FROM groups WHERE ns = 1 AND id >= ?4 AND id < ?5 AND +created >= ?1 AND "
+    "(+created, +gid) < (?2, ?3) ORDER BY +created DESC, +gid DESC";
+inline constexpr std::string_view kManyIds =
+    "SELECT 1 FROM groups WHERE ns = 1 AND id >= ?1 AND id < ?2 LIMIT 1 OFFSET ?3";
 // A row when more than ?3 names are in the range.
 inline constexpr std::string_view kManyNames =
     "SELECT 1 FROM groups INDEXED BY groups_name WHERE ns = 1 AND name >= ?1 AND name < ?2 LIMIT 1 OFFSET ?3";
@@ -188,6 +197,7 @@ inline constexpr std::string_view kStatements[] = {
     kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
     kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames,    kPutSnapshot,
     kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools,          kInsertEnded,  kRowSizes,
-    kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans};
+    kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans,
+    kListOneName,    kListId,        kManyIds};
 
 }  // namespace covey::sql

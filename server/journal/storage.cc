@@ -131,6 +131,34 @@ state::GroupState LoadState(const v1::State& in, std::string* problem) {
           .first_failed = FromSlot(in.first_failed())};
 }
 
+// As much of it as a list shows.
+void StoreBeginning(const TaskWork& work, v1::FirstTask* out) {
+  constexpr size_t kLongest = 512;
+  if (const auto* function = std::get_if<FunctionSpec>(&work)) {
+    out->set_function(function->name);
+  } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&work)) {
+    size_t room = kLongest;
+    for (const std::string& argument : (*process)->argv) {
+      out->add_argv(argument.substr(0, room));
+      if (argument.size() >= room) break;
+      room -= argument.size() + 1;
+      if (room == 0) break;
+    }
+  } else {
+    out->set_opaque(std::get<OpaqueSpec>(work).kind);
+  }
+}
+
+TaskWork LoadBeginning(const v1::FirstTask& in) {
+  if (in.argv_size() > 0) {
+    ProcessSpec process;
+    process.argv.assign(in.argv().begin(), in.argv().end());
+    return std::make_shared<const ProcessSpec>(std::move(process));
+  }
+  if (in.opaque() != 0) return OpaqueSpec{.kind = in.opaque(), .message = {}};
+  return FunctionSpec{.name = in.function(), .payload = {}};
+}
+
 }  // namespace
 
 void EncodeRecords(std::span<const Record> records, std::string* out) {
@@ -180,6 +208,7 @@ std::string EncodeSummary(const GroupSummary& summary) {
   stored.set_decided(ToMicros(summary.decided));
   stored.set_completed(ToMicros(summary.completed));
   stored.set_last_number(summary.last_number);
+  if (summary.first_task != nullptr) StoreBeginning(summary.first_task->work, stored.mutable_first_task());
   return stored.SerializeAsString();
 }
 
@@ -202,6 +231,10 @@ Result<GroupSummary> DecodeSummary(std::string_view bytes, std::shared_ptr<const
   summary.decided = FromMicros(stored.decided());
   summary.completed = FromMicros(stored.completed());
   summary.last_number = stored.last_number();
+  if (stored.has_first_task()) {
+    summary.first_task =
+        std::make_shared<const TaskSpec>(TaskSpec{.work = LoadBeginning(stored.first_task())});
+  }
   if (!problem.empty()) return Unreadable(std::move(problem));
   return summary;
 }

@@ -256,6 +256,12 @@ TEST(GroupRequests, Lists) {
   request.set_name_prefix(std::string(129, 'n'));
   EXPECT_WRONG_FIELD("name_prefix", request);
   request.clear_name_prefix();
+  request.set_id_prefix(std::string(129, 'i'));
+  EXPECT_WRONG_FIELD("id_prefix", request);
+  request.clear_id_prefix();
+  request.set_name(std::string(129, 'n'));
+  EXPECT_WRONG_FIELD("name", request);
+  request.clear_name();
 
   for (const bool after : {false, true}) {
     google::protobuf::Timestamp& time =

@@ -36,6 +36,30 @@ TEST(Group, ARunningOneIsTold) {
   EXPECT_EQ(out.last_event(), 42u);
 }
 
+TEST(Group, ItsCommandIsThatOfItsFirstTask) {
+  GroupSummary group = Running();
+  const auto command = [&group](TaskWork work) {
+    group.first_task = std::make_shared<const TaskSpec>(TaskSpec{.work = std::move(work)});
+    return ToProto(group, View::kBasic).command();
+  };
+  const auto process = [&](std::vector<std::string> argv) {
+    ProcessSpec spec;
+    spec.argv = std::move(argv);
+    return command(std::make_shared<const ProcessSpec>(std::move(spec)));
+  };
+  EXPECT_EQ(ToProto(group).command(), "");
+  EXPECT_EQ(process({"sh", "-c", "echo 'x' | cat", "", "a=b"}), "sh -c 'echo '\\''x'\\'' | cat' '' a=b");
+  EXPECT_EQ(process({"echo", std::string(123, 'x')}), "echo " + std::string(123, 'x'));
+  EXPECT_EQ(process({"echo", std::string(124, 'x')}), "echo " + std::string(122, 'x') + "…");
+  std::string umlauts;
+  for (int i = 0; i < 1000; ++i) umlauts += "ü";
+  const std::string cut = process({umlauts});
+  EXPECT_EQ(cut, "'" + umlauts.substr(0, 2 * 126) + "…") << "characters, not bytes";
+  EXPECT_EQ(process({std::string("\xff")}), "'\xef\xbf\xbd'");
+  EXPECT_EQ(command(FunctionSpec{.name = "covey.echo"}), "covey.echo");
+  EXPECT_EQ(command(OpaqueSpec{.kind = 60'000}), "") << "of a newer daemon";
+}
+
 TEST(Group, ItsStateFollowsDecisionAndCompletion) {
   GroupSummary group = Running();
   group.state.decided = true;
@@ -126,12 +150,16 @@ TEST(Filter, BoundsAreExact) {
   (*request.mutable_labels())["b"] = "1";
   (*request.mutable_labels())["a"] = "2";
   request.set_name_prefix("p");
+  request.set_id_prefix("i");
+  request.set_name("n");
   request.mutable_created_after()->set_nanos(1);       // created >= 1 ns is created >= 1 µs
   request.mutable_created_before()->set_nanos(2'000);  // created < 2 µs
   const GroupFilter filter = ToCore(request);
   EXPECT_EQ(filter.phases, (std::vector<GroupPhase>{GroupPhase::kFailed, GroupPhase::kRunning}));
   EXPECT_EQ(filter.labels, (Labels{{"a", "2"}, {"b", "1"}}));
   EXPECT_EQ(filter.name_prefix, "p");
+  EXPECT_EQ(filter.id_prefix, "i");
+  EXPECT_EQ(filter.name, "n");
   EXPECT_EQ(filter.created_from, Moment(1));
   EXPECT_EQ(filter.created_until, Moment(2));
   request.mutable_created_before()->set_nanos(0);

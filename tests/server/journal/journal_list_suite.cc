@@ -53,6 +53,7 @@ class JournalListSuite : public JournalSuite {
   }
 
   std::vector<GroupSummary> model_;
+  int next_ = 0;
 };
 
 INSTANTIATE_TEST_SUITE_P(Journal, JournalListSuite, ::testing::Values("memory", "sqlite"),
@@ -68,6 +69,14 @@ TEST_P(JournalListSuite, ListsNewestFirstByAnyFilterInPagesOfAnySize) {
       {.name_prefix = "even/"},
       {.name_prefix = "even/1"},
       {.name_prefix = "f"},
+      {.id_prefix = "g1"},
+      {.id_prefix = "g17"},
+      {.id_prefix = "h"},
+      {.id_prefix = "g", .created_from = Writer::At(3), .created_until = Writer::At(9)},
+      {.name = "even/12"},
+      {.name = "even/"},
+      {.name_prefix = "even/", .id_prefix = "g1", .name = "even/12"},
+      {.labels = {{"kind", "odd"}}, .id_prefix = "g2"},
       {.created_from = Writer::At(10)},
       {.created_until = Writer::At(10)},
       {.created_from = Writer::At(5), .created_until = Writer::At(6)},
@@ -129,6 +138,26 @@ TEST_P(JournalListSuite, AListedGroupIsItsSummary) {
   EXPECT_EQ(listed.spec->labels, model_[2].spec->labels);
   EXPECT_EQ(listed.state, model_[2].state);
   EXPECT_EQ(listed.last_number, 3u);
+  EXPECT_EQ(listed.first_task, nullptr);
+}
+
+TEST_P(JournalListSuite, AListedGroupHasTheBeginningOfItsFirstTask) {
+  const auto listed = [this](TaskWork work) {
+    Writer writer("g" + std::to_string(next_++), epoch_);
+    writer.summary().first_task = std::make_shared<const TaskSpec>(TaskSpec{.work = std::move(work)});
+    Commit(writer.Create());
+    return client_->List({}, 1).value().groups.at(0).first_task->work;
+  };
+  const auto process = [&](std::vector<std::string> argv) {
+    ProcessSpec spec;
+    spec.argv = std::move(argv);
+    return std::get<std::shared_ptr<const ProcessSpec>>(listed(std::make_shared<const ProcessSpec>(spec)))
+        ->argv;
+  };
+  EXPECT_EQ(process({"sleep", "60"}), (std::vector<std::string>{"sleep", "60"}));
+  EXPECT_EQ(process({"sh", "-c", std::string(100'000, 'x'), "y"})[2].substr(0, 3), "xxx");
+  EXPECT_EQ(std::get<FunctionSpec>(listed(FunctionSpec{.name = "covey.echo"})).name, "covey.echo");
+  EXPECT_EQ(std::get<OpaqueSpec>(listed(OpaqueSpec{.kind = 9, .message = "m"})).kind, 9u);
 }
 
 TEST_P(JournalListSuite, AForeignTokenIsRefused) {

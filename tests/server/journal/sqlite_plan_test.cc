@@ -39,7 +39,9 @@ void ExpectNoScans(const std::string& directory) {
   for (const std::string_view sql : sql::kStatements) {
     const std::string plan = plans.Of(sql);
     EXPECT_EQ(plan.find("SCAN"), std::string::npos) << sql << "\n" << plan;
-    if (sql != sql::kListName) {
+    if (sql == sql::kListId) {
+      EXPECT_NE(plan.find("id>? AND id<?"), std::string::npos) << plan;
+    } else if (sql != sql::kListName) {
       EXPECT_EQ(plan.find("TEMP B-TREE"), std::string::npos) << sql << "\n" << plan;
     }
   }
@@ -94,6 +96,9 @@ TEST(SqlitePlan, AHundredThousandGroupsAreListedByPage) {
   EXPECT_EQ(count({.name_prefix = "rare/"}), 100u);
   EXPECT_EQ(count({.name_prefix = "common/"}), 99'900u);
   EXPECT_EQ(count({.created_from = Writer::At(50'000)}), 50'000u);
+  EXPECT_EQ(count({.id_prefix = "g9999"}), 11u);
+  EXPECT_EQ(count({.id_prefix = "g1"}), 11'111u);
+  EXPECT_EQ(count({.name = "rare/7000"}), 1u);
 
   // What the index does not answer is looked at 10,000 groups a page, so that no reader waits for all of
   // them.
