@@ -38,6 +38,10 @@ std::string_view WaitsText(const v1::Group& group);
 // An id for people: with `shorten` of those that the daemon makes the beginning, by which they differ.
 std::string ShownId(const std::string& id, bool shorten);
 
+// Why a task did not succeed: its own failure, or for one that was stopped with its group what ended that, with the task
+// to blame; "never started" before what never was. Empty when there is nothing to say.
+std::string TaskFailureText(const v1::Task& task);
+
 // "3 tasks (1 succeeded, 1 failed, 1 stopped)".
 std::string CountsText(const v1::TaskCounts& counts);
 

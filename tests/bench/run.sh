@@ -27,6 +27,7 @@ arguments() {
     queue) printf '%s' "${full:+1000000}" ;;
     pool) printf '%s' "${full:+1000000}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
+    cli) printf '%s' "${full:+51}" ;;
     rpc) printf '%s' "${full:+15}" ;;
     soak) printf '%s' "${full:+1000000}" ;;
     cli) printf '%s' "${full:+100}" ;;
