@@ -162,7 +162,7 @@ std::optional<Error> World::Open() {
                                                .pools = pools,
                                                .max_queued = max_queued,
                                                .resident_groups = resident_groups,
-                                               .resident_tasks = 1'000'000'000,
+                                               .resident_tasks = resident_tasks,
                                                .answers = answers,
                                                .warn = warn}));
   if (auto error = engine().Recover(recovery_watcher)) return error;

@@ -184,6 +184,7 @@ class World {
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
   Budget::Amount max_queued{.tasks = 1'000'000};            // in bytes: no bound
   size_t resident_groups = 1'000;
+  size_t resident_tasks = 1'000'000'000;
 
  private:
   std::vector<std::shared_ptr<ScriptedExecutor>> dead_executors_;
