@@ -30,7 +30,7 @@ arguments() {
     cli) printf '%s' "${full:+51}" ;;
     rpc) printf '%s' "${full:+15}" ;;
     soak) printf '%s' "${full:+1000000}" ;;
-    cli) printf '%s' "${full:+100}" ;;
+    each) printf '%s' "${full:+100}" ;;
     journal) ;;
   esac
 }

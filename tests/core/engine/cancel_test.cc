@@ -67,6 +67,21 @@ TEST_F(CancelTest, ATaskThatTimedOutHasNotSucceeded) {
   EXPECT_EQ(group->ViewTask(0).failure->message, "timed out after 2 s (it then ended without a failure)");
 }
 
+// Its time is over while it takes the cancel: the first cause stays, in every place that tells it.
+TEST_F(CancelTest, ATimeoutDuringTheGraceOfACancelChangesNothing) {
+  TaskSpec task = World::Task("t");
+  task.timeout = seconds(2);
+  const auto group = world_.Create({.spec = {.id = "g"}, .tasks = {task}, .seal = true}).value();
+  EXPECT_FALSE(Get(world_.CancelTask(group, "t")));
+  executor_.Deliver("t.1", 15);
+  world_.Advance(seconds(2));
+  executor_.Exit("t.1", Failure{.kind = FailureKind::kSignal, .code = 9, .message = "ended by SIGKILL"});
+  EXPECT_EQ(group->View().state.failure, FailureKind::kCancelled);
+  EXPECT_EQ(group->View().failure->kind, FailureKind::kCancelled);
+  EXPECT_EQ(group->ViewTask(0).failure->kind, FailureKind::kCancelled);
+  EXPECT_EQ(group->ViewTask(0).failure->message, "not this one (ended by SIGKILL)");
+}
+
 // Such a group has no pool: nothing of it will run.
 TEST_F(CancelTest, ATaskOfAGroupThatWasOverBeforeARestartHasEnded) {
   (void)world_.Make(1);

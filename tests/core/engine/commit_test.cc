@@ -177,6 +177,29 @@ TEST_F(CommitTest, WhatWasInFlightIsDecidedBeforeWhatCameSince) {
   EXPECT_EQ(SlotsHeld(), 0u);
 }
 
+// An exit comes when the first of two appends has failed and the second is still to be answered.
+TEST(CommitOrderTest, WhatComesBetweenTwoAnswersIsDecidedBehindBoth) {
+  World world(2);
+  std::function<void()> at_first_failure;
+  world.warn = [&](const std::string&) {
+    if (const auto call = std::exchange(at_first_failure, nullptr)) call();
+  };
+  ASSERT_FALSE(world.Open());
+  const auto group = world.Make(2, false);
+  world.journal->HoldCommits();
+  auto submitted = world.Submit(group, World::Tasks(1));
+  world.executor->Exit("0.1", ExitFailure(5));
+  at_first_failure = [&] { world.executor->Exit("1.1", ExitFailure(6)); };
+  world.journal->Inject(Fault::kFail, 1);
+  world.journal->ReleaseCommits();
+  EXPECT_FALSE(Get(std::move(submitted)).ok());
+  ASSERT_EQ(world.executor->running(), Lines{});
+  world.Advance(milliseconds(100));
+  EXPECT_TRUE(group->completed());
+  EXPECT_EQ(group->View().failure->code, 5);
+  EXPECT_EQ(world.CheckLog(group), "");
+}
+
 // The cancel's append is lost twice; the exit that it caused comes in between.
 TEST_F(CommitTest, AnExitWhileTheCancelsAnswerIsOutStaysBehindIt) {
   const auto group = world_.Make(1, false);
@@ -326,6 +349,17 @@ TEST_F(CommitTest, ATaskCancelledWhileItsAppendFailsKeepsItsCause) {
   EXPECT_EQ(group->View().state.failure, FailureKind::kCancelled);
   EXPECT_EQ(group->View().failure->kind, FailureKind::kCancelled);
   EXPECT_EQ(group->View().failure->message, "not this one (ended by SIGTERM)");
+}
+
+// Nothing of it runs: no fact that could not be written is left to bring the end with it.
+TEST_F(CommitTest, AnIdleGroupWhoseSealCouldNotBeWrittenEndsAfterAll) {
+  const auto group = world_.Make(0, false);
+  journal_.Inject(Fault::kFail, 1);
+  group->Arm();
+  EXPECT_FALSE(group->completed());
+  world_.Advance(milliseconds(100));
+  EXPECT_TRUE(group->completed());
+  EXPECT_EQ(world_.Story(), (Lines{"sealed", "decided SUCCEEDED", "completed"}));
 }
 
 TEST_F(CommitTest, AnArmedGroupEndsAfterAFailure) {

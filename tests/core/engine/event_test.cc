@@ -95,6 +95,20 @@ TEST_F(EventTest, FinishedGroupsLeaveMemoryAndComeBack) {
   EXPECT_EQ(Get(world_.Submit(again.value(), World::Tasks(1))).error().reason, "GROUP_DECIDED");
 }
 
+TEST_F(EventTest, DeletedGroupsTakeNoRoomFromThoseThatStay) {
+  world_.executor->ExitAtOnce();
+  world_.resident_groups = 1;
+  ASSERT_FALSE(world_.Open());
+  for (int i = 0; i < 3; ++i) {
+    world_.Make(3);
+    EXPECT_TRUE(Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("g", done); })).ok());
+  }
+  std::weak_ptr<DurableGroup> stays = world_.Make(3);
+  EXPECT_FALSE(stays.expired());
+  world_.Make(2, true, {.id = "other"});
+  EXPECT_TRUE(stays.expired());
+}
+
 TEST_F(EventTest, AWatchedGroupStays) {
   world_.executor->ExitAtOnce();
   world_.resident_groups = 1;

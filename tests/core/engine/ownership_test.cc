@@ -53,6 +53,9 @@ TEST_F(OwnershipTest, AGroupThatWasTakenOverIsStoppedAndDropped) {
   EXPECT_TRUE(group->fenced());
   EXPECT_FALSE(group->completed());
   EXPECT_EQ(waiters, 2);  // nobody waits here for what happens elsewhere
+  group->Wait([&] { ++waiters; });
+  group->WaitTask(2, [&] { ++waiters; });
+  EXPECT_EQ(waiters, 4);
   ASSERT_TRUE(executor_.stopped("0.1"));
   ASSERT_TRUE(executor_.stopped("1.1"));
   EXPECT_EQ(executor_.stopped("0.1")->kind, FailureKind::kLost);

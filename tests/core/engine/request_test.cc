@@ -111,6 +111,16 @@ TEST_F(RequestTest, ARetryFailsWithTheSubmitThatItRepeats) {
   EXPECT_EQ(Get(world_.Submit(group, World::Tasks(1), {.id = "r"})).value().first_index, 0u);
 }
 
+TEST_F(RequestTest, ARequestThatIsDurableOutlivesTheFailureOfTheNext) {
+  const auto group = world_.Make(0, false);
+  EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(2), {.id = "first"})).ok());
+  world_.journal->Inject(MemoryJournal::Fault::kFail, 1);
+  EXPECT_FALSE(Get(world_.Submit(group, World::Tasks(1), {.id = "second"})).ok());
+  world_.Advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(Get(world_.Submit(group, World::Tasks(2), {.id = "first"})).value().first_index, 0u);
+  EXPECT_EQ(group->task_count(), 2u);
+}
+
 TEST_F(RequestTest, ARequestThatOnlySealsIsNotTakenForTheNext) {
   const auto group = world_.Make(0, false);
   EXPECT_TRUE(Get(world_.Submit(group, {}, {.id = "nothing", .fingerprint = 1})).ok());
@@ -154,6 +164,7 @@ TEST_F(RequestTest, DrainingRefusesNewGroupsAlone) {
   const auto group = world_.Make(0, false);
   world_.engine().BeginDrain();
   EXPECT_EQ(world_.Create({}).error().reason, "DRAINING");
+  EXPECT_EQ(world_.engine().pools().Get("default").value().groups, 1u);
   EXPECT_TRUE(world_.engine().Busy().empty());  // an idle group does not hold up the end
   EXPECT_TRUE(Get(world_.Submit(group, World::Tasks(1))).ok());
   EXPECT_EQ(world_.engine().Busy().size(), 1u);

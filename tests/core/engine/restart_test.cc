@@ -16,11 +16,12 @@ namespace {
 using Fault = MemoryJournal::Fault;
 using Lines = std::vector<std::string>;
 
-// A journal in which an event of one group is damaged.
+// A journal in which an event of one group is damaged, or of which the id leads nowhere.
 class DamagedJournal final : public HeldJournal {
  public:
   using HeldJournal::HeldJournal;
   void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
+    if (group == damaged && lost) return done(std::vector<Record>());
     if (group != damaged || from + limit.count <= number)
       return HeldJournal::Read(group, from, limit, std::move(done));
     if (from >= number) {
@@ -31,9 +32,14 @@ class DamagedJournal final : public HeldJournal {
     limit.count = number - from;
     HeldJournal::Read(group, from, limit, std::move(done));
   }
+  void Head(std::string group, Done<uint64_t> done) override {
+    if (group == damaged && lost) return done(uint64_t{0});
+    HeldJournal::Head(std::move(group), std::move(done));
+  }
 
   std::string damaged;
   uint64_t number = 1;
+  bool lost = false;
 };
 
 TaskSpec RunsAgain() {
@@ -201,6 +207,14 @@ TEST_F(AsideTest, ADamagedGroupHoldsUpNobody) {
               })).ok())
       << "it uses no pool";
   EXPECT_EQ(world_.engine().queue_usage().used, Budget::Amount{});
+}
+
+TEST_F(AsideTest, AGroupThatIsListedAndNotFoundUsesNoPoolEither) {
+  damaged_->lost = true;
+  ASSERT_FALSE(world_.Open());
+  EXPECT_TRUE(world_.Find("good").value()->completed());
+  EXPECT_EQ(world_.Find("bad").error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(world_.engine().pools().Get("batch").value().groups, 0u);
 }
 
 // Whatever event it is, those before it are told, in pages of any size, and then why there are no more.

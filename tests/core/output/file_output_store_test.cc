@@ -148,6 +148,25 @@ TEST_F(FileOutputStoreTest, TheSizeOfWhatRunsIsKnownWithoutItsFiles) {
   EXPECT_EQ(store_->Size(Key("g", 0)), 5u);
 }
 
+TEST_F(FileOutputStoreTest, ASubscriptionEndsWithACallThatIsUnderWay) {
+  Gate inside;
+  Gate go_on;
+  std::shared_ptr<void> subscription =
+      store_->Subscribe("g", std::nullopt, [&](uint32_t, uint32_t, OutputStream) {
+        inside.Open();
+        go_on.Wait();
+      });
+  store_->Write(Key("g", 0), "x");
+  inside.Wait();
+  {
+    const WatchedThread ender([&] { subscription = nullptr; });
+    EXPECT_TRUE(ender.ComesToRest());
+    EXPECT_FALSE(ender.returned());
+    go_on.Open();
+  }
+  EXPECT_EQ(subscription, nullptr);
+}
+
 TEST_F(FileOutputStoreTest, ASubscriberMayReadAndEndItself) {
   std::string read;
   std::shared_ptr<void> subscription;

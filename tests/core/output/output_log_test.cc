@@ -217,6 +217,17 @@ TEST_F(OutputLogTest, ADiskThatIsFullFromTheStartLosesOnlyWhatItMust) {
   EXPECT_EQ(log.Read(65, kAll, false).bytes, Bytes(65, 5));
 }
 
+// Its group is purged while it is written: what comes after that makes no file again, nor does its end.
+TEST_F(OutputLogTest, WhatIsAbandonedIsNotMadeAgain) {
+  OutputLog log = Open();
+  log.Append("some");
+  log.Abandon();
+  std::filesystem::remove_all(dir_.path() + "/group");
+  log.Append("more");
+  log.Finish();
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/group"));
+}
+
 TEST_F(OutputLogTest, TheDirectoryIsForItsOwnerWhateverTheUmask) {
   const mode_t before = ::umask(0177);
   OutputLog log = Open();

@@ -1,7 +1,7 @@
 // The real covey against the real coveyd: 100 tasks of `true` as JSON of a file, which is the measure, and as lines of
 // a file and of a pipe that --each makes tasks of. Measured in turns; medians of rounds.
 //
-//   cli_bench [rounds]
+//   each_bench [rounds]
 
 #include <signal.h>
 #include <spawn.h>
@@ -116,7 +116,7 @@ class CliBench {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 15;
   if (argc > 2 || rounds < 1) {
-    std::fprintf(stderr, "usage: cli_bench [rounds, at least 1]\n");
+    std::fprintf(stderr, "usage: each_bench [rounds, at least 1]\n");
     return 64;
   }
   covey::CliBench(rounds).Run();
