@@ -54,6 +54,7 @@ std::span<const Option> GlobalOptions() {
        .help = "the daemon: unix:PATH or HOST:PORT (port 7425 if left out)",
        .local = true},
       {.name = "output",
+       .letter = 'o',
        .value = "FORMAT",
        .choices = "text json",
        .help = "text (default) or json: Protobuf JSON, one object a line;\nerrors are one object on standard "
@@ -65,7 +66,12 @@ std::span<const Option> GlobalOptions() {
 
 std::vector<Option> AllOptions(const Command& command) {
   std::vector<Option> options = command.options;
-  options.insert(options.end(), GlobalOptions().begin(), GlobalOptions().end());
+  for (const Option& global : GlobalOptions()) {
+    // A command may have one of them with more values.
+    const bool own = std::any_of(command.options.begin(), command.options.end(),
+                                 [&global](const Option& option) { return option.name == global.name; });
+    if (!own) options.push_back(global);
+  }
   return options;
 }
 

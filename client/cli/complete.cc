@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include "client/cli/command.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/text.h"
 
 namespace covey::cli {
 namespace {
 
-constexpr client::CallOptions kSoon{.timeout = std::chrono::seconds(1)};
+// A shell waits for it with every key.
+constexpr client::CallOptions kSoon{.timeout = std::chrono::milliseconds(500)};
 constexpr int kMost = 200;
 
 const Option* FindOption(const std::vector<Option>& options, std::string_view typed) {
@@ -79,11 +82,12 @@ class Completer {
       case Names::kNothing:
         return;
       case Names::kRunningGroup:
-        return AddGroups({v1::GROUP_STATE_RUNNING, v1::GROUP_STATE_STOPPING});
+        return AddGroups({v1::GROUP_STATE_RUNNING, v1::GROUP_STATE_STOPPING}, typed);
       case Names::kEndedGroup:
-        return AddGroups({v1::GROUP_STATE_SUCCEEDED, v1::GROUP_STATE_FAILED, v1::GROUP_STATE_CANCELLED});
+        return AddGroups({v1::GROUP_STATE_SUCCEEDED, v1::GROUP_STATE_FAILED, v1::GROUP_STATE_CANCELLED},
+                         typed);
       case Names::kAnyGroup:
-        return AddGroups({});
+        return AddGroups({}, typed);
       case Names::kRunningTarget:
       case Names::kAnyTarget:
         if (const size_t slash = typed.find('/'); slash != std::string_view::npos) {
@@ -97,31 +101,52 @@ class Completer {
       case Names::kShell:
         Add("bash");
         Add("zsh");
+        Add("fish");
         return;
     }
   }
 
  private:
-  void AddGroups(const std::vector<v1::GroupState>& states) {
+  // Their ids and names that begin as `typed`, each of the newest kMost.
+  void AddGroups(const std::vector<v1::GroupState>& states, std::string_view typed) {
+    if (typed.starts_with('@')) {
+      Add("@last", "the newest group");
+      Add("@last-failed", "the newest group that failed");
+      return;
+    }
     Result<client::Client> client = session_.Connect();
     if (!client.ok()) return;
-    v1::ListGroupsRequest request;
-    request.set_page_size(kMost);
-    for (const v1::GroupState state : states) request.add_states(state);
-    const Result<v1::ListGroupsResponse> page = client.value().ListGroups(request, kSoon);
-    if (!page.ok()) return;
-    for (const v1::Group& group : page.value().groups()) {
-      std::string about(StateText(group.state()));
-      if (!group.spec().name().empty()) about = group.spec().name() + ", " + about;
-      Add(group.id(), std::move(about));
+    std::set<std::string> names;
+    std::vector<v1::Group> groups;
+    for (const bool by_name : {true, false}) {
+      v1::ListGroupsRequest request;
+      request.set_page_size(kMost);
+      if (by_name) request.set_name_prefix(std::string(typed));
+      if (!by_name) request.set_id_prefix(std::string(typed));
+      for (const v1::GroupState state : states) request.add_states(state);
+      const Result<v1::ListGroupsResponse> page = client.value().ListGroups(request, kSoon);
+      if (!page.ok()) return;
+      groups.assign(page.value().groups().begin(), page.value().groups().end());
+      for (const v1::Group& group : groups) {
+        const std::string& name = group.spec().name();
+        if (by_name && !name.empty() && names.insert(name).second)
+          Add(name, std::string(StateText(group.state())));
+      }
+      if (typed.empty()) break;  // the second answer would be the same
+    }
+    for (const v1::Group& group : groups) {
+      const std::string& name = group.spec().name();
+      Add(group.id(), (name.empty() ? "" : name + ", ") + std::string(StateText(group.state())));
     }
   }
 
   void AddTasks(const std::string& group) {
     Result<client::Client> client = session_.Connect();
     if (!client.ok()) return;
+    const Result<std::string> found = FindGroup(client.value(), group, kSoon);
+    if (!found.ok()) return;
     v1::ListTasksRequest request;
-    request.set_group_id(group);
+    request.set_group_id(found.value());
     request.set_page_size(kMost);
     const Result<v1::ListTasksResponse> page = client.value().ListTasks(request, kSoon);
     if (!page.ok()) return;
@@ -214,63 +239,6 @@ Completion Complete(Session& session, std::vector<std::string> words) {
     candidate.description = Printable(candidate.description);
   }
   return out;
-}
-
-// What bash puts in place is the part of the word behind its last '=' or ':', which are words of their own to
-// it.
-std::string_view BashCompletion() {
-  return R"sh(# Completion of covey for bash: source <(covey completion bash)
-_covey() {
-  local word line mode='' typed=${COMP_WORDS[COMP_CWORD]} strip=''
-  local -a words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-  if [[ $typed == '=' ]]; then
-    typed=''
-    strip="${COMP_WORDS[COMP_CWORD-1]}="
-  elif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[COMP_CWORD-1]} == '=' ]]; then
-    strip="${COMP_WORDS[COMP_CWORD-2]}="
-  fi
-  COMPREPLY=()
-  while IFS= read -r line; do
-    case $line in
-      :*) mode=${line#:} ;;
-      *) word=${line%%$'\t'*}; COMPREPLY+=("$(printf '%q' "${word#"$strip"}")") ;;
-    esac
-  done < <("${COMP_WORDS[0]}" completion words -- "${words[@]}" 2>/dev/null)
-  case $mode in
-    files) compopt -o filenames; while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$typed") ;;
-    directories) compopt -o filenames; while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -d -- "$typed") ;;
-    programs) while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -c -- "$typed") ;;
-  esac
-}
-complete -F _covey covey
-)sh";
-}
-
-std::string_view ZshCompletion() {
-  return R"sh(#compdef covey
-# Completion of covey for zsh: source <(covey completion zsh), or as a file _covey in a folder of $fpath.
-_covey() {
-  local line word mode=''
-  local -a found
-  while IFS= read -r line; do
-    case $line in
-      :*) mode=${line#:} ;;
-      *) word=${line%%$'\t'*}; found+=("${word//:/\\:}:${line#*$'\t'}") ;;
-    esac
-  done < <("${words[1]}" completion words -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)
-  (( $#found )) && _describe -V covey found
-  case $mode in
-    files) _files ;;
-    directories) _files -/ ;;
-    programs) _command_names ;;
-  esac
-}
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-  _covey "$@"
-else
-  compdef _covey covey
-fi
-)sh";
 }
 
 }  // namespace covey::cli

@@ -29,5 +29,6 @@ Completion Complete(Session& session, std::vector<std::string> words);
 // Scripts for the shells: they call `covey completion words` for each word.
 std::string_view BashCompletion();
 std::string_view ZshCompletion();
+std::string_view FishCompletion();
 
 }  // namespace covey::cli

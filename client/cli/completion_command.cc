@@ -42,13 +42,15 @@ int DoCompletion(Session& session, const Arguments& arguments) {
     PrintWords(session, {words.begin() + 1, words.end()});
   } else if (words.size() > 1) {
     return session.Fail(
-        UsageError("covey completion takes bash or zsh, got " + Printable(words[1]) + " as well"));
+        UsageError("covey completion takes bash, zsh or fish, got " + Printable(words[1]) + " as well"));
   } else if (shell == "bash") {
     session.Print(BashCompletion());
   } else if (shell == "zsh") {
     session.Print(ZshCompletion());
+  } else if (shell == "fish") {
+    session.Print(FishCompletion());
   } else {
-    return session.Fail(UsageError("covey completion takes bash or zsh, got " + Printable(shell)));
+    return session.Fail(UsageError("covey completion takes bash, zsh or fish, got " + Printable(shell)));
   }
   return session.ExitWith(0);
 }
@@ -58,15 +60,16 @@ int DoCompletion(Session& session, const Arguments& arguments) {
 Command CompletionCommand() {
   return {
       .name = "completion",
-      .synopsis = "bash|zsh",
+      .synopsis = "bash|zsh|fish",
       .summary = "prints a script that completes command lines",
       .details = kCompletionDetails,
       .examples =
           "source <(covey completion bash)\n"
           "covey completion zsh > ~/.zfunc/_covey\n"
+          "covey completion fish > ~/.config/fish/completions/covey.fish\n"
           "covey completion words -- run --pol",
       .exits = "0   printed\n64  no such shell",
-      .words = {.names = Names::kShell, .least = 1, .most = kAnyNumber, .what = "bash or zsh"},
+      .words = {.names = Names::kShell, .least = 1, .most = kAnyNumber, .what = "bash, zsh or fish"},
       .run = DoCompletion,
   };
 }

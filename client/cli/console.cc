@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "client/cli/text.h"
@@ -17,14 +18,20 @@ namespace {
 
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
-bool KnowsEscapes() {
-  const char* term = std::getenv("TERM");
-  return term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+std::string_view Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
-bool WantsColors() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return no_color == nullptr || *no_color == '\0';
+bool KnowsEscapes() { return !Variable("TERM").empty() && Variable("TERM") != "dumb"; }
+
+// As no-color.org and bixense.com/clicolors have it; nullopt: terminals get colours.
+std::optional<bool> AskedForColors() {
+  if (!Variable("NO_COLOR").empty()) return false;
+  const std::string_view force = Variable("CLICOLOR_FORCE");
+  if (!force.empty() && force != "0") return true;
+  if (Variable("CLICOLOR") == "0" || !KnowsEscapes()) return false;
+  return std::nullopt;
 }
 
 size_t Columns(int fd) {
@@ -65,7 +72,8 @@ Console::Console(int out_fd, int err_fd)
       out_is_terminal_(isatty(out_fd) == 1),
       err_is_terminal_(isatty(err_fd) == 1),
       escapes_(KnowsEscapes()),
-      colors_(escapes_ && WantsColors()) {}
+      out_has_colors_(AskedForColors().value_or(out_is_terminal_)),
+      err_has_colors_(AskedForColors().value_or(err_is_terminal_)) {}
 
 bool Console::Out(std::string_view bytes) {
   const MutexLock lock(mutex_);

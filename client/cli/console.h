@@ -43,9 +43,9 @@ class Console {
   int out_fd() const { return out_fd_; }
   bool out_is_terminal() const { return out_is_terminal_; }
   bool err_is_terminal() const { return err_is_terminal_; }
-  // Colours are for terminals that know escapes and for people who did not set NO_COLOR.
-  bool out_has_colors() const { return out_is_terminal_ && colors_; }
-  bool err_has_colors() const { return err_is_terminal_ && colors_; }
+  // Terminals other than "dumb" ones get colours, unless NO_COLOR or CLICOLOR_FORCE says otherwise.
+  bool out_has_colors() const { return out_has_colors_; }
+  bool err_has_colors() const { return err_has_colors_; }
   // Columns to fit tables into; 0 when standard output is no terminal.
   size_t out_columns() const;
   // Rows of the terminal; 0 when standard output is none.
@@ -64,7 +64,8 @@ class Console {
   const bool out_is_terminal_;
   const bool err_is_terminal_;
   const bool escapes_;  // TERM names a terminal that knows them
-  const bool colors_;
+  const bool out_has_colors_;
+  const bool err_has_colors_;
 
   // Have their own synchronisation.
   std::atomic<bool> at_line_start_ = true;  // of the terminal

@@ -1,6 +1,7 @@
 #include <string>
 
 #include "client/cli/command.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
@@ -40,10 +41,11 @@ std::string ExplainText(const v1::ExplainResponse& answer) {
 }
 
 int DoExplain(Session& session, const Arguments& arguments) {
-  const Result<Target> target = ParseTarget(arguments.words()[0]);
-  if (!target.ok()) return session.Fail(target.error());
+  if (const auto typed = ParseTarget(arguments.words()[0]); !typed.ok()) return session.Fail(typed.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
+  const Result<Target> target = FindTarget(client.value(), arguments.words()[0]);
+  if (!target.ok()) return session.Fail(target.error());
   const Result<v1::ExplainResponse> answer =
       client.value().Explain(target.value().group, target.value().task);
   if (!answer.ok()) return session.Fail(answer.error());

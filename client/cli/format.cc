@@ -13,6 +13,7 @@
 #include "client/cli/text.h"
 #include "core/base/duration.h"
 #include "core/base/plural.h"
+#include "core/text/shell_word.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
@@ -46,26 +47,6 @@ std::string KindText(const v1::Failure& failure) {
 bool SaysNoMore(const v1::Failure& failure) {
   return failure.message() == "exited with code " + std::to_string(failure.code()) ||
          (failure.kind() == v1::FAILURE_KIND_SIGNAL && failure.message().starts_with("ended by SIG"));
-}
-
-bool NeedsQuotes(std::string_view word) {
-  return word.empty() || std::any_of(word.begin(), word.end(), [](char c) {
-           return std::isalnum(static_cast<unsigned char>(c)) == 0 &&
-                  std::string_view("%+,-./:=@_^").find(c) == std::string_view::npos;
-         });
-}
-
-std::string ShellWord(std::string_view word) {
-  if (!NeedsQuotes(word)) return std::string(word);
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
 }
 
 }  // namespace
@@ -104,6 +85,28 @@ std::string_view StateText(v1::TaskState state) {
     default:
       return "unknown";
   }
+}
+
+std::string_view StateColor(std::string_view state) {
+  if (state == "running") return "36m";
+  if (state == "succeeded") return "32m";
+  if (state == "failed" || state == "unreadable") return "31m";
+  return state == "cancelled" || state == "stopped" || state == "stopping" ? "33m" : "";
+}
+
+std::string ShownId(const std::string& id, bool shorten) {
+  constexpr size_t kUuid = 36;
+  constexpr size_t kShort = 8;
+  const bool generated = id.size() == kUuid && id[kShort] == '-';
+  return Printable(shorten && generated ? id.substr(0, kShort) : id);
+}
+
+std::string_view WaitsText(const v1::Group& group) {
+  if (group.state() == v1::GROUP_STATE_STOPPING) return "stop";
+  const v1::TaskCounts& tasks = group.tasks();
+  if (group.state() != v1::GROUP_STATE_RUNNING || tasks.running() > 0) return "-";
+  if (tasks.queued() > 0) return "slot";
+  return group.sealed() ? "-" : "seal";
 }
 
 std::string_view PolicyText(v1::Policy policy) {

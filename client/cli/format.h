@@ -24,6 +24,17 @@ std::string FailureText(const v1::Failure& failure);
 // The same behind the task to blame: "task resize: exit 7".
 std::string BlameText(const v1::Failure& failure);
 
+// The colour of a state, as Table takes it; empty for none.
+std::string_view StateColor(std::string_view state);
+
+// What a group that is not over waits for: "seal" (nothing runs or waits, and it takes further tasks), "slot" (no
+// task runs, and some wait for one), "stop" (it is decided, and its last tasks are being stopped); "-" for nothing
+// but its tasks.
+std::string_view WaitsText(const v1::Group& group);
+
+// An id for people: with `shorten` of those that the daemon makes the beginning, by which they differ.
+std::string ShownId(const std::string& id, bool shorten);
+
 // "3 tasks (1 succeeded, 1 failed, 1 stopped)".
 std::string CountsText(const v1::TaskCounts& counts);
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "client/cli/command.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/group_options.h"
 #include "client/cli/text.h"
@@ -34,11 +35,28 @@ int Create(Session& session, const Arguments& arguments) {
   return session.ExitWith(0);
 }
 
+// The groups that the words name.
+std::vector<std::string> NamedGroups(Session& session, client::Client& client, const Arguments& arguments,
+                                     int* code) {
+  std::vector<std::string> groups;
+  for (const Target& target :
+       FindTargets(session, client, arguments.words(), arguments.Has("all-named"), code)) {
+    if (target.task.empty()) {
+      groups.push_back(target.group);
+      continue;
+    }
+    const int failed = session.Fail(
+        UsageError("a group was expected, got the task " + Printable(target.group + "/" + target.task)));
+    if (*code == 0) *code = failed;
+  }
+  return groups;
+}
+
 int Seal(Session& session, const Arguments& arguments) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   int code = 0;
-  for (const std::string& word : arguments.words()) {
+  for (const std::string& word : NamedGroups(session, client.value(), arguments, &code)) {
     const Result<v1::Group> group = client.value().SealGroup(word);
     if (!group.ok()) {
       const int failed = session.Fail(group.error());
@@ -56,7 +74,7 @@ int Delete(Session& session, const Arguments& arguments) {
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
   int code = 0;
-  for (const std::string& word : arguments.words()) {
+  for (const std::string& word : NamedGroups(session, client.value(), arguments, &code)) {
     const Result<Void> deleted = client.value().DeleteGroup(word);
     if (!deleted.ok()) {
       const int failed = session.Fail(deleted.error());
@@ -107,6 +125,7 @@ Command SealCommand() {
       .examples = "covey seal 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e",
       .exits = kGroupExits,
       .words = {.names = Names::kRunningGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
+      .options = {AllNamedOption()},
       .run = Seal,
   };
 }
@@ -119,10 +138,10 @@ Command DeleteCommand() {
       .details = "Deletes groups that are over, with their tasks, events and output.",
       .examples =
           "covey delete 0190a4c2-5f7e-7c31-9d0e-3b1f5a6c7d8e\n"
-          "covey --output json ps --all --before 720h --state succeeded | jq -r .id |\n"
-          "  xargs -r covey delete",
+          "covey ps --all --before 720h --state succeeded -o name | xargs -r covey delete",
       .exits = kGroupExits,
       .words = {.names = Names::kEndedGroup, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
+      .options = {AllNamedOption()},
       .run = Delete,
   };
 }

@@ -1,34 +1,14 @@
 #include "client/cli/group_filter.h"
 
-#include <google/protobuf/util/time_util.h>
-
-#include <chrono>
 #include <string>
 
 #include "client/cli/format.h"
 #include "client/cli/text.h"
-#include "core/base/duration.h"
 
 namespace covey::cli {
 namespace {
 
-using google::protobuf::util::TimeUtil;
-
 constexpr int kPageSize = 1000;  // the most that the contract allows
-
-// "2h" is that long ago; anything else is an instant in RFC 3339.
-Result<google::protobuf::Timestamp> ParseTime(std::string_view option, const std::string& text) {
-  google::protobuf::Timestamp time;
-  if (const Result<std::chrono::nanoseconds> ago = ParseDuration(text); ago.ok()) {
-    const auto instant = std::chrono::system_clock::now().time_since_epoch() - ago.value();
-    return TimeUtil::NanosecondsToTimestamp(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(instant).count());
-  }
-  if (TimeUtil::FromString(text, &time)) return time;
-  return UsageError("--" + std::string(option) +
-                    " must be a time as 2024-05-06T07:08:09Z or how long ago it was as 2h, got " +
-                    (text.empty() ? "nothing" : Printable(text)));
-}
 
 }  // namespace
 
@@ -51,13 +31,13 @@ std::vector<Option> FilterOptions() {
                      .repeated = true});
   options.push_back({.name = "since",
                      .value = "TIME",
-                     .help = "only groups created at this time or later: 2024-05-06T07:08:09Z,\n"
-                             "or how long ago, as in 2h"});
+                     .help = "only groups created at this time or later: 18:00, 2026-11-27,\n"
+                             "yesterday, 2026-11-27T18:00:00Z, or how long ago, as in 2h"});
   options.push_back({.name = "before", .value = "TIME", .help = "only groups created before this time"});
   return options;
 }
 
-Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all) {
+Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all, WallClock::time_point now) {
   v1::ListGroupsRequest request;
   request.set_page_size(kPageSize);
   const auto labels = ParsePairs("label", arguments.All("label"));
@@ -75,12 +55,12 @@ Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all) {
     request.add_states(v1::GROUP_STATE_STOPPING);
   }
   if (const auto since = arguments.Get("since")) {
-    const Result<google::protobuf::Timestamp> time = ParseTime("since", *since);
+    const Result<google::protobuf::Timestamp> time = ParseWhen("since", *since, now);
     if (!time.ok()) return time.error();
     *request.mutable_created_after() = time.value();
   }
   if (const auto before = arguments.Get("before")) {
-    const Result<google::protobuf::Timestamp> time = ParseTime("before", *before);
+    const Result<google::protobuf::Timestamp> time = ParseWhen("before", *before, now);
     if (!time.ok()) return time.error();
     *request.mutable_created_before() = time.value();
   }

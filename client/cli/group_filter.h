@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "client/cli/command_line.h"
+#include "client/cli/when.h"
 #include "covey/v1/group_service.pb.h"
 
 namespace covey::cli {
@@ -12,6 +13,6 @@ std::vector<Option> ChoosingOptions();
 std::vector<Option> FilterOptions();
 
 // What they say, checked. Without --state it asks for groups that are not over, with `all` for every group.
-Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all);
+Result<v1::ListGroupsRequest> ReadFilter(const Arguments& arguments, bool all, WallClock::time_point now);
 
 }  // namespace covey::cli

@@ -36,8 +36,9 @@ void ReserveDescriptors() { closed_descriptor = ReserveStandardDescriptors(); }
 // Before the arguments are known to be good: whether an error about them is to be JSON.
 bool WantsJson(const std::vector<std::string>& typed) {
   for (size_t i = 0; i < typed.size() && typed[i] != "--"; ++i) {
-    if (typed[i] == "--output=json") return true;
-    if (typed[i] == "--output" && i + 1 < typed.size() && typed[i + 1] == "json") return true;
+    if (typed[i] == "--output=json" || typed[i] == "-o=json") return true;
+    const bool option = typed[i] == "--output" || typed[i] == "-o";
+    if (option && i + 1 < typed.size() && typed[i + 1] == "json") return true;
   }
   return false;
 }

@@ -80,6 +80,7 @@ std::string ManPage() {
       "nothing of the group runs any more.");
   out += ".SH OPTIONS\nThese may stand before or behind every command.\n" + OptionsPart(GlobalOptions());
   out += ".TP\n\\fB\\-\\-version\\fR\nthe version of covey\n";
+  out += ".SH WHAT IS TYPED" + Paragraphs(TypedHelp()).insert(0, "\n");
   out += ".SH COMMANDS\n";
   for (const Command& command : Commands()) out += CommandPart(command);
   out += ".SH ENVIRONMENT\n" + Literal(EnvironmentHelp());

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "client/cli/command.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/table.h"
 #include "client/cli/target.h"
@@ -102,10 +103,11 @@ int ShowGroup(Session& session, client::Client& client, const Target& target, bo
 }
 
 int DoShow(Session& session, const Arguments& arguments) {
-  const Result<Target> target = ParseTarget(arguments.words()[0]);
-  if (!target.ok()) return session.Fail(target.error());
+  if (const auto typed = ParseTarget(arguments.words()[0]); !typed.ok()) return session.Fail(typed.error());
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
+  const Result<Target> target = FindTarget(client.value(), arguments.words()[0]);
+  if (!target.ok()) return session.Fail(target.error());
   if (!target.value().task.empty()) return ShowTask(session, client.value(), target.value());
   return ShowGroup(session, client.value(), target.value(), arguments.Has("all"));
 }

@@ -4,6 +4,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/dry_run.h"
+#include "client/cli/find.h"
 #include "client/cli/interrupts.h"
 #include "client/cli/submit_detached.h"
 #include "client/cli/task_options.h"
@@ -46,7 +47,12 @@ int DoSubmit(Session& session, const Arguments& arguments) {
   if (!client.ok()) return session.Fail(client.error());
   const UnreadInput unread(session.console(),
                            tasks.value().single && !tasks.value().reads_input && !session.json());
-  return SubmitTo(session, client.value(), arguments.words()[0], arguments.Has("seal"), source, interrupts);
+  const std::string& word = arguments.words()[0];
+  const Result<std::string> group = FindGroup(client.value(), word);
+  // While the daemon is away the word may be an id: it is tried again.
+  if (!group.ok() && group.error().code != ErrorCode::kUnavailable) return session.Fail(group.error());
+  return SubmitTo(session, client.value(), group.ok() ? group.value() : word, arguments.Has("seal"), source,
+                  interrupts);
 }
 
 std::vector<Option> SubmitOptions() {

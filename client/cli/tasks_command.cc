@@ -1,6 +1,7 @@
 #include <string>
 
 #include "client/cli/command.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/task_text.h"
 
@@ -26,7 +27,6 @@ constexpr int kTasksPageSize = 1000;
 
 int DoTasks(Session& session, const Arguments& arguments) {
   v1::ListTasksRequest request;
-  request.set_group_id(arguments.words()[0]);
   request.set_page_size(kTasksPageSize);
   if (session.json()) request.set_view(v1::VIEW_FULL);
   for (const std::string& state : arguments.All("state")) {
@@ -37,6 +37,9 @@ int DoTasks(Session& session, const Arguments& arguments) {
   }
   Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
+  Result<std::string> group = FindGroup(client.value(), arguments.words()[0]);
+  if (!group.ok()) return session.Fail(group.error());
+  request.set_group_id(std::move(group.value()));
   Table table = TaskTable();
   const Result<Void> listed = client.value().ForEachTask(std::move(request), [&](const v1::Task& task) {
     if (session.json()) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "covey/v1/admin_service.pb.h"
@@ -19,14 +20,39 @@ struct TopSnapshot {
   std::vector<v1::Group> groups;  // not over, newest first
 };
 
+// One group that was opened, with its first tasks.
+struct TopGroup {
+  v1::Group group;
+  std::vector<v1::Task> tasks;
+};
+
+// What a task wrote last.
+struct TopLogs {
+  v1::Task task;
+  bool standard_error = false;
+  std::vector<std::string> lines;  // printable
+};
+
 // Tasks that ended a second, by group.
 using TopRates = std::map<std::string, double>;
 
 // From one snapshot to the next; groups that are not in both have none.
 TopRates RatesBetween(const TopSnapshot& before, const TopSnapshot& after);
 
-// The screen as lines of at most `columns`, each with its end; 0 is no bound. Cut to `rows`, the last of
-// which then says how many lines are missing; 0 is no bound.
-std::string TopText(const TopSnapshot& now, const TopRates& rates, size_t columns, size_t rows);
+// How a text is fitted to the screen.
+struct TopSpace {
+  size_t columns = 0;  // 0: no bound
+  size_t rows = 0;     // 0: no bound
+  bool colors = false;
+  bool short_ids = false;
+};
+
+// Lines, each with its end, at most as many and as wide as there is space for. `selected`: the row that is marked, and
+// stays visible; of `groups`, which are those of `now` as they are to be listed.
+std::string TopOverviewText(const TopSnapshot& now, const std::vector<const v1::Group*>& groups,
+                            const TopRates& rates, size_t selected, const TopSpace& space);
+std::string TopGroupText(const TopGroup& opened, const std::vector<const v1::Task*>& tasks, size_t selected,
+                         const TopSpace& space);
+std::string TopLogsText(const TopLogs& logs, const TopSpace& space);
 
 }  // namespace covey::cli

@@ -1,17 +1,24 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "client/cli/command.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/find.h"
 #include "client/cli/format.h"
+#include "client/cli/interrupts.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
 #include "core/base/duration.h"
+#include "core/base/mutex.h"
 
 namespace covey::cli {
 namespace {
@@ -19,7 +26,8 @@ namespace {
 constexpr std::string_view kWaitDetails =
     "Waits until groups, or single tasks as GROUP/TASK, are over and nothing of them runs any\n"
     "more, and prints a line for each. A group that still takes tasks is sealed when its last\n"
-    "unfinished task ends. Ctrl-C and --timeout end the waiting alone: the groups go on.";
+    "unfinished task ends. Ctrl-C and --timeout end the waiting alone: the groups go on. A terminal\n"
+    "shows meanwhile how far they are.";
 
 constexpr std::string_view kWaitExamples =
     "covey wait $(covey run --detach -- make test)\n"
@@ -37,6 +45,75 @@ using Clock = std::chrono::steady_clock;
 
 // Waits under way at a time; the others begin when one of them has ended.
 constexpr size_t kMostAtOnce = 100;
+
+// The status line of what is waited for, on a terminal: looks twice a second how the groups stand. Lives as long as
+// the line is to be shown.
+class WaitProgress {
+ public:
+  WaitProgress(Console& console, client::Client client, const std::vector<Target>& targets)
+      : console_(console), client_(std::move(client)), targets_(targets) {
+    if (console_.err_is_terminal()) thread_ = std::thread([this] { Watch(); });
+  }
+  WaitProgress(const WaitProgress&) = delete;
+  WaitProgress& operator=(const WaitProgress&) = delete;
+  ~WaitProgress() {
+    {
+      const MutexLock lock(mutex_);
+      stop_ = true;
+    }
+    stopped_.NotifyAll();
+    if (thread_.joinable()) thread_.join();
+    console_.SetStatus("");
+  }
+
+ private:
+  void Watch() {
+    constexpr std::chrono::milliseconds kPeriod{500};
+    for (Clock::time_point next = begin_ + kPeriod;; next = Clock::now() + kPeriod) {
+      {
+        const MutexLock lock(mutex_);
+        while (!stop_ && stopped_.WaitUntil(mutex_, next)) {
+        }
+        if (stop_) return;
+      }
+      if (const std::string line = Look(); !line.empty()) console_.SetStatus(line);
+    }
+  }
+
+  // The first groups; a look at very many would cost the daemon more than it tells.
+  std::string Look() {
+    constexpr size_t kMostLooked = 20;
+    constexpr client::CallOptions kSoon{.timeout = std::chrono::seconds(1)};
+    v1::TaskCounts sum;
+    size_t over = 0;
+    const size_t looked = std::min(targets_.size(), kMostLooked);
+    for (size_t i = 0; i < looked; ++i) {
+      const Result<v1::Group> group = client_.GetGroup(targets_[i].group, kSoon);
+      if (!group.ok()) return {};
+      const v1::TaskCounts& tasks = group.value().tasks();
+      if (client::IsOver(group.value())) ++over;
+      sum.set_submitted(sum.submitted() + tasks.submitted());
+      sum.set_running(sum.running() + tasks.running());
+      sum.set_failed(sum.failed() + tasks.failed());
+      sum.set_succeeded(sum.succeeded() + tasks.succeeded() + tasks.stopped());
+    }
+    std::string line = "[" + std::to_string(sum.succeeded() + sum.failed()) + "/" +
+                       std::to_string(sum.submitted()) + "] running " + std::to_string(sum.running());
+    if (sum.failed() > 0) line += ", " + std::to_string(sum.failed()) + " failed";
+    if (looked > 1) line += ", " + std::to_string(over) + " of " + std::to_string(looked) + " groups over";
+    return line + "  " + DurationText(Clock::now() - begin_);
+  }
+
+  Console& console_;
+  client::Client client_;
+  const std::vector<Target>& targets_;
+  const Clock::time_point begin_ = Clock::now();
+
+  Mutex mutex_;  // before the console's
+  CondVar stopped_;
+  bool stop_ COVEY_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
 
 Error StillGoesOn(const std::string& name, std::string_view what) {
   Error error = WaitedEnough("the " + std::string(what) + " goes on");
@@ -103,19 +180,31 @@ client::CallOptions Rest(const client::CallOptions& call, Clock::time_point begi
 }
 
 int DoWait(Session& session, const Arguments& arguments) {
-  std::vector<Target> targets;
   for (const std::string& word : arguments.words()) {
-    const Result<Target> target = ParseTarget(word);
-    if (!target.ok()) return session.Fail(target.error());
-    targets.push_back(target.value());
+    if (const auto typed = ParseTarget(word); !typed.ok()) return session.Fail(typed.error());
   }
   const Result<client::CallOptions> call = ReadTimeout(arguments);
   if (!call.ok()) return session.Fail(call.error());
-  const Result<client::Client> client = session.Connect();
+  std::optional<Interrupts> interrupts;  // before the client starts threads
+  if (session.console().err_is_terminal()) {
+    // What ends the program leaves no status line behind.
+    interrupts.emplace();
+    interrupts->Start([&session](int signal) {
+      session.console().SetStatus("");
+      _exit(kExitSignalBase + signal);
+    });
+  }
+  Result<client::Client> client = session.Connect();
   if (!client.ok()) return session.Fail(client.error());
 
-  std::vector<int> codes(targets.size());
   const Clock::time_point begin = Clock::now();
+  int code = 0;  // of the first that was not found
+  const std::vector<Target> targets =
+      FindTargets(session, client.value(), arguments.words(), arguments.Has("all-named"), &code);
+  if (targets.empty()) return code;
+  std::vector<int> codes(targets.size());
+  std::optional<WaitProgress> progress;
+  progress.emplace(session.console(), client.value(), targets);
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i = next++; i < targets.size(); i = next++) {
@@ -127,8 +216,9 @@ int DoWait(Session& session, const Arguments& arguments) {
   for (std::thread& other : others) other = std::thread(work);
   work();
   for (std::thread& other : others) other.join();
-  const auto failed = std::find_if(codes.begin(), codes.end(), [](int code) { return code != 0; });
-  return session.ExitWith(failed == codes.end() ? 0 : *failed);
+  progress.reset();
+  const auto failed = std::find_if(codes.begin(), codes.end(), [](int ended) { return ended != 0; });
+  return session.ExitWith(failed == codes.end() ? code : *failed);
 }
 
 }  // namespace
@@ -143,7 +233,7 @@ Command WaitCommand() {
       .exits = kWaitExits,
       .words = {.names = Names::kRunningTarget, .least = 1, .most = kAnyNumber, .what = "the id of a group"},
       .only_prints = true,
-      .options = {TimeoutOption()},
+      .options = {TimeoutOption(), AllNamedOption()},
       .run = DoWait,
   };
 }

@@ -27,14 +27,15 @@ arguments() {
     pool) printf '%s' "${full:+1000000}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
     rpc) printf '%s' "${full:+15}" ;;
+    cli) printf '%s' "${full:+100}" ;;
     journal) ;;
   esac
 }
 
 known=()
-for source in tests/bench/*_bench.cc; do
+for source in tests/bench/*_bench.*; do
   name=${source##*/}
-  known+=("${name%_bench.cc}")
+  known+=("${name%_bench.*}")
 done
 ((${#names[@]} > 0)) || names=("${known[@]}")
 for name in "${names[@]}"; do
@@ -42,12 +43,17 @@ for name in "${names[@]}"; do
 done
 
 cmake --preset release -DCOVEY_BUILD_BENCH=ON -DCOVEY_BUILD_DAEMON=ON >/dev/null
-targets=("${names[@]/#/covey_}")
-cmake --build build/release -j "$(nproc)" --target "${targets[@]/%/_bench}"
+targets=()
+for name in "${names[@]}"; do
+  if [[ -f tests/bench/${name}_bench.py ]]; then targets+=(covey_command covey_daemon); else targets+=("covey_${name}_bench"); fi
+done
+cmake --build build/release -j "$(nproc)" --target "${targets[@]}"
 mkdir -p build/bench
 for name in "${names[@]}"; do
   printf '\n== %s\n' "$name"
+  program=(build/release/bench/"$name"_bench)
+  [[ -f tests/bench/${name}_bench.py ]] && program=(env "COVEY_BIN_DIR=$PWD/build/release/bin" python3 "tests/bench/${name}_bench.py")
   # shellcheck disable=SC2046 # words
-  build/release/bench/"$name"_bench $(arguments "$name") | tee "build/bench/$name.txt"
+  "${program[@]}" $(arguments "$name") | tee "build/bench/$name.txt"
 done
 tests/bench/plots/plot.py build/bench

@@ -22,7 +22,7 @@ dpkg-deb -e "$daemon" "$out/control"
 for script in "$out"/control/{postinst,prerm,postrm}; do sh -n "$script"; done
 for file in etc/covey/coveyd.toml usr/bin/covey usr/bin/coveyd usr/lib/systemd/system/coveyd.service \
   usr/share/man/man1/covey.1 usr/share/man/man8/coveyd.8 usr/share/bash-completion/completions/covey \
-  usr/share/zsh/vendor-completions/_covey usr/share/doc/covey/copyright; do
+  usr/share/zsh/vendor-completions/_covey usr/share/fish/vendor_completions.d/covey.fish usr/share/doc/covey/copyright; do
   [[ -f $out/tree/$file ]] || fail "covey has no /$file"
 done
 [[ -z $(find "$out/tree" -type f \( -name '*.a' -o -name '*.h' \)) ]] || fail "covey has files for development"

@@ -214,7 +214,7 @@ class OneTest(ComingFromTest):
 class GroupTest(ComingFromTest):
     """What there is about groups: pueue, docker and kubectl."""
 
-    @row("covey ps --all", "covey ps --all --label a=b")
+    @row("covey ps --all", "covey ps --all --label a=b", "covey ps -a -n 5")
     def test_lists(self, place):
         group = place.detach(function_task("covey.noop"), flags=("--label", "a=b"))
         self.assertIn(group, place.run()[0])
@@ -229,6 +229,28 @@ class GroupTest(ComingFromTest):
     def test_logs(self, place):
         self.daemon.covey("wait", place.detach(process_task("echo", "hello", name="t")))
         self.assertIn("hello", place.run()[0])
+
+    @row("covey logs --tail 1 flock", "covey logs @last")
+    def test_logs_of_one_that_has_no_id(self, place):
+        group = place.detach(process_task("sh", "-c", "echo first; echo last", name="t"), flags=("--name", "flock"))
+        self.daemon.covey("wait", group)
+        self.assertIn("t | last\n", place.run()[0])
+
+    @row("covey ps -o name --label a=b", "covey ps -o wide")
+    def test_lists_of_what_runs(self, place):
+        group = place.detach(process_task("sleep", "60", name="t"), flags=("--label", "a=b"))
+        self.assertIn(group, place.run()[0])
+        self.daemon.covey("cancel", group)
+
+    @row("covey events --since 1h")
+    def test_events_of_all(self, place):
+        group = place.detach(function_task("covey.noop"))
+        self.assertIn(f"{group}      1  ", place.run()[0])
+
+    @row("covey cancel --label a=b")
+    def test_cancel_by_label(self, place):
+        group = place.detach(process_task("sleep", "60", name="t"), flags=("--label", "a=b"))
+        self.assertIn(f"{group} cancelled", place.run()[0])
 
     @row("covey wait $group", "covey wait --timeout 30s $group")
     def test_wait(self, place):

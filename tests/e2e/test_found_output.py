@@ -18,7 +18,7 @@ def unread(pipe):
 
 class OutputTest(DaemonTest):
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def test_what_outlives_the_leader_for_a_moment_is_kept(self):

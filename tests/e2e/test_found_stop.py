@@ -13,7 +13,7 @@ POLITE = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done"
 
 class StopTest(DaemonTest):
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def detach(self, *tasks, flags=()):

@@ -17,7 +17,6 @@ import seen
 class WordsTest(DaemonTest):
     def tearDown(self):
         self.covey("cancel", "--all", "--yes")
-        self.covey("cancel", "--all")
         super().tearDown()
 
     def detach(self, *tasks, flags=()):
@@ -36,27 +35,23 @@ class FindTest(WordsTest):
         ids = {self.covey("create").out[:8] for _ in range(20)}
         self.assertEqual(20, len(ids))
 
-    @mended_by(9)
     def test_by_prefix_name_and_last(self):
         group = self.detach(function_task("covey.noop"), flags=("--name", "nightly"))
         self.covey("wait", group)
         for word in (group[:-1], "nightly", "@last"):
             self.assertEqual(group, seen.rows(self.daemon, "show", word)[0]["id"])
 
-    @mended_by(9)
     def test_times_as_people_write_them(self):
         self.covey("create", "--name", "since")
         for since in ("00:00", "2026-11-27", "yesterday", "2h"):
             self.assertExit(0, self.covey("ps", "--all", "--since", since))
 
-    @mended_by(9)
     def test_ps_tells_the_command(self):
         group, seconds = self.sleeping()
         self.assertIn(f"sleep {seconds}", self.covey("ps", "-o", "wide").out)
 
 
 class StopTest(WordsTest):
-    @mended_by(9)
     def test_cancel_all_needs_a_yes(self):
         _, seconds = self.sleeping()
         result = self.covey("cancel", "--all")
@@ -108,7 +103,6 @@ class FollowTest(WordsTest):
         self.assertTrue(ready, "nothing was printed")
         self.assertIn("hello", follower.stdout.readline())
 
-    @mended_by(9)
     def test_events_from_now_on(self):
         self.detach(function_task("covey.noop"))
         follower = self.daemon.covey_start("--output", "json", "events", "--follow", "--new")
@@ -158,7 +152,6 @@ class TruthTest(WordsTest):
         said = self.covey("explain", group).out + self.covey("submit", group, "--", "true").err
         self.assertFalse("takes further" in said and "accepts no" in said, said)
 
-    @mended_by(9)
     def test_a_group_that_was_never_sealed_says_so(self):
         group = self.covey("create").out.strip()
         self.covey("submit", group, "-f", "-", stdin=lines(function_task("covey.noop", name="t")))

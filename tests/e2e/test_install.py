@@ -221,6 +221,8 @@ class InstallTest(unittest.TestCase):
                 rendered = run(["groff", "-man", "-Tutf8", "-ww", self.installed(f"share/man/{page}")])
                 self.assertEqual((0, ""), (rendered.code, rendered.err), rendered.err)
         self.assertEqual(0, run(["bash", "-n", self.installed("share/bash-completion/completions/covey")]).code)
+        with open(self.installed("share/fish/vendor_completions.d/covey.fish")) as file:
+            self.assertIn("complete -c covey", file.read())
         with open(self.installed("share/zsh/vendor-completions/_covey")) as file:
             self.assertTrue(file.read().startswith("#compdef covey"))
         self.assertTrue(os.path.exists(self.installed("share/covey/proto/covey/v1/group_service.proto")))

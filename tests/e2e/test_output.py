@@ -21,7 +21,7 @@ class AttachedTest(DaemonTest):
     flags = ("--pool", "wide=1000")
 
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def client(self, *arguments, stdout=subprocess.PIPE):
@@ -164,7 +164,7 @@ class GroupStreamTest(DaemonTest):
     """The output of a whole detached group as one stream."""
 
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def detach(self, *scripts):

@@ -39,7 +39,7 @@ class Follower:
 
 class RestartBase(DaemonTest):
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def follow(self, *arguments, **options):

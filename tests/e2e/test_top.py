@@ -1,55 +1,19 @@
 """covey top on a real terminal: tmux draws it, resizes it, presses keys."""
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
 import unittest
 
 from daemon import COVEY, DaemonTest, lines, process_task, wait_until
-
-
-class Terminal:
-    """A tmux server of its own, with one window."""
-
-    def __init__(self, env, columns, rows):
-        self.folder = tempfile.mkdtemp(prefix="covey-tmux-")
-        self.env = {**env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "env", "PS1=$ ", "ENV=", "sh")
-
-    def tmux(self, *arguments):
-        done = subprocess.run(["tmux", "-f", os.devnull, "-S", f"{self.folder}/s", *arguments], env=self.env,
-                              capture_output=True, text=True, timeout=30)
-        if done.returncode != 0:
-            raise AssertionError(f"tmux {arguments}: {done.stderr}")
-        return done.stdout
-
-    def type(self, text):
-        self.tmux("send-keys", "-l", text)
-
-    def press(self, key):
-        self.tmux("send-keys", key)
-
-    def screen(self):
-        return self.tmux("capture-pane", "-p")
-
-    def wait_for(self, *words):
-        wait_until(lambda: all(word in self.screen() for word in words), f"the screen shows {words}")
-        return self.screen()
-
-    def close(self):
-        self.tmux("kill-server")
-        shutil.rmtree(self.folder, ignore_errors=True)
+from terminal import NEEDS_TMUX, WIDTHS, Terminal
 
 
 class TopTest(DaemonTest):
     flags = ("--pool", "narrow=1")
 
     def tearDown(self):
-        self.covey("cancel", "--all")
+        self.covey("cancel", "--all", "--yes")
         super().tearDown()
 
     def start_group(self, *options):
@@ -75,7 +39,7 @@ class TopTest(DaemonTest):
             result = self.assertExit(64, self.covey(*arguments))
             self.assertIn(says, result.err)
 
-    @unittest.skipUnless(shutil.which("tmux"), "tmux is missing")
+    @NEEDS_TMUX
     def test_keys_are_heard_while_the_daemon_does_not_answer(self):
         terminal = Terminal(self.daemon.env(), 120, 30)
         self.addCleanup(terminal.close)
@@ -90,30 +54,95 @@ class TopTest(DaemonTest):
         self.assertLess(time.monotonic() - before, 3)
         self.daemon.signal(signal.SIGCONT)
 
-    @unittest.skipUnless(shutil.which("tmux"), "tmux is missing")
-    def test_live_on_a_terminal(self):
-        terminal = Terminal(self.daemon.env(), 120, 30)
-        self.addCleanup(terminal.close)
-        terminal.type(f"echo be''fore; {COVEY} top --interval 100ms; echo code=$?\n")
-        terminal.wait_for("0 groups", "POOL")
-        self.assertNotIn("before", terminal.screen(), "it has a screen of its own")
-        group = self.start_group("--name", "flock")
-        terminal.wait_for(group, "flock", "1/4", "1 group,")
-        terminal.tmux("resize-window", "-x", "60", "-y", "5")
-        screen = terminal.wait_for("more lines")
-        self.assertLessEqual(len(screen.rstrip("\n").splitlines()), 5)
-        self.assertLessEqual(max(map(len, screen.splitlines())), 60)
-        terminal.tmux("resize-window", "-x", "120", "-y", "30")
-        terminal.wait_for(group)
-        self.assertExit(0, self.covey("cancel", group))
-        terminal.wait_for("0 groups")
-        terminal.press("q")
-        terminal.wait_for("before", "code=0")
-        terminal.type("echo ty''ped\n")  # echoed again, and read line by line
-        terminal.wait_for("typed", "ty''ped")
-        self.assertEqual("1", terminal.tmux("display-message", "-p", "#{cursor_flag}").strip())
+    @NEEDS_TMUX
+    def test_live_on_terminals_of_three_widths(self):
+        for width in WIDTHS:
+            with self.subTest(width=width):
+                terminal = Terminal(self.daemon.env(), width, 30)
+                self.addCleanup(terminal.close)
+                terminal.type(f"echo be''fore; {COVEY} top --interval 100ms; echo code=$?\n")
+                terminal.wait_for("0 groups", "POOL", "q leaves")
+                self.assertNotIn("before", terminal.screen(), "it has a screen of its own")
+                group = self.start_group("--name", "flock")
+                screen = terminal.wait_for(group[:8], "flock", "1/4", "1 group,")
+                self.assertEqual(width > 80, "[##........]" in screen, "figures come before bars:\n" + screen)
+                terminal.resize(width, 5)
+                terminal.wait_for("q leaves", group[:8])
+                terminal.resize(width, 30)
+                terminal.wait_for("POOL", group[:8])
+                self.assertExit(0, self.covey("cancel", group))
+                terminal.wait_for("0 groups")
+                terminal.press("q")
+                terminal.wait_for("before", "code=0")
+                terminal.type("echo ty''ped\n")  # echoed again, and read line by line
+                terminal.wait_for("typed", "ty''ped")
+                self.assertTrue(terminal.cursor_is_shown())
 
-    @unittest.skipUnless(shutil.which("tmux"), "tmux is missing")
+    @NEEDS_TMUX
+    def test_a_group_is_opened_and_cancelled(self):
+        group = self.assertExit(0, self.covey("run", "--detach", "--name", "flock", "-f", "-", stdin=lines(
+            process_task("sh", "-c", "echo said; echo wrong >&2; sleep 60", name="speaks"),
+            process_task("sleep", "60", name="sleeps")))).out.strip()
+        self.start_group("--name", "another")
+        for width in WIDTHS:
+            with self.subTest(width=width):
+                self.look_around(width, group)
+        terminal = Terminal(self.daemon.env(), 100, 30)
+        self.addCleanup(terminal.close)
+        terminal.type(f"{COVEY} top --interval 100ms\n")
+        terminal.wait_for(group[:8])
+        terminal.type("/flock")
+        terminal.wait_until_gone("another")
+        terminal.press("Enter")
+        terminal.type("c")
+        terminal.wait_for(f"cancel group {group}? y/n")
+        terminal.type("y")
+        terminal.wait_for("cancelled group")
+        self.assertExit(1, self.covey("wait", group))
+
+    def look_around(self, width, group):
+        terminal = Terminal(self.daemon.env(), width, 30)
+        self.addCleanup(terminal.close)
+        terminal.type(f"{COVEY} top --interval 100ms\n")
+        terminal.wait_for("another", group[:8], "by created")
+        terminal.press("?")
+        terminal.wait_for("Ctrl-C")
+        terminal.press("Escape")
+        terminal.wait_for(group[:8])
+        terminal.type("/flock")
+        terminal.wait_for("/flock_")
+        terminal.wait_until_gone("another")
+        terminal.press("Enter")
+        terminal.press("Enter")
+        terminal.wait_for("speaks", "sleeps", "flock: running")
+        terminal.press("Enter")
+        terminal.wait_for("stdout of speaks", "said")
+        terminal.type("e")
+        terminal.wait_for("stderr of speaks", "wrong")
+        terminal.press("Left")
+        terminal.wait_for("sleeps")
+        terminal.press("Down")
+        terminal.type("c")
+        terminal.wait_for("cancel task sleeps? y/n")
+        terminal.type("n")
+        terminal.wait_until_gone("y/n")
+        terminal.press("Left")
+        terminal.wait_for("another", "by created")
+        terminal.type("s")
+        terminal.wait_for("by name")
+        terminal.type("r")
+        terminal.wait_for("by name, reversed")
+        terminal.press("C-z")
+        terminal.wait_for("Stopped")
+        self.assertTrue(terminal.cursor_is_shown())
+        terminal.type("fg\n")
+        terminal.wait_for("another", "by name, reversed")
+        terminal.press("q")
+        terminal.type("echo left=$?\n")
+        terminal.wait_for("left=0")
+        terminal.close()
+
+    @NEEDS_TMUX
     def test_ctrl_c_leaves_and_a_restart_is_survived(self):
         terminal = Terminal(self.daemon.env(), 100, 30)
         self.addCleanup(terminal.close)

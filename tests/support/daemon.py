@@ -25,14 +25,14 @@ AS_ROOT = unittest.skipIf(os.geteuid() != 0, "needs root, to become another user
 
 
 def wait_until(condition, what, limit=LIMIT):
-    """Polls until condition() is true and returns what it gave."""
+    """Polls until condition() is true and returns what it gave. `what`: a text, or what makes one."""
     end = time.monotonic() + limit
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"after {limit:g} s still not: {what}")
+            raise AssertionError(f"after {limit:g} s still not: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 

@@ -3,7 +3,7 @@
 
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libtomlplusplus-dev libsystemd-dev libgtest-dev"
-TEST_PACKAGES="python3 ca-certificates tmux python3-grpcio python3-protobuf"
+TEST_PACKAGES="python3 ca-certificates tmux fish python3-grpcio python3-protobuf"
 CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv dpkg-dev file"
 # For the image; where they cannot be had its check is skipped.
 IMAGE_PACKAGES="docker.io iptables iproute2 mmdebstrap docker-compose"

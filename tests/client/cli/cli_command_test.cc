@@ -54,7 +54,8 @@ TEST_F(CliCommandTest, UsageErrorsNameWhatWasMeant) {
   EXPECT_EQ(complaint({"--address", "a", "ps", "--address", "b"}), "covey: --address is given twice\n");
   EXPECT_NE(complaint({"--address", "host:x", "info"}).find("unix:PATH or HOST:PORT"), std::string::npos);
   EXPECT_EQ(complaint({"wait"}), "covey: covey wait needs the id of a group\n");
-  EXPECT_EQ(complaint({"cancel"}), "covey: covey cancel needs the id of a group, or --all\n");
+  EXPECT_EQ(complaint({"cancel"}),
+            "covey: covey cancel needs the id of a group, or --label, --name or --all\n");
   EXPECT_NE(complaint({"events", "--after", "3"}).find("--after needs a group"), std::string::npos);
   EXPECT_NE(complaint({"logs", "--from", "3", "g"}).find("GROUP/TASK"), std::string::npos);
   EXPECT_EQ(complaint({"ps", "--output", "json", "x"}),
@@ -176,12 +177,14 @@ TEST_F(CliCommandTest, PsListsPages) {
     if (!second) answer->set_next_page_token("2");
     return grpc::Status::OK;
   };
-  Program ps(daemon_.address(), {"ps"});
+  Program ps(daemon_.address(), {"ps", "--times", "utc"});
   EXPECT_EQ(ps.Wait(), 0);
-  EXPECT_EQ(ps.out(),
-            "GROUP  NAME         STATE    DONE  RUNNING  FAILED   TIME  LABELS\n"
-            "g1     -            running   1/3        0       1  2.00s  -\n"
-            "g2     evil\\x1b[2J  running   1/3        0       1  2.00s  -\n");
+  EXPECT_EQ(
+      ps.out(),
+      "GROUP  NAME         STATE    DONE  RUNNING  FAILED               CREATED   TIME  WAITS  LABELS  "
+      "COMMAND\n"
+      "g1     -            running   1/3        0       1  1970-01-01T00:00:01Z  2.00s  seal   -       -\n"
+      "g2     evil\\x1b[2J  running   1/3        0       1  1970-01-01T00:00:01Z  2.00s  seal   -       -\n");
   Program all(daemon_.address(), {"ps", "--all", "--output=json"});
   EXPECT_EQ(all.Wait(), 0);
   EXPECT_TRUE(all.out().starts_with("{\"id\":\"g1\",\"spec\":{},\"state\":\"GROUP_STATE_FAILED\""))
@@ -321,6 +324,10 @@ TEST_F(CliCommandTest, FollowingAGroupShowsItsTasksAsTheyWrite) {
     say("a", v1::OUTPUT_STREAM_STDOUT, "one\n");
     say("b", v1::OUTPUT_STREAM_STDERR, "two\n");
     say("a", v1::OUTPUT_STREAM_STDOUT, "three");
+    return grpc::Status::OK;
+  };
+  daemon_.wait_group = [](const v1::WaitGroupRequest&, v1::WaitGroupResponse* answer) {
+    answer->mutable_result()->mutable_group()->set_state(v1::GROUP_STATE_SUCCEEDED);
     return grpc::Status::OK;
   };
   Program both(daemon_.address(), {"logs", "--follow", "g"});

@@ -4,11 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "client/cli/command.h"
+#include "client/cli/help.h"
 #include "client/cli/man_page.h"
+#include "client/cli/markdown_page.h"
 
 namespace covey::cli {
 namespace {
@@ -62,6 +67,24 @@ TEST(CompleteTest, FilesAndProgramsAreTheShells) {
 TEST(CompleteTest, WithoutADaemonThereAreNoGroups) {
   EXPECT_EQ(WordsOf({"wait", ""}), Found{});
   EXPECT_EQ(WordsOf({"show", "g/"}), Found{});
+}
+
+TEST(CompleteTest, LastGroupsNeedNoDaemon) {
+  EXPECT_EQ(WordsOf({"show", "@last-"}), Found{"@last-failed"});
+  EXPECT_EQ(WordsOf({"completion", "f"}), Found{"fish"});
+}
+
+TEST(HelpTest, EveryCommandIsForOneThing) {
+  std::multiset<std::string_view> named;
+  for (const Topic& topic : Topics()) named.insert(topic.commands.begin(), topic.commands.end());
+  for (const Command& command : Commands()) EXPECT_EQ(named.count(command.name), 1u) << command.name;
+  EXPECT_EQ(named.size(), Commands().size());
+}
+
+TEST(MarkdownPageTest, IsThePageOfTheDocumentation) {
+  std::ifstream file(COVEY_CLI_PAGE);
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(page == MarkdownPage()) << "covey help --markdown > client/docs/cli.md";
 }
 
 TEST(ManPageTest, HasEveryCommandAndOption) {

@@ -102,7 +102,31 @@ TEST(TableTest, FitsItsWidth) {
             "ID   NAME          N\n"
             "one  a long na…    1\n"
             "two  b           100\n");
-  EXPECT_NE(table.Render(3).find("a lon…"), std::string::npos) << "columns keep a readable rest";
+  EXPECT_EQ(table.Render(3), "ID\none\ntwo\n") << "no line is wider";
+}
+
+std::string_view Red(std::string_view cell) { return cell == "bad" ? "31m" : ""; }
+
+TEST(TableTest, LeavesOutColumnsBeforeItCutsThem) {
+  Table table({{.heading = "ID"},
+               {.heading = "NAME", .shrinks = true, .least = 8},
+               {.heading = "STATE", .goes = 1, .color = Red},
+               {.heading = "TIME", .right = true, .goes = 2}});
+  table.Add({"one", "a long name", "bad", "1"});
+  table.Add({"two", "", "good", ""});
+  EXPECT_EQ(table.Render(26),
+            "ID   NAME      STATE  TIME\n"
+            "one  a long …  bad       1\n"
+            "two            good\n");
+  EXPECT_EQ(table.Render(25),
+            "ID   NAME         STATE\n"
+            "one  a long name  bad\n"
+            "two               good\n");
+  EXPECT_EQ(table.Render(14), "ID   NAME\none  a long n…\ntwo\n");
+  EXPECT_EQ(table.Render(25, true),
+            "ID   NAME         STATE\n"
+            "one  a long name  \x1b[31mbad\x1b[0m\n"
+            "two               good\n");
 }
 
 TEST(TargetTest, SplitsAtTheFirstSlash) {
