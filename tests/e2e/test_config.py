@@ -212,6 +212,23 @@ class ReloadTest(ConfigCase):
         self.assertNotIn("batch", self.pools(daemon))
         self.assertEqual(0, daemon.stop())
 
+    def test_one_socket_that_cannot_be_changed_leaves_the_others_as_they_were(self):
+        daemon = self.daemon("")
+        second = daemon.socket + "2"
+        daemon.flags += ["--listen", "unix:" + second]
+        daemon.start()
+        os.rename(second, second + "-away")
+        self.write('socket_mode = "0660"\n[pools]\nbatch = 2\n')
+        result = daemon.covey("reload")
+        self.assertEqual(1, result.code, result)
+        self.assertIn(second, result.err)
+        self.assertEqual(0o600, stat.S_IMODE(os.stat(daemon.socket).st_mode))
+        self.assertNotIn("batch", self.pools(daemon))
+        os.rename(second + "-away", second)
+        self.assertEqual(0, daemon.covey("reload").code)
+        self.assertEqual([0o660] * 2, [stat.S_IMODE(os.stat(path).st_mode) for path in (daemon.socket, second)])
+        self.assertEqual(0, daemon.stop())
+
     @unittest.skipIf(grpcurl.GRPCURL is None, grpcurl.WHY_NOT)
     def test_what_is_wrong_is_told_field_by_field(self):
         daemon = self.daemon("").start()

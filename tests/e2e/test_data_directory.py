@@ -8,6 +8,7 @@ import unittest
 
 from daemon import AS_ROOT, Daemon, lines, odd_seconds, process_task, sleepers, wait_until
 import seen
+import wire
 
 PARKED = "is a copy"
 
@@ -265,6 +266,21 @@ class GoneTest(unittest.TestCase):
             self.assertNotEqual(0, self.daemon.covey("create").code, name)
             os.rename(path + "-away", path)
             self.assertEqual(0, self.daemon.covey("create").code, name)
+
+    @unittest.skipIf(wire.WHY_NOT, wire.WHY_NOT)
+    def test_it_comes_back_to_a_daemon_that_drains(self):
+        client = wire.Wire(self.daemon.address)
+        self.addCleanup(client.close)
+        health = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+        self.assertEqual(wire.SERVING, health(b"", timeout=30))
+        self.assertEqual(0, self.daemon.covey("drain").code)
+        os.rename(self.daemon.data, self.away)
+        wait_until(lambda: "was removed or replaced" in self.daemon.log(), "the daemon has noticed", limit=10)
+        os.rename(self.away, self.daemon.data)
+        wait_until(lambda: "is there again" in self.daemon.log(), "the daemon has noticed that too", limit=10)
+        self.assertEqual(wire.NOT_SERVING, health(b"", timeout=30))
+        self.assertEqual(0, self.daemon.covey("undrain").code)
+        self.assertEqual(wire.SERVING, health(b"", timeout=30))
 
     def test_it_comes_back(self):
         os.rename(self.daemon.data, self.away)

@@ -11,8 +11,6 @@ from daemon import Daemon, lines, odd_seconds, process_task, sleepers, wait_unti
 import seen
 import wire
 
-NOT_SERVING, SERVING = b"\x08\x02", b"\x08\x01"  # as grpc.health.v1.HealthCheckResponse
-
 
 class StartTest(unittest.TestCase):
     def setUp(self):
@@ -55,7 +53,7 @@ class StartTest(unittest.TestCase):
             client = wire.Wire(self.daemon.address)
             self.addCleanup(client.close)
             health = client.channel.unary_unary("/grpc.health.v1.Health/Check")
-            self.assertEqual(NOT_SERVING, health(b"", timeout=30))
+            self.assertEqual(wire.NOT_SERVING, health(b"", timeout=30))
             self.assertEqual(("UNAVAILABLE", "the server is starting"),
                              wire.code_of(lambda: client.unary("GroupService/CreateGroup", b"")))
             early = self.daemon.covey_start("info")
@@ -64,7 +62,7 @@ class StartTest(unittest.TestCase):
             self.assertNotIn("is ready", self.daemon.log().partition("is ready")[2])
         out, err = early.communicate(timeout=30)
         self.assertEqual(0, early.returncode, err)
-        self.assertEqual(SERVING, health(b"", timeout=30))
+        self.assertEqual(wire.SERVING, health(b"", timeout=30))
         self.assertWentOn(group)
 
     def test_told_to_stop_before_it_ran_it_starts_nothing(self):

@@ -7,6 +7,8 @@ except ImportError:
 
 WHY_NOT = None if grpc else "python3-grpcio is not installed"
 
+NOT_SERVING, SERVING = b"\x08\x02", b"\x08\x01"  # as grpc.health.v1.HealthCheckResponse
+
 
 def varint(number):
     found = bytearray()
