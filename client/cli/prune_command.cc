@@ -28,7 +28,7 @@ Result<v1::PruneRequest> ReadRequest(const Arguments& arguments) {
     if (!bytes.ok()) return bytes.error();
     request.set_keep_bytes(bytes.value());
   }
-  const Result<v1::ListGroupsRequest> filter = ReadFilter(arguments, /*all=*/true);
+  const Result<v1::ListGroupsRequest> filter = ReadFilter(arguments, /*all=*/true, WallClock::now());
   if (!filter.ok()) return filter.error();
   *request.mutable_states() = filter.value().states();
   *request.mutable_labels() = filter.value().labels();

@@ -275,7 +275,7 @@ bool WriteConnection::InsertEnded(const Append& append, const Head& head) {
   ended_.Add(all);
   return statements_->insert_ended.Bind(head.gid)
       .Bind(int64_t{PhaseOf(append.summary->state) == GroupPhase::kFailed})
-      .Bind(Micros(append.summary->completed))
+      .Bind(storage::ToMicros(append.summary->completed))
       .Bind(all)
       .Run();
 }
