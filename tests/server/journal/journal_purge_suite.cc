@@ -7,7 +7,7 @@ namespace {
 TEST_P(JournalSuite, ManyArePurgedTogetherAndEachIsAnswered) {
   for (const char* id : {"a", "b", "c"}) MakeCompleted(id);
   Commit(Writer("runs", epoch_).Create());
-  const auto results = client_->Purge({"a", "absent", "c", "runs", "a"}, /*keeps_id=*/true).value();
+  const auto results = client_->PurgeAll({"a", "absent", "c", "runs", "a"}, /*keeps_id=*/true).value();
   ASSERT_EQ(results.size(), 5u);
   EXPECT_TRUE(results[0].ok());
   EXPECT_EQ(results[1].error().code, ErrorCode::kNotFound);
@@ -15,7 +15,7 @@ TEST_P(JournalSuite, ManyArePurgedTogetherAndEachIsAnswered) {
   EXPECT_EQ(results[3].error().code, ErrorCode::kFailedPrecondition);
   EXPECT_EQ(results[4].error().code, ErrorCode::kNotFound);
   EXPECT_EQ(client_->List().value().groups.size(), 2u);
-  EXPECT_TRUE(client_->Purge({}, true).value().empty());
+  EXPECT_TRUE(client_->PurgeAll({}, true).value().empty());
 }
 
 TEST_P(JournalSuite, WhatIsOverIsToldTheOldestFirst) {

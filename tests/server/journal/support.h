@@ -103,10 +103,10 @@ class Client {
     return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
   Result<Void> Purge(const std::string& group, bool keeps_id = true) {
-    const auto all = Purge(std::vector<std::string>{group}, keeps_id);
+    const auto all = PurgeAll({group}, keeps_id);
     return all.ok() ? all.value().at(0) : Result<Void>(all.error());
   }
-  Result<std::vector<Result<Void>>> Purge(const std::vector<std::string>& groups, bool keeps_id) {
+  Result<std::vector<Result<Void>>> PurgeAll(const std::vector<std::string>& groups, bool keeps_id) {
     return Call<std::vector<Result<Void>>>([&](auto done) { journal_->Purge(groups, keeps_id, done); });
   }
   Result<EndedPage> Oldest(bool failed, size_t limit = 1000, const std::string& token = "") {
