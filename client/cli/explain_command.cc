@@ -25,16 +25,24 @@ constexpr std::string_view kExplainExits =
     "69  the daemon is out of reach";
 
 std::string ExplainText(const v1::ExplainResponse& answer) {
-  std::string text = Printable(answer.summary()) + "\n";
+  const auto recorded = [](const v1::Cause& cause) {
+    return cause.event() == 0
+               ? std::string()
+               : " (event " + std::to_string(cause.event()) + ", " + TimeText(cause.time()) + ")";
+  };
+  std::string text = Printable(answer.summary());
+  // The first cause may be what the summary says.
+  const bool said = answer.causes_size() > 0 && answer.causes(0).message() == answer.summary();
+  if (said) text += recorded(answer.causes(0));
+  text += "\n";
   for (const v1::Wait& wait : answer.waits()) {
     text += "  waits: " + Printable(wait.message()) + "\n";
     for (const std::string& task : wait.tasks()) text += "    task " + Printable(task) + "\n";
   }
   for (const v1::Cause& cause : answer.causes()) {
-    text += "  because: " + Printable(cause.message());
-    if (cause.event() != 0)
-      text += " (event " + std::to_string(cause.event()) + ", " + TimeText(cause.time()) + ")";
-    text += "\n" + Indented("    | ", cause.failure().detail());
+    if (!said || &cause != &answer.causes(0))
+      text += "  because: " + Printable(cause.message()) + recorded(cause) + "\n";
+    text += Indented("    | ", cause.failure().detail());
   }
   return text;
 }

@@ -150,6 +150,14 @@ std::string BlameText(const v1::Failure& failure) {
                                 : "task " + Printable(failure.task()) + ": " + FailureText(failure);
 }
 
+std::string TaskFailureText(const v1::Task& task) {
+  const bool stopped = task.state() == v1::TASK_STATE_STOPPED;
+  const std::string started = stopped && task.attempt() == 0 ? "never started" : "";
+  if (!task.has_failure()) return started;
+  const std::string why = stopped ? BlameText(task.failure()) : FailureText(task.failure());
+  return started.empty() ? why : started + "; " + why;
+}
+
 std::string CountsText(const v1::TaskCounts& counts) {
   std::string text = Plural(counts.submitted(), "task");
   std::string parts;
@@ -178,7 +186,11 @@ std::string ResultText(const v1::GroupResult& result) {
   std::string text = std::string(StateText(group.state())) + ": " + CountsText(group.tasks()) + " in " +
                      DurationText(Lifetime(group, std::chrono::system_clock::now()));
   // What decided the group is worth a word when it is not simply its first failure.
-  if (group.has_failure() && group.failure().task().empty()) text += "; " + FailureText(group.failure());
+  if (group.has_failure() && group.failure().task().empty()) {
+    const std::string why = FailureText(group.failure());
+    // "2 of 3 tasks failed; first task 0: …": the counts and the first failure are told already.
+    if (!result.has_first_failure() || why.find("; first ") == std::string::npos) text += "; " + why;
+  }
   if (result.has_first_failure()) text += "; first failure: " + BlameText(result.first_failure());
   return text;
 }

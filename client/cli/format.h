@@ -24,6 +24,10 @@ std::string FailureText(const v1::Failure& failure);
 // The same behind the task to blame: "task resize: exit 7".
 std::string BlameText(const v1::Failure& failure);
 
+// Why a task did not succeed: its own failure, or for one that was stopped with its group what ended that, with the task
+// to blame; "never started" before what never was. Empty when there is nothing to say.
+std::string TaskFailureText(const v1::Task& task);
+
 // "3 tasks (1 succeeded, 1 failed, 1 stopped)".
 std::string CountsText(const v1::TaskCounts& counts);
 

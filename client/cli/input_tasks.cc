@@ -42,7 +42,7 @@ class SingleTask final : public TaskSource {
  private:
   // Until the end, or until it is stopped.
   Result<Void> ReadInput() {
-    constexpr size_t kMost = 1 << 20;  // of the contract
+    constexpr size_t kMostInput = 1 << 20;  // of the contract
     std::array<char, 64 << 10> buffer{};
     if (input_ == nullptr) return Void{};
     std::string& bytes = *batch_.tasks[0].mutable_process()->mutable_standard_input();
@@ -51,7 +51,7 @@ class SingleTask final : public TaskSource {
       if (!got.ok()) return got.error();
       if (got.value() == 0) break;
       if (got.value() > 0) bytes.append(buffer.data(), static_cast<size_t>(got.value()));
-      if (bytes.size() > kMost) {
+      if (bytes.size() > kMostInput) {
         return UsageError("--stdin passes on at most 1 MiB, " + input_->name() +
                           " has more; let the task read a file instead");
       }

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kMaxRecord = 16 << 20;  // several times what one task may hold
 constexpr size_t kReadSize = 64 << 10;
-constexpr size_t kMostShown = 60;
 
 }  // namespace
 
@@ -66,6 +65,7 @@ Result<Void> RecordReader::Fill() {
 }
 
 Result<Void> RecordReader::Check(std::string_view* record) const {
+  constexpr size_t kMostShown = 60;
   if (ends_ == Ends::kLine) {
     if (number_ == 1) {
       if (record->starts_with("\xFE\xFF") || record->starts_with("\xFF\xFE"))

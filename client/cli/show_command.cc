@@ -35,6 +35,10 @@ constexpr int kShowPageSize = 1000;
 std::string GroupText(const v1::Group& group) {
   const v1::GroupSpec& spec = group.spec();
   std::string state(StateText(group.state()));
+  const v1::TaskCounts& tasks = group.tasks();
+  const bool idle = tasks.queued() + tasks.running() == 0;
+  if (group.state() == v1::GROUP_STATE_RUNNING && !group.sealed() && idle)
+    state = "open: nothing runs, and it ends when it is sealed (covey seal)";
   if (group.has_failure()) state += ": " + BlameText(group.failure());
   std::string policy(PolicyText(spec.policy()));
   if (spec.max_failures() > 0) policy += ", takes " + Plural(spec.max_failures(), "failure");

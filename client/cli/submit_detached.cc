@@ -71,7 +71,14 @@ int Submission::Run(const v1::GroupSpec& spec) {
   if (!created.ok()) return Fail(created.error(), batch_);
   group_ = created.value();
 
-  const Result<Void> sent = SendRest();
+  Result<Void> sent = SendRest();
+  if (!sent.ok() && sent.error().reason == "GROUP_DECIDED") {
+    // How it has ended is for who waits for it to tell.
+    if (!session_.json())
+      session_.console().Note("group " + Printable(group_.id()) +
+                              " is decided already; the rest is not submitted");
+    sent = Void{};
+  }
   if (signal() != 0 || !sent.ok()) {
     // Half a group is nothing that anybody asked for.
     const Result<v1::Group> cancelled = client_.CancelGroup(group_.id(), "its submission was given up", false,

@@ -13,7 +13,7 @@ namespace covey::cli {
 // exit code.
 
 // Makes a group that lives on its own, submits all of `source`, seals it and prints its id alone. A signal or
-// a bad task cancels the group.
+// a bad task cancels the group. Once it is decided it takes no more, and `source` is read no further.
 int SubmitDetached(Session& session, client::Client client, const v1::GroupSpec& spec, TaskSource& source,
                    Interrupts& interrupts);
 

@@ -45,14 +45,14 @@ Table TaskTable() {
 
 std::vector<std::string> TaskRow(const v1::Task& task) {
   return {Printable(task.name()), std::string(StateText(task.state())), RunTime(task), WorkText(task.spec()),
-          task.has_failure() ? FailureText(task.failure()) : ""};
+          TaskFailureText(task)};
 }
 
 std::string TaskText(const v1::Task& task) {
   std::string text = Line("task", Printable(task.name()));
   text += Line("group", Printable(task.group_id()));
-  text += Line("state", std::string(StateText(task.state())) +
-                            (task.has_failure() ? ": " + FailureText(task.failure()) : ""));
+  const std::string why = TaskFailureText(task);
+  text += Line("state", std::string(StateText(task.state())) + (why.empty() ? "" : ": " + why));
   text += Line("runs", WorkText(task.spec()));
   text += Line("time", RunTime(task));
   text += Line("attempt", std::to_string(task.attempt()));

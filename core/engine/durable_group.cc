@@ -339,7 +339,7 @@ void DurableGroup::Resume(Reply done) {
                                   .message = "owner_lost: the daemon that served its owner died"})},
                effects);
   }
-  LoseOrphansLocked("the daemon died while it ran", effects);
+  LoseOrphansLocked("the daemon died before it had ended", effects);
   if (!pending().decided && spec_->timeout > nanoseconds(0)) {
     const nanoseconds rest =
         std::clamp<nanoseconds>(spec_->deadline - environment_->wall_clock(), nanoseconds(0), spec_->timeout);

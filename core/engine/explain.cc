@@ -18,6 +18,11 @@ std::string Joined(const std::vector<std::string>& names) {
   return all;
 }
 
+// Why something failed, when who did is said already.
+std::string Why(const Failure& failure) {
+  return failure.message.empty() ? std::string(Name(failure.kind)) : failure.message;
+}
+
 const char* OutcomeText(state::Outcome outcome) {
   switch (outcome) {
     case state::Outcome::kSucceeded:
@@ -91,13 +96,14 @@ void Explainer::AddSlotWaits(std::optional<uint32_t> task, std::vector<WaitView>
 
 void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   if (!committed_.decided) return;
-  causes->push_back(
-      {.message =
-           std::string("the group ") + OutcomeText(committed_.outcome) +
-           (ledger_.standing().failure() == nullptr ? "" : ": " + ledger_.standing().failure()->message),
-       .time = ledger_.standing().decided(),
-       .event = ledger_.standing().decided_number(),
-       .failure = ledger_.standing().failure()});
+  const auto& failure = ledger_.standing().failure();
+  // That of a task is told with the task.
+  const bool own = failure != nullptr && failure->task.empty();
+  causes->push_back({.message = std::string("the group ") + OutcomeText(committed_.outcome) +
+                                (own ? ": " + Why(*failure) : ""),
+                     .time = ledger_.standing().decided(),
+                     .event = ledger_.standing().decided_number(),
+                     .failure = failure});
   // The task whose end decided it, or, where that was the last of many, the first that failed.
   uint32_t culprit = committed_.decider;
   if (committed_.outcome == state::Outcome::kFailed &&
@@ -106,8 +112,7 @@ void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   }
   if (culprit == state::kNoTask) return;
   const TaskTable::Entry& entry = tasks_[culprit];
-  const std::string how =
-      entry.failure == nullptr ? " succeeded" : " ended: " + Status(*entry.failure).ToString();
+  const std::string how = entry.failure == nullptr ? " succeeded" : " failed: " + Why(*entry.failure);
   causes->push_back({.message = "task " + tasks_.Name(culprit) + how,
                      .time = entry.ended,
                      .event = entry.ended_number,
@@ -190,7 +195,7 @@ Explanation Explainer::Task(uint32_t index) const {
   }
   const bool stopped = entry.committed.result == state::Ending::kStopped;
   explanation.summary =
-      name + (stopped ? " was stopped with its group: " : " failed: ") + Status(*entry.failure).ToString();
+      stopped ? name + " was stopped with its group" : name + " failed: " + Why(*entry.failure);
   explanation.causes.push_back({.message = explanation.summary,
                                 .time = entry.ended,
                                 .event = entry.ended_number,

@@ -26,6 +26,7 @@ arguments() {
     engine) printf '%s' "${full:+1000000}" ;;
     pool) printf '%s' "${full:+1000000}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
+    cli) printf '%s' "${full:+51}" ;;
     rpc) printf '%s' "${full:+15}" ;;
     journal) ;;
   esac

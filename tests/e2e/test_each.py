@@ -73,6 +73,24 @@ class StreamTest(InputTest):
         self.assertEqual(f"300 tasks submitted to {group}\n", done.stdout.decode())
         self.assertIn("300 succeeded", self.covey("wait", group).out)
 
+    def test_a_detached_group_that_is_decided_reads_no_further(self):
+        """Its id is printed all the same: who waits for it is told how it ended."""
+        client = self.daemon.covey_start("run", "--detach", "--label", "test=decided", "--each", "--", "sh", "-c", "exit 3", "sh",
+                                         stdin=subprocess.PIPE)
+        self.addCleanup(client.kill)
+        client.stdin.write("first\n")
+        client.stdin.flush()
+        decided = lambda: '"GROUP_STATE_FAILED"' in self.covey("--output", "json", "ps", "--all", "--label", "test=decided").out
+        wait_until(decided, "the first task has failed")
+        client.stdin.write("second\n")
+        client.stdin.flush()
+        self.assertEqual(0, client.wait(timeout=LIMIT), "its input is still open")
+        group, err = client.stdout.read().strip(), client.stderr.read()
+        for file in (client.stdin, client.stdout, client.stderr):
+            file.close()
+        self.assertEqual(f"covey: group {group} is decided already; the rest is not submitted\n", err)
+        self.assertEqual(3, self.covey("wait", group).code)
+
     def test_a_bad_line_is_named_and_ends_the_group(self):
         seconds = odd_seconds()
         for bad, what in (("caf\\351", r"must be UTF-8, got caf\xe9"), ("a\\000b", "has a NUL byte; with -0 NUL bytes end")):
@@ -100,6 +118,22 @@ class StreamTest(InputTest):
         for command in ("run --each -- echo", "run -f -", "run --stdin -- cat", "submit G --each -- echo"):
             done = self.shell(f"covey {command} <&-")
             self.assertEqual((64, b"covey: standard input is closed\n"), (done.returncode, done.stderr), command)
+
+
+class WordsTest(InputTest):
+    def test_a_line_that_failed_is_told_by_what_it_ran(self):
+        """Its number alone says nothing to who has typed no numbers."""
+        done = self.shell("printf 'a b\\nc\\n' | covey run --policy settled -j 1 --each -- sh -c 'exit 3' sh {}")
+        self.assertEqual((3, ["covey: task 1 (sh -c 'exit 3' sh c): exit 3", "sh -c 'exit 3' sh 'a b'"]),
+                         (done.returncode, [done.stderr.decode().splitlines()[0],
+                                            done.stderr.decode().partition("task 0 (")[2].partition("):")[0]]), done)
+        self.assertEqual(1, done.stderr.decode().count("first"), done)
+
+    def test_an_open_group_with_nothing_to_do_says_so(self):
+        group = self.covey("create").out.strip()
+        self.assertRegex(self.covey("show", group).out, "state +open: nothing runs, and it ends when it is sealed")
+        self.covey("seal", group)
+        self.assertRegex(self.covey("show", group).out, "state +succeeded")
 
 
 class OrderTest(InputTest):

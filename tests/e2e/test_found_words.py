@@ -124,7 +124,6 @@ class FollowTest(WordsTest):
 
 
 class TruthTest(WordsTest):
-    @mended_by(9)
     def test_a_task_that_never_ran_was_not_lost_while_it_ran(self):
         daemon = Daemon("--pool", "default=1")
         self.addCleanup(daemon.remove)
@@ -140,7 +139,6 @@ class TruthTest(WordsTest):
         for command in (("show", f"{group}/never"), ("explain", f"{group}/never")):
             self.assertNotIn("while it ran", daemon.covey(*command).out)
 
-    @mended_by(9)
     def test_nothing_is_said_twice(self):
         group = self.detach(process_task("sh", "-c", "exit 3", name="t10"))
         self.covey("wait", group)

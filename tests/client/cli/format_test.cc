@@ -53,12 +53,29 @@ TEST(FormatTest, TheResultIsOneLine) {
   *group.mutable_failure() = FailureOf(v1::FAILURE_KIND_TIMEOUT, 0, "");
   EXPECT_EQ(ResultText(result),
             "failed: 3 tasks (1 failed, 2 stopped) in 1.50s; timeout; first failure: task 2: exit 7");
+  *group.mutable_failure() =
+      FailureOf(v1::FAILURE_KIND_ERROR, 0, "1 of 3 tasks failed; first task 2: exit 7");
+  EXPECT_EQ(ResultText(result),
+            "failed: 3 tasks (1 failed, 2 stopped) in 1.50s; first failure: task 2: exit 7");
   group.clear_failure();
   result.clear_first_failure();
   group.set_state(v1::GROUP_STATE_SUCCEEDED);
   group.mutable_tasks()->Clear();
   group.mutable_tasks()->set_submitted(1);
   EXPECT_EQ(ResultText(result), "succeeded: 1 task in 1.50s");
+}
+
+TEST(FormatTest, ATaskThatNeverRanFailedInNothing) {
+  v1::Task task;
+  EXPECT_EQ(TaskFailureText(task), "");
+  task.set_state(v1::TASK_STATE_STOPPED);
+  EXPECT_EQ(TaskFailureText(task), "never started");
+  *task.mutable_failure() = FailureOf(v1::FAILURE_KIND_LOST, 0, "the daemon died before it had ended", "ran");
+  EXPECT_EQ(TaskFailureText(task), "never started; task ran: lost: the daemon died before it had ended");
+  task.set_attempt(1);
+  EXPECT_EQ(TaskFailureText(task), "task ran: lost: the daemon died before it had ended");
+  task.set_state(v1::TASK_STATE_FAILED);
+  EXPECT_EQ(TaskFailureText(task), "lost: the daemon died before it had ended");
 }
 
 TEST(FormatTest, WordsOfTheContract) {

@@ -95,6 +95,9 @@ TEST(ExplainTest, AGroupThatStopsNamesWhatStillRunsAndWhy) {
   EXPECT_EQ(stopping.causes[0].event, NumberOf(world, state::EventKind::kGroupDecided, 1));
   EXPECT_EQ(stopping.causes[1].event, NumberOf(world, state::EventKind::kTaskExited, 1));
   EXPECT_EQ(stopping.causes[1].failure->code, 7);
+  EXPECT_EQ(stopping.causes[0].message, "the group failed");
+  EXPECT_EQ(stopping.causes[1].message, "task 1 failed: " + stopping.causes[1].failure->message);
+  EXPECT_EQ(group->Explain(1).summary, stopping.causes[1].message);
   EXPECT_EQ(Reasons(group->Explain(0)), Waits{WaitReason::kStop});
   EXPECT_EQ(group->Explain(0).causes.back().event, stopping.causes[1].event);
 

@@ -42,7 +42,7 @@ TEST_F(RecoveryTest, AStartedTaskIsLostAQueuedOneRuns) {
   Restart();
   EXPECT_EQ(News(), (Lines{"exited 0.1 failed lost", "exited 1.1 failed lost", "started 2.1"}));
   EXPECT_EQ(world_.executor->running(), Lines{"2.1"});
-  EXPECT_EQ(Group()->ViewTask(0).failure->message, "the daemon died while it ran");
+  EXPECT_EQ(Group()->ViewTask(0).failure->message, "the daemon died before it had ended");
   world_.executor->ExitAll();
   EXPECT_EQ(Group()->View().state.outcome, Outcome::kSucceeded);
   EXPECT_EQ(world_.CheckLog(Group()), "");
