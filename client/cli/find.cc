@@ -194,9 +194,9 @@ std::vector<Target> FindTargets(Session& session, client::Client& client,
       continue;
     }
     for (const Target& target : targets.value()) {
-      const bool known = std::any_of(found.begin(), found.end(), [&target](const Target& other) {
-        return other.group == target.group && other.task == target.task;
-      });
+      const bool known = all_named && std::any_of(found.begin(), found.end(), [&target](const Target& other) {
+                           return other.group == target.group && other.task == target.task;
+                         });
       if (!known) found.push_back(target);
     }
   }

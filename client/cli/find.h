@@ -27,7 +27,8 @@ Result<Target> FindTarget(client::Client& client, const std::string& word);
 // --all-named, of the commands that take several.
 Option AllNamedOption();
 
-// All that `words` name, each once, in their order; with `all_named` a name stands for every group that has it.
+// All that `words` name, in their order; with `all_named` a name stands for every group that has it, and each
+// group comes once.
 // What is not found is said, and its exit code left in `code` unless that has one.
 std::vector<Target> FindTargets(Session& session, client::Client& client,
                                 const std::vector<std::string>& words, bool all_named, int* code);
