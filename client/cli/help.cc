@@ -109,7 +109,7 @@ std::span<const Topic> Topics() {
                    "covey events --new\n"
                    "covey wait @last && echo done"},
       {.heading = "Stop it, and clear up",
-       .commands = {"cancel", "delete"},
+       .commands = {"cancel", "delete", "prune"},
        .examples = "covey cancel nightly\n"
                    "covey cancel --label team=birds\n"
                    "covey ps -a --before 720h -o name | xargs -r covey delete"},

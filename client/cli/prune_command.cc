@@ -73,7 +73,7 @@ int Prune(Session& session, const Arguments& arguments) {
 Command PruneCommand() {
   return {
       .name = "prune",
-      .synopsis = "[--older-than D] [--keep N] [--keep-bytes SIZE] [--state S] [--label K=V] [--dry-run]",
+      .synopsis = "[--older-than D] [--keep N] [--keep-bytes SIZE] [OPTIONS]",
       .summary = "purges groups that are over",
       .details =
           "Purges groups that are over, with their tasks, events and output, the one that ended first\n"

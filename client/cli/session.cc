@@ -38,10 +38,16 @@ int Session::Fail(const Error& error) {
     console_.Err(ToJson(error, code) + "\n");
     return code;
   }
-  if (error.code != ErrorCode::kInvalidArgument || error.fields.empty())
-    console_.Note(Printable(error.message));
+  const bool of_fields = error.code == ErrorCode::kInvalidArgument && error.reason != "AMBIGUOUS";
+  if (!of_fields || error.fields.empty()) console_.Note(Printable(error.message));
   // What is wrong with a request its fields say by themselves.
-  for (const FieldViolation& violation : error.fields) console_.Note(ViolationText(violation));
+  for (const FieldViolation& violation : error.fields) {
+    if (of_fields) {
+      console_.Note(ViolationText(violation));
+    } else {
+      console_.Err("  " + ViolationText(violation) + "\n");
+    }
+  }
   return code;
 }
 

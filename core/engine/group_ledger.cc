@@ -231,7 +231,7 @@ std::optional<Error> GroupLedger::Fold(const Batch& batch) {
 
 GroupSummary GroupLedger::ViewOf(const state::GroupState& state, uint64_t number) const {
   GroupSummary view = standing_.View(spec_, state, number, FirstFailure(state));
-  if (state.submitted > 0) view.first_task = tasks_[0].spec;
+  if (state.submitted > 0) view.first_task = tasks_.first();
   return view;
 }
 

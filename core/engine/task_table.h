@@ -102,6 +102,11 @@ class TaskTable {
   // The first that failed, as many as GroupEnd tells.
   const std::vector<std::shared_ptr<const Failure>>& failures() const { return failures_; }
   TaskView View(uint32_t task, const GroupSummary& group) const;
+  // What the first task runs, once there is one: of a spec that is left to the journal the beginning alone.
+  std::shared_ptr<const TaskSpec> first() const {
+    const std::shared_ptr<const TaskSpec>& spec = entries_.front().spec;
+    return spec == nullptr ? first_ : spec;
+  }
 
  private:
   // Around every change of a pending state.
@@ -112,6 +117,7 @@ class TaskTable {
   void End(Entry& entry, const Record& record);
 
   std::deque<Entry> entries_;
+  std::shared_ptr<const TaskSpec> first_;  // the beginning of what the first one runs, when its spec has left
   size_t held_bytes_ = 0;
   size_t durable_ = 0;     // of the entries, from the front
   size_t new_from_ = 0;    // those from here on became so since LeaveNewSpecs or KeepNewSpecs

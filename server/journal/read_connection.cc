@@ -53,7 +53,7 @@ Error MissingRow(int64_t gid) {
 
 struct ReadConnection::Statements {
   sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
-  sqlite::Statement get_meta, last_seq, get_snapshot, pools, list_all, list_label, list_name, many_names;
+  sqlite::Statement get_meta, last_seq, get_snapshot, list_all, list_label, list_name, many_names;
   sqlite::Statement list_one_name, list_id, many_ids;
   std::array<sqlite::Statement, kPhases> list_phase;
 
@@ -71,7 +71,6 @@ struct ReadConnection::Statements {
         {&get_summary, sql::kGetSummary},
         {&get_snapshot, sql::kGetSnapshot},
         {&find_request, sql::kFindRequest},
-        {&pools, sql::kPools},
         {&list_all, sql::kListAll},
         {&list_label, sql::kListLabel},
         {&list_name, sql::kListName},
@@ -350,14 +349,16 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
   const auto bind = [&](sqlite::Statement& statement) -> sqlite::Statement& {
     return statement.Bind(from).Bind(before.first).Bind(before.second);
   };
+  const std::string after_ids = AfterPrefix(filter.id_prefix);
+  const std::string after_names = AfterPrefix(filter.name_prefix);
   if (by_id.value()) {
-    bind(statements_->list_id).BindText(filter.id_prefix).BindText(AfterPrefix(filter.id_prefix));
+    bind(statements_->list_id).BindText(filter.id_prefix).BindText(after_ids);
     good = candidates.Add(statements_->list_id);
   } else if (!filter.name.empty()) {
     bind(statements_->list_one_name).BindText(filter.name);
     good = candidates.Add(statements_->list_one_name);
   } else if (by_name.value()) {
-    bind(statements_->list_name).BindText(filter.name_prefix).BindText(AfterPrefix(filter.name_prefix));
+    bind(statements_->list_name).BindText(filter.name_prefix).BindText(after_names);
     good = candidates.Add(statements_->list_name);
   } else if (!filter.labels.empty() && !OnlyActive(filter.phases)) {
     bind(statements_->list_label).BindText(filter.labels[0].first).BindText(filter.labels[0].second);
@@ -443,19 +444,6 @@ Result<std::string> ReadConnection::FindRequest(const std::string& request_id, W
       break;
   }
   return db_.last_error();
-}
-
-Result<std::vector<StoredPool>> ReadConnection::Pools() {
-  std::vector<StoredPool> pools;
-  sqlite::Use all(statements_->pools);
-  sqlite::Step step;
-  while ((step = all->Next()) == sqlite::Step::kRow) {
-    pools.push_back({.name = std::string(all->Bytes(0)),
-                     .max = static_cast<uint32_t>(all->Int(1)),
-                     .closing = all->Int(2) != 0});
-  }
-  if (step == sqlite::Step::kFailed) return db_.last_error();
-  return pools;
 }
 
 }  // namespace covey

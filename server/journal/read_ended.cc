@@ -5,7 +5,7 @@
 #include "server/journal/sql.h"
 #include "server/journal/token.h"
 
-// ReadConnection: what those ask who purge. Seldom asked, so their statements are not kept.
+// ReadConnection: what those ask who purge or start. Seldom asked, so their statements are not kept.
 
 namespace covey {
 
@@ -47,6 +47,20 @@ Result<std::vector<std::string>> ReadConnection::Orphans() {
   while ((step = orphans.value().Next()) == sqlite::Step::kRow) ids.emplace_back(orphans.value().Bytes(0));
   if (step == sqlite::Step::kFailed) return db_.last_error();
   return ids;
+}
+
+Result<std::vector<StoredPool>> ReadConnection::Pools() {
+  std::vector<StoredPool> pools;
+  Result<sqlite::Statement> all = db_.Prepare(sql::kPools);
+  if (!all.ok()) return all.error();
+  sqlite::Step step;
+  while ((step = all.value().Next()) == sqlite::Step::kRow) {
+    pools.push_back({.name = std::string(all.value().Bytes(0)),
+                     .max = static_cast<uint32_t>(all.value().Int(1)),
+                     .closing = all.value().Int(2) != 0});
+  }
+  if (step == sqlite::Step::kFailed) return db_.last_error();
+  return pools;
 }
 
 }  // namespace covey

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "covey/result.h"
 
@@ -32,6 +33,8 @@ class Statement {
   Statement& Bind(std::nullopt_t);
   // The text or blob must stay as it is until Reset.
   Statement& BindText(std::string_view text);
+  template <typename Temporary>
+  requires std::is_same_v<Temporary, std::string> Statement& BindText(Temporary&&) = delete;
   Statement& BindBlob(std::string_view bytes);
 
   Step Next();

@@ -115,7 +115,7 @@ class StreamTest(InputTest):
         client.stderr.close()
 
     def test_a_standard_input_that_is_closed(self):
-        for command in ("run --each -- echo", "run -f -", "run --stdin -- cat", "submit G --each -- echo"):
+        for command in ("run --each -- echo", "run -f -", "run --stdin -- cat", "submit $(covey create) --each -- echo"):
             done = self.shell(f"covey {command} <&-")
             self.assertEqual((64, b"covey: standard input is closed\n"), (done.returncode, done.stderr), command)
 

@@ -95,7 +95,7 @@ class RestartTest(RestartBase):
         follower = self.follow("logs", "--follow", f"{group}/t")
         follower.wait_for(5)
         self.restart()
-        self.assertEqual((0, ""), follower.end())
+        self.assertEqual((1, ""), follower.end())  # as its task ended: lost
         self.assertEqual([f"{index}\n" for index in range(len(follower.lines))], follower.lines)
         whole = self.assertExit(0, self.covey("logs", "--attempt", "1", f"{group}/t")).out
         self.assertEqual("".join(follower.lines), whole)
@@ -235,7 +235,7 @@ class GracefulRestartTest(RestartBase):
         follower = self.follow("logs", "--follow", f"{group}/t")
         follower.wait_for(5)
         self.restart()
-        self.assertEqual((0, ""), follower.end())
+        self.assertEqual((1, ""), follower.end())  # as its task ended: lost
         self.assertEqual([f"{index}\n" for index in range(len(follower.lines))], follower.lines)
         whole = self.assertExit(0, self.covey("logs", "--attempt", "1", f"{group}/t")).out
         self.assertEqual("".join(follower.lines), whole)

@@ -103,7 +103,7 @@ Task<bool> Wait(ChatCall& call, std::string mode, std::atomic<int>& alive, std::
   if (mode == "finish") {
     // The last message cannot be sent before the client reads.
     EchoResponse response;
-    response.set_text(std::string(8 << 20, 'x'));
+    response.set_text(std::string((4 << 20) - 1024, 'x'));
     ++waiting;
     call.WriteLast(response);
     co_return true;
