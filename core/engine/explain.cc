@@ -112,8 +112,7 @@ void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
   }
   if (culprit == state::kNoTask) return;
   const TaskTable::Entry& entry = tasks_[culprit];
-  const std::string how =
-      entry.failure() == nullptr ? " succeeded" : " failed: " + Why(*entry.failure());
+  const std::string how = entry.failure() == nullptr ? " succeeded" : " failed: " + Why(*entry.failure());
   causes->push_back({.message = "task " + tasks_.Name(culprit) + how,
                      .time = entry.ended(),
                      .event = entry.ended_number(),

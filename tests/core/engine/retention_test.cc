@@ -31,8 +31,8 @@ class RetentionTest : public ::testing::Test {
   }
   Ids Left() {
     Ids ids;
-    const auto page =
-        Get(Ask<Result<GroupPage>>([&](auto done) { world_.engine().List({}, {.count = 1000}, "", std::move(done)); }));
+    const auto page = Get(Ask<Result<GroupPage>>(
+        [&](auto done) { world_.engine().List({}, {.count = 1000}, "", std::move(done)); }));
     for (const GroupSummary& group : page.value().groups) ids.push_back(group.spec->id);
     std::reverse(ids.begin(), ids.end());
     return ids;
@@ -179,8 +179,9 @@ TEST_F(RetentionTest, AStreamOfWhatIsDeletedTellsItsGap) {
   const auto group = world_.Find("a").value();
   const uint64_t last = group->View().last_number;
   const auto read = [&](uint64_t after) {
-    return Get(Ask<Result<EventPage>>(
-                   [&](auto done) { world_.engine().ReadEvents(group, after, {.count = 100}, std::move(done)); }))
+    return Get(Ask<Result<EventPage>>([&](auto done) {
+             world_.engine().ReadEvents(group, after, {.count = 100}, std::move(done));
+           }))
         .value();
   };
   EXPECT_EQ(read(0).through, 100u);
