@@ -55,6 +55,8 @@ class ReadConnection {
   Result<int64_t> LastSeq();
   // A place behind `after`, as near as can be, from where rows can be read.
   Result<int64_t> NextReadable(int64_t after);
+  // Whether damage may keep rows between these from being seen.
+  bool HidesRows(int64_t first, int64_t last);
   // Moves `position` behind what it tells.
   Result<Void> WatchRows(PageLimit limit, WatchPage* page, Position* position);
   // Whether those that begin so are few enough to be sorted; `many` is the statement that tells.

@@ -108,6 +108,11 @@ Result<int64_t> ReadConnection::NextReadable(int64_t after) {
   return good;
 }
 
+bool ReadConnection::HidesRows(int64_t first, int64_t last) {
+  sqlite::Use next(statements_->next_seq);
+  return next->Bind(first).Next() == sqlite::Step::kFailed || db_.Drops(first, last);
+}
+
 Result<int64_t> ReadConnection::LastSeq() {
   sqlite::Use newest(statements_->last_seq);
   if (newest->Next() != sqlite::Step::kRow) return db_.last_error();
@@ -145,7 +150,7 @@ Result<WatchPage> ReadConnection::Watch(const std::string& cursor, PageLimit lim
   if (position.seq == after && after > 0) {
     Result<int64_t> newest = LastSeq();
     if (!newest.ok()) return newest.error();
-    if (after > newest.value()) return journal::CursorOfTheFuture();
+    if (after > newest.value() && !HidesRows(newest.value(), after)) return journal::CursorOfTheFuture();
   }
   page.cursor =
       Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(position.seq), position.through}}
