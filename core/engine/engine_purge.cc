@@ -72,6 +72,7 @@ void Engine::Forget(std::vector<std::string> ids, bool keeps_ids, Done<std::vect
   const auto finish = [this, done = std::move(done)](const std::vector<std::string>& of,
                                                      Result<std::vector<Result<Void>>> results) {
     std::vector<std::string> keys;
+    keys.reserve(of.size());
     for (const std::string& id : of) keys.push_back(KeyOf(id));
     std::vector<KeyTurns::Work> parked;
     {

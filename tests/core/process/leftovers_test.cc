@@ -280,7 +280,7 @@ TEST_F(RecordedLeftoversTest, WhatHasShedEverythingIsReported) {
     told += line.starts_with("process " + std::to_string(shed) + " (sleep) may be left of a task");
     cut += line.ends_with(" like these");
   }
-  EXPECT_EQ(told + cut, 1u);
+  EXPECT_EQ(told + cut, 1u) << ::testing::PrintToString(log_);
 }
 
 TEST_F(RecordedLeftoversTest, TheRecordOfALivingOwnerIsNotUsed) {
