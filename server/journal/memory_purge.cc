@@ -62,6 +62,7 @@ void MemoryJournal::Purge(std::vector<std::string> groups, bool keeps_id,
     return done(journal::Closed());
   }
   std::vector<Result<Void>> answers;
+  answers.reserve(groups.size());
   for (const std::string& id : groups) answers.push_back(PurgeLocked(id, keeps_id));
   ForgetOldLocked();
   lock.Unlock();
