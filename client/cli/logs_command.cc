@@ -214,6 +214,7 @@ int PrintGroup(Session& session, client::Client& client, const LogOptions& optio
   list.set_group_id(request.group_id());
   list.set_page_size(kLogsPageSize);
   Result<Void> printed = Void{};
+  const auto is_damage = [](const Error& error) { return error.code == ErrorCode::kDataLoss; };
   const Result<Void> listed = client.ForEachTask(std::move(list), [&](const v1::Task& task) {
     request.set_task(task.name());
     for (const v1::OutputStream stream : streams) {
@@ -228,8 +229,9 @@ int PrintGroup(Session& session, client::Client& client, const LogOptions& optio
         }
         request.set_offset(offset.value());
       }
-      printed = PrintStream(session, client, request, &printer);
-      if (!printed.ok() || session.console().out_error() != 0) return false;
+      const Result<Void> part = PrintStream(session, client, request, &printer);
+      if (!part.ok()) printed = part;  // of a damaged group the others can be told as well
+      if ((!part.ok() && !is_damage(part.error())) || session.console().out_error() != 0) return false;
     }
     return true;
   });

@@ -50,7 +50,10 @@ int DoTasks(Session& session, const Arguments& arguments) {
     }
     return session.console().out_error() == 0;
   });
-  if (!listed.ok()) return session.Fail(listed.error());
+  if (!listed.ok()) {
+    if (table.size() > 0) session.Print(table.RenderPart(session.console().out_columns()));
+    return session.Fail(listed.error());
+  }
   if (!session.json()) session.Print(table.RenderPart(session.console().out_columns()));
   return session.ExitWith(0);
 }

@@ -106,7 +106,7 @@ class Engine {
   }
   // Newest first.
   void List(GroupFilter filter, PageLimit limit, std::string token, Done<GroupPage> done);
-  // kNotFound, kFailedPrecondition when it is not over.
+  // Also one that is damaged. kNotFound, kFailedPrecondition when it is not over; kDataLoss: its id cannot be freed.
   void Delete(const std::string& id, Done<Void> done) COVEY_EXCLUDES(mutex_);
   // Forgets groups that are over, each as if it were deleted, but their ids stay taken for as long as request ids
   // are remembered (promise 13). Those that somebody watches or waits for are not `purged` now.

@@ -23,11 +23,6 @@ Error NotOver(const std::string& id) {
 void Engine::Delete(const std::string& id, Done<Void> done) {
   {
     MutexLock lock(mutex_);
-    if (const auto found = aside_.find(id); found != aside_.end()) {  // not over, as far as it can be told
-      const Error error = found->second.error;
-      lock.Unlock();
-      return done(error);
-    }
     if (const std::string* taken = creating_.Taken({KeyOf(id)})) {
       creating_.Park(*taken, [this, id, done = std::move(done)] { Delete(id, done); });
       return;
@@ -101,6 +96,10 @@ void Engine::Forget(std::vector<std::string> ids, bool keeps_ids, Done<std::vect
                       Result<Void>& result = results.value()[i];
                       if (result.ok()) {
                         residents_.Purged(ids[i]);
+                        {
+                          MutexLock lock(mutex_);
+                          aside_.erase(ids[i]);  // one that was damaged
+                        }
                         environment_->output->Purge(ids[i]);
                         gone.push_back(ids[i]);
                       } else if (result.error().code == ErrorCode::kFailedPrecondition) {

@@ -202,7 +202,7 @@ class Journal {
   // Id of the group that was created with this request id; "" when there is none.
   virtual void FindRequest(std::string request_id, Done<std::string> done) = 0;
 
-  // Forgets completed groups, all that can be in one commit, and answers for each. Their ids are free at once or,
+  // Forgets groups that are over or damaged, all that can be in one commit, and answers for each. Their ids are free at once or,
   // with `keeps_id`, as long as their request ids are remembered. What they had is deleted later, a little at a
   // time. Purges share a commit with those next to them.
   virtual void Purge(std::vector<std::string> groups, bool keeps_id,

@@ -1,12 +1,18 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace covey {
 
 // xxHash, 64 bits (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md).
 uint64_t Xxh64(std::string_view bytes, uint64_t seed);
+
+// The bit, from the first of the first byte on, that is another one in bytes whose Xxh64 was `sum`; nullopt: no single
+// one is. Tries each: 4 KiB take some milliseconds.
+std::optional<size_t> FlippedBit(std::string_view bytes, uint64_t seed, uint64_t sum);
 
 // The parts of a group that are stored with a checksum. The numbers are stored: never renumber.
 enum class Part : uint8_t { kRecords = 1, kSpec = 2, kSummary = 3, kSnapshot = 4 };

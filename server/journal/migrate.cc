@@ -121,6 +121,7 @@ constexpr std::string_view kSteps[] = {
     gid INTEGER PRIMARY KEY, failed INTEGER NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL);
   CREATE INDEX ended_time ON ended(failed, time, gid);
 )sql",
+    "",  // the pages have checksums, which OpenForWriting sees to
 };
 static_assert(std::size(kSteps) + 1 == sql::kSchemaVersion);
 

@@ -10,6 +10,7 @@
 
 #include "core/base/unique_fd.h"
 #include "server/journal/data_directory.h"
+#include "server/journal/page_sums.h"
 
 namespace covey {
 namespace {
@@ -90,7 +91,7 @@ bool ParseRow(std::string_view payload, StoredRow* row) {
 class Walk {
  public:
   Walk(std::string_view file, const std::function<void(const StoredRow&)>& visit)
-      : file_(file), visit_(visit), page_size_(PageSize(file)) {}
+      : file_(file), visit_(visit), page_size_(PageSize(file)), usable_(page_size_ - Reserved()) {}
 
   void Run() {
     for (size_t at = 0; at + page_size_ <= file_.size(); at += page_size_)
@@ -107,6 +108,17 @@ class Walk {
     (void)reader.Take(10);
     const uint64_t pages = reader.Unsigned(4);
     return size >= 512 && (size & (size - 1)) == 0 && pages * size == file.size() ? size : kUsualPage;
+  }
+
+  // Bytes at the end of each page that hold no rows: those of checksums, if some page has one.
+  size_t Reserved() const {
+    for (size_t at = 0; at + page_size_ <= file_.size(); at += page_size_) {
+      const std::string_view page = file_.substr(at, page_size_);
+      const bool empty = page.find_first_not_of('\0') == std::string_view::npos;
+      if (!empty && page_sums::Matches(page, static_cast<uint32_t>(at / page_size_) + 1))
+        return page_sums::kReserve;
+    }
+    return 0;
   }
 
   void VisitPage(std::string_view page, size_t at) {
@@ -136,11 +148,11 @@ class Walk {
 
   // What is in the cell, and what is in the chain of pages behind it.
   std::optional<std::string> Payload(Reader& reader, uint64_t size, bool keyed) const {
-    const uint64_t most = keyed ? page_size_ - 35 : (page_size_ - 12) * 64 / 255 - 23;
+    const uint64_t most = keyed ? usable_ - 35 : (usable_ - 12) * 64 / 255 - 23;
     uint64_t here = size;
     if (size > most) {
-      const uint64_t least = (page_size_ - 12) * 32 / 255 - 23;
-      here = least + (size - least) % (page_size_ - 4);
+      const uint64_t least = (usable_ - 12) * 32 / 255 - 23;
+      here = least + (size - least) % (usable_ - 4);
       if (here > most) here = least;
     }
     std::string payload(reader.Take(here));
@@ -150,7 +162,7 @@ class Walk {
       if (next == 0 || next > file_.size() / page_size_) return std::nullopt;
       Reader page(file_.substr((next - 1) * page_size_, page_size_));
       next = page.Unsigned(4);
-      payload += page.Take(std::min<uint64_t>(size - payload.size(), page_size_ - 4));
+      payload += page.Take(std::min<uint64_t>(size - payload.size(), usable_ - 4));
     }
     return payload;
   }
@@ -158,6 +170,7 @@ class Walk {
   const std::string_view file_;
   const std::function<void(const StoredRow&)>& visit_;
   const size_t page_size_;
+  const size_t usable_;
 };
 
 }  // namespace

@@ -1,15 +1,13 @@
 #include "server/journal/read_connection.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "server/journal/candidates.h"
+#include "server/journal/read_statements.h"
 #include "server/journal/rules.h"
-#include "server/journal/sql.h"
 #include "server/journal/storage_values.h"
 #include "server/journal/token.h"
 #include "server/journal/verified.h"
@@ -17,14 +15,11 @@
 namespace covey {
 namespace {
 
-constexpr size_t kPhases = 5;
 // Names or ids that a page may sort; with more of them it is cheaper to look at groups by age until the page
 // is full.
 constexpr int64_t kMaxSorted = 2000;
-// Groups that one page looks at, and rows of purged groups that one page of Watch passes over: what waits
-// behind a read does not wait for a whole journal.
+// Groups that one page looks at: what waits behind a read does not wait for a whole journal.
 constexpr size_t kMaxLooked = 10'000;
-constexpr size_t kMaxSkipped = 10'000;
 constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
 constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
 
@@ -51,56 +46,6 @@ Error MissingRow(int64_t gid) {
 
 }  // namespace
 
-struct ReadConnection::Statements {
-  sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
-  sqlite::Statement get_meta, last_seq, get_snapshot, list_all, list_label, list_name, many_names;
-  sqlite::Statement list_one_name, list_id, many_ids;
-  std::array<sqlite::Statement, kPhases> list_phase;
-
-  Result<Void> Prepare(sqlite::Database& db) {
-    std::vector<std::pair<sqlite::Statement*, std::string_view>> all = {
-        {&begin, "BEGIN"},
-        {&commit, "COMMIT"},
-        {&find_gid, sql::kFindGid},
-        {&head, sql::kHead},
-        {&read_records, sql::kReadRecords},
-        {&watch, sql::kWatch},
-        {&get_meta, sql::kGetMeta},
-        {&last_seq, sql::kLastSeq},
-        {&get_spec, sql::kGetSpec},
-        {&get_summary, sql::kGetSummary},
-        {&get_snapshot, sql::kGetSnapshot},
-        {&find_request, sql::kFindRequest},
-        {&list_all, sql::kListAll},
-        {&list_label, sql::kListLabel},
-        {&list_name, sql::kListName},
-        {&many_names, sql::kManyNames},
-        {&list_one_name, sql::kListOneName},
-        {&list_id, sql::kListId},
-        {&many_ids, sql::kManyIds},
-    };
-    for (sqlite::Statement& statement : list_phase) all.emplace_back(&statement, sql::kListPhase);
-    for (const auto& [statement, text] : all) {
-      Result<sqlite::Statement> prepared = db.Prepare(text);
-      if (!prepared.ok()) return prepared.error();
-      *statement = std::move(prepared.value());
-    }
-    return Void{};
-  }
-};
-
-// One state of the file for several statements. Everything read within must be reset before its end.
-class ReadConnection::Transaction {
- public:
-  explicit Transaction(Statements& statements) : statements_(statements) { statements_.begin.Run(); }
-  ~Transaction() { statements_.commit.Run(); }
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
-
- private:
-  Statements& statements_;
-};
-
 ReadConnection::ReadConnection(sqlite::Database db, uint64_t identity)
     : identity_(identity), db_(std::move(db)) {}
 ReadConnection::~ReadConnection() = default;
@@ -109,11 +54,19 @@ Result<std::unique_ptr<ReadConnection>> ReadConnection::Open(const SqliteFile& f
   Result<sqlite::Database> opened = OpenForReading(file);
   if (!opened.ok()) return opened.error();
   std::unique_ptr<ReadConnection> connection(new ReadConnection(std::move(opened.value()), identity));
-  connection->statements_ = std::make_unique<Statements>();
+  connection->statements_ = std::make_unique<ReadStatements>();
   if (Result<Void> prepared = connection->statements_->Prepare(connection->db_); !prepared.ok()) {
     return prepared.error();
   }
   return connection;
+}
+
+Error ReadConnection::Failure(const std::string& what) const {
+  Error error = db_.last_error();
+  if (error.code != ErrorCode::kDataLoss) return error;
+  error.reason = "JOURNAL_DAMAGED";
+  error.message = what + " damaged in the journal: " + error.message;
+  return error;
 }
 
 Result<int64_t> ReadConnection::FindGid(const std::string& group) {
@@ -126,12 +79,13 @@ Result<int64_t> ReadConnection::FindGid(const std::string& group) {
     case sqlite::Step::kFailed:
       break;
   }
-  return db_.last_error();
+  return Failure("group " + group + ": where it would be found is");
 }
 
 Result<uint64_t> ReadConnection::HeadOf(int64_t gid) {
   sqlite::Use head(statements_->head);
-  if (head->Bind(gid).Next() != sqlite::Step::kRow) return db_.last_error();
+  if (head->Bind(gid).Next() != sqlite::Step::kRow)
+    return Failure("group number " + std::to_string(gid) + ": the list of its events is");
   return static_cast<uint64_t>(head->Int(0));
 }
 
@@ -141,18 +95,23 @@ Result<std::shared_ptr<const GroupSpec>> ReadConnection::SpecOf(int64_t gid) {
     case sqlite::Step::kRow:
       return verified::Spec({.part = Part::kSpec, .gid = gid, .group = get->Bytes(0)}, get->Bytes(1),
                             static_cast<uint64_t>(get->Int(2)));
-    case sqlite::Step::kDone:
-      return std::shared_ptr<const GroupSpec>();
+    case sqlite::Step::kDone: {
+      sqlite::Use purged(statements_->find_garbage);
+      const sqlite::Step step = purged->Bind(gid).Next();
+      if (step == sqlite::Step::kRow) return std::shared_ptr<const GroupSpec>();
+      if (step == sqlite::Step::kDone) return MissingRow(gid);
+      break;
+    }
     case sqlite::Step::kFailed:
       break;
   }
-  return db_.last_error();
+  return Failure("group number " + std::to_string(gid) + ": its row is");
 }
 
 Result<GroupSummary> ReadConnection::SummaryOf(int64_t gid, std::string* id) {
   sqlite::Use get(statements_->get_summary);
   const sqlite::Step step = get->Bind(gid).Next();
-  if (step == sqlite::Step::kFailed) return db_.last_error();
+  if (step == sqlite::Step::kFailed) return Failure("group number " + std::to_string(gid) + ": its row is");
   if (step == sqlite::Step::kDone) return MissingRow(gid);
   *id = get->Bytes(0);
   Result<std::shared_ptr<const GroupSpec>> spec = verified::Spec(
@@ -173,7 +132,7 @@ Result<GroupSummary> ReadConnection::SummaryOf(int64_t gid, std::string* id) {
 }
 
 Result<uint64_t> ReadConnection::Head(const std::string& group) {
-  const Transaction transaction(*statements_);
+  const ReadTransaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   if (gid.value() == 0) return uint64_t{0};
@@ -181,7 +140,7 @@ Result<uint64_t> ReadConnection::Head(const std::string& group) {
 }
 
 Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint64_t from, PageLimit limit) {
-  const Transaction transaction(*statements_);
+  const ReadTransaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   std::vector<Record> records;
@@ -216,104 +175,11 @@ Result<std::vector<Record>> ReadConnection::Read(const std::string& group, uint6
     }
     next = last + 1;
   }
-  if (step == sqlite::Step::kFailed) return db_.last_error();
+  if (step == sqlite::Step::kFailed) {
+    const Error error = Failure("group " + group + ": event " + std::to_string(next) + " is");
+    if (error.code != ErrorCode::kDataLoss || records.empty()) return error;
+  }
   return records;
-}
-
-Result<Void> ReadConnection::WatchRows(PageLimit limit, WatchPage* page, Position* position) {
-  std::unordered_map<int64_t, std::shared_ptr<const GroupSpec>> specs;
-  PageFill fill({std::max<size_t>(limit.count, 1), limit.bytes});
-  std::vector<Record> row;
-  size_t skipped = 0;  // rows of groups that are purged or damaged
-  int64_t group = 0;   // of the newest entry of the page
-  sqlite::Use watch(statements_->watch);
-  watch->Bind(position->through == 0 ? position->seq : position->seq - 1);
-  sqlite::Step step = sqlite::Step::kDone;
-  while ((step = watch->Next()) == sqlite::Step::kRow) {
-    // A full row is not even decoded.
-    page->more = skipped >= kMaxSkipped || (fill.count() > 0 && fill.Full(watch->Bytes(4).size()));
-    if (page->more) return Void{};
-    const Position before = *position;
-    const uint64_t told = watch->Int(0) == before.seq ? before.through : 0;
-    *position = {.seq = watch->Int(0)};
-    const int64_t gid = watch->Int(1);
-    auto spec = specs.find(gid);
-    if (spec == specs.end()) {
-      Result<std::shared_ptr<const GroupSpec>> found = SpecOf(gid);
-      if (!found.ok() && found.error().code != ErrorCode::kDataLoss) return found.error();
-      if (!found.ok()) page->damaged.push_back({.group = {}, .error = found.error()});
-      spec = specs.emplace(gid, found.ok() ? std::move(found.value()) : nullptr).first;
-    }
-    if (spec->second == nullptr) {
-      ++skipped;
-      continue;
-    }
-    row.clear();
-    const Place place{.part = Part::kRecords,
-                      .gid = gid,
-                      .group = spec->second->id,
-                      .number = static_cast<uint64_t>(watch->Int(2))};
-    Result<Void> decoded = verified::Records(place, static_cast<uint64_t>(watch->Int(3)), watch->Bytes(4),
-                                             static_cast<uint64_t>(watch->Int(5)), &row);
-    if (!decoded.ok()) {  // the numbers of what follows tell the gap
-      page->damaged.push_back({.group = spec->second->id, .error = decoded.error()});
-      ++skipped;
-      group = 0;
-      continue;
-    }
-    const size_t taken = fill.count();
-    for (Record& record : row) {
-      if (record.number <= told) continue;
-      page->more = !fill.Take(BytesOf(record));
-      if (page->more) {
-        *position = fill.count() == taken ? before : Position{watch->Int(0), record.number - 1};
-        return Void{};
-      }
-      if (group != gid) page->groups.push_back({.group = spec->second});
-      group = gid;
-      page->groups.back().records.push_back(std::move(record));
-    }
-  }
-  if (step == sqlite::Step::kFailed) return db_.last_error();
-  return Void{};
-}
-
-Result<int64_t> ReadConnection::LastSeq() {
-  sqlite::Use newest(statements_->last_seq);
-  if (newest->Next() != sqlite::Step::kRow) return db_.last_error();
-  sqlite::Use next(statements_->get_meta);  // of the last purge, which may have taken the newest
-  if (next->BindText("next_seq").Next() != sqlite::Step::kRow) return db_.last_error();
-  return std::max(newest->Int(0), next->Int(0) - 1);
-}
-
-Result<std::string> ReadConnection::Newest() {
-  const Result<int64_t> last = LastSeq();
-  if (!last.ok()) return last.error();
-  return Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(last.value())}}.Encode(
-      identity_);
-}
-
-Result<WatchPage> ReadConnection::Watch(const std::string& cursor, PageLimit limit) {
-  Position position;
-  if (!cursor.empty()) {
-    const auto token = Token::Decode(cursor, Token::Kind::kCursor, identity_);
-    if (!token.has_value()) return journal::BadCursor();
-    position = {.seq = static_cast<int64_t>(token->values[0]), .through = token->values[1]};
-  }
-  const int64_t after = position.seq;
-  const Transaction transaction(*statements_);
-  WatchPage page;
-  Result<Void> rows = WatchRows(limit, &page, &position);
-  if (!rows.ok()) return rows.error();
-  if (position.seq == after && after > 0) {
-    Result<int64_t> newest = LastSeq();
-    if (!newest.ok()) return newest.error();
-    if (after > newest.value()) return journal::CursorOfTheFuture();
-  }
-  page.cursor =
-      Token{.kind = Token::Kind::kCursor, .values = {static_cast<uint64_t>(position.seq), position.through}}
-          .Encode(identity_);
-  return page;
 }
 
 Result<bool> ReadConnection::Few(sqlite::Statement& many, const std::string& prefix) {
@@ -336,7 +202,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
     before = {static_cast<int64_t>(decoded->values[0]), static_cast<int64_t>(decoded->values[1])};
   }
 
-  const Transaction transaction(*statements_);
+  const ReadTransaction transaction(*statements_);
   Result<bool> by_id = false;
   if (!filter.id_prefix.empty()) by_id = Few(statements_->many_ids, filter.id_prefix);
   if (!by_id.ok()) return by_id.error();
@@ -364,7 +230,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
     bind(statements_->list_label).BindText(filter.labels[0].first).BindText(filter.labels[0].second);
     good = candidates.Add(statements_->list_label);
   } else if (!filter.phases.empty()) {
-    for (size_t i = 0; i < kPhases; ++i) {
+    for (size_t i = 0; i < ReadStatements::kPhases; ++i) {
       const auto phase = static_cast<GroupPhase>(i + 1);
       if (std::find(filter.phases.begin(), filter.phases.end(), phase) == filter.phases.end()) continue;
       bind(statements_->list_phase[i]).Bind(static_cast<int64_t>(phase));
@@ -408,7 +274,7 @@ Result<GroupPage> ReadConnection::List(const GroupFilter& filter, PageLimit limi
 }
 
 Result<GroupSummary> ReadConnection::Find(const std::string& group) {
-  const Transaction transaction(*statements_);
+  const ReadTransaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   if (gid.value() == 0) return journal::NotFound(group);
@@ -417,7 +283,7 @@ Result<GroupSummary> ReadConnection::Find(const std::string& group) {
 }
 
 Result<std::optional<Snapshot>> ReadConnection::ReadSnapshot(const std::string& group) {
-  const Transaction transaction(*statements_);
+  const ReadTransaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);
   if (!gid.ok()) return gid.error();
   sqlite::Use get(statements_->get_snapshot);

@@ -12,6 +12,8 @@
 
 namespace covey {
 
+struct ReadStatements;
+
 // A connection that reads, with the reads of Journal as plain calls. Each sees one state of the file: every
 // append that was answered before it began. Used by one thread at a time.
 class ReadConnection {
@@ -32,8 +34,6 @@ class ReadConnection {
   Result<std::vector<std::string>> Orphans();
 
  private:
-  struct Statements;
-  class Transaction;
   // Where a Watch is.
   struct Position {
     int64_t seq = 0;       // of the last row of which something was told
@@ -47,10 +47,16 @@ class ReadConnection {
   Result<uint64_t> HeadOf(int64_t gid);
   // `id` is that of the group also when it is damaged; "" when even that is not there.
   Result<GroupSummary> SummaryOf(int64_t gid, std::string* id);
-  // Null: the group is purged.
+  // Null: the group is purged, and its records are not all deleted yet.
   Result<std::shared_ptr<const GroupSpec>> SpecOf(int64_t gid);
+  // Why the last statement failed; of damage, what it kept from being told.
+  Error Failure(const std::string& what) const;
   // The newest row that ever was.
   Result<int64_t> LastSeq();
+  // A place behind `after`, as near as can be, from where rows can be read.
+  Result<int64_t> NextReadable(int64_t after);
+  // Whether damage may keep rows between these from being seen.
+  bool HidesRows(int64_t first, int64_t last);
   // Moves `position` behind what it tells.
   Result<Void> WatchRows(PageLimit limit, WatchPage* page, Position* position);
   // Whether those that begin so are few enough to be sorted; `many` is the statement that tells.
@@ -58,7 +64,7 @@ class ReadConnection {
 
   const uint64_t identity_;
   sqlite::Database db_;
-  std::unique_ptr<Statements> statements_;  // before db_ in destruction
+  std::unique_ptr<ReadStatements> statements_;  // before db_ in destruction
 };
 
 }  // namespace covey

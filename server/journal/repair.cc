@@ -16,6 +16,7 @@
 #include "core/base/unique_fd.h"
 #include "server/journal/data_lock.h"
 #include "server/journal/harvest.h"
+#include "server/journal/log_scan.h"
 #include "server/journal/migrate.h"
 #include "server/journal/new_directory.h"
 #include "server/journal/read_connection.h"
@@ -184,7 +185,7 @@ Result<Void> Look(const SqliteFile& file, uint64_t identity, Harvested harvested
   return Void{};
 }
 
-// Brings the copy to what its write-ahead log says and to the present version; `path`: what it is a copy of.
+// Brings the copy, which has no log any more, to the present version; `path`: what it is a copy of.
 // kDataLoss: that cannot be done.
 Result<Void> OpenDamaged(const std::string& copy, const std::string& path) {
   Result<sqlite::Database> db = sqlite::Database::Open(copy, {});
@@ -212,6 +213,8 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
   }
   const SqliteFile file{.path = work + "/journal.db"};
   if (Result<Void> made = MakePrivateFile(file.path); !made.ok()) return made.error();
+  const Result<bool> folded = FoldLog(old);
+  if (!folded.ok()) return folded.error();
   const Result<Void> opens = OpenDamaged(old, from + "/journal.db");
   if (!opens.ok() && !IsDamage(opens.error())) return opens.error();
   Repaired repaired;
@@ -226,6 +229,11 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
       repaired.lost = std::move(salvage.lost());
       if (!db.value().Execute("DETACH old")) return db.value().last_error();
     }
+    if (folded.value()) {
+      repaired.lost.push_back(
+          "a commit in the write-ahead log is damaged: what it and later ones say is taken as far as it can "
+          "be read");
+    }
     Result<Harvested> taken = Harvest(db.value(), old);
     if (!taken.ok()) return taken.error();
     harvested = std::move(taken.value());
@@ -235,12 +243,6 @@ Result<Repaired> RepairJournal(const std::string& from, const std::string& work)
       if (db.value().QueryInt("SELECT count(*) FROM groups").value_or(0) == 0) return opens.error();
       repaired.lost.push_back("SQLite cannot open the file, each page is read alone: " +
                               opens.error().message);
-      std::error_code failed;
-      const auto log = files::file_size(old + "-wal", failed);
-      if (!failed && log > 0) {
-        repaired.lost.push_back("the write-ahead log cannot be read without it: what came last, in " +
-                                std::to_string(log) + " bytes, is lost");
-      }
     }
   }
   Result<std::unique_ptr<WriteConnection>> writer = WriteConnection::Open(file, [] { return WallTime(); });

@@ -7,7 +7,7 @@
 namespace covey::sql {
 
 inline constexpr int kApplicationId = 0x636F7679;  // "covy"
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;           // 5: as 4, with checksums in the pages
 
 // gid and seq are never used again (meta keeps the next ones across a purge): garbage waits for its deletion
 // by gid, and a cursor of Watch is a seq.
@@ -115,13 +115,18 @@ inline constexpr std::string_view kGetEnded = "SELECT bytes FROM ended WHERE gid
 inline constexpr std::string_view kDeleteEnded = "DELETE FROM ended WHERE gid = ?1";
 inline constexpr std::string_view kInsertOrphan = "INSERT OR IGNORE INTO orphans VALUES(1, ?1)";
 inline constexpr std::string_view kDeleteOrphan = "DELETE FROM orphans WHERE ns = 1 AND id = ?1";
-inline constexpr std::string_view kGetGroup =
-    "SELECT created, phase, request, spec, spec_sum FROM groups WHERE gid = ?1";
+inline constexpr std::string_view kGetRequest = "SELECT request FROM groups WHERE gid = ?1";
+inline constexpr std::string_view kGetSize =
+    "SELECT length(spec) + length(summary) + length(id) + length(name) FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGroup = "DELETE FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteLabel =
     "DELETE FROM labels WHERE ns = 1 AND key = ?1 AND value = ?2 AND created = ?3 AND gid = ?4";
 inline constexpr std::string_view kExpireRequest =
     "UPDATE requests SET expires = ?1 WHERE ns = 1 AND id = ?2";
+// Of a group that is damaged: these two look at every row.
+inline constexpr std::string_view kExpireRequestsOf =
+    "UPDATE requests SET expires = ?1 WHERE ns = 1 AND group_id = ?2";
+inline constexpr std::string_view kDeleteLabelsOf = "DELETE FROM labels WHERE gid = ?1";
 inline constexpr std::string_view kInsertPurged = "INSERT OR REPLACE INTO purged VALUES(1, ?1, ?2)";
 inline constexpr std::string_view kDeleteSnapshot = "DELETE FROM snapshots WHERE gid = ?1";
 inline constexpr std::string_view kInsertGarbage = "INSERT OR IGNORE INTO garbage VALUES(?1)";
@@ -130,8 +135,12 @@ inline constexpr std::string_view kForgetRequests =
 inline constexpr std::string_view kForgetPurged =
     "DELETE FROM purged WHERE ns = 1 AND id IN (SELECT id FROM purged WHERE expires <= ?1 LIMIT ?2)";
 inline constexpr std::string_view kNextGarbage = "SELECT min(gid) FROM garbage";
+// Reads the rows that kCollectGarbage deletes.
+inline constexpr std::string_view kLookAtGarbage = "SELECT epoch FROM records WHERE gid = ?1 LIMIT ?2";
 inline constexpr std::string_view kCollectGarbage =
     "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE gid = ?1 LIMIT ?2)";
+inline constexpr std::string_view kFindGarbage = "SELECT 1 FROM garbage WHERE gid = ?1";
+inline constexpr std::string_view kFindRow = "SELECT 1 FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";
 
 inline constexpr std::string_view kOldest =
@@ -150,6 +159,7 @@ inline constexpr std::string_view kReadRecords =
     "SELECT first, last, data, data_sum FROM records WHERE gid = ?1 AND last >= ?2 ORDER BY last";
 inline constexpr std::string_view kWatch =
     "SELECT seq, gid, first, last, data, data_sum FROM records WHERE seq > ?1 ORDER BY seq";
+inline constexpr std::string_view kNextSeq = "SELECT seq FROM records WHERE seq > ?1 ORDER BY seq LIMIT 1";
 inline constexpr std::string_view kLastSeq = "SELECT max(seq) FROM records";
 inline constexpr std::string_view kGetSpec = "SELECT id, spec, spec_sum FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSummary =
@@ -192,12 +202,13 @@ inline constexpr std::string_view kManyNames =
 inline constexpr std::string_view kStatements[] = {
     kPutPool,        kRemovePool,    kSetMeta,       kGetMeta,        kFindGid,      kHead,
     kFindCommit,     kFindPurged,    kFindRequest,   kInsertGroup,    kUpdateGroup,  kInsertLabel,
-    kInsertRequest,  kInsertRecords, kInsertOwner,   kGetGroup,       kDeleteGroup,  kDeleteLabel,
+    kInsertRequest,  kInsertRecords, kInsertOwner,   kGetRequest,     kDeleteGroup,  kDeleteLabel,
     kExpireRequest,  kInsertPurged,  kInsertGarbage, kForgetRequests, kForgetPurged, kNextGarbage,
     kCollectGarbage, kDeleteGarbage, kReadRecords,   kWatch,          kGetSpec,      kGetSummary,
     kListAll,        kListPhase,     kListLabel,     kListName,       kManyNames,    kPutSnapshot,
     kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools,          kInsertEnded,  kRowSizes,
     kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans,
-    kListOneName,    kListId,        kManyIds};
+    kListOneName,    kListId,        kManyIds,       kNextSeq,        kFindGarbage,  kFindRow,
+    kLookAtGarbage,  kGetSize};
 
 }  // namespace covey::sql

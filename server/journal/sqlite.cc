@@ -2,10 +2,13 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "core/base/check.h"
+#include "server/journal/page_sums.h"
+#include "server/journal/summed_vfs.h"
 
 namespace covey::sqlite {
 namespace {
@@ -126,8 +129,9 @@ bool Statement::IsNull(int column) const {
 Result<Database> Database::Open(const std::string& path, const Options& options) {
   const int mode = options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+  const std::string vfs = summed_vfs::Above(options.vfs);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs.c_str());
   Database database;
   database.db_.reset(raw);  // also of a failed open
   if (code != SQLITE_OK) {
@@ -183,6 +187,38 @@ bool Database::AddFunction(const char* name, int arguments, Function function) {
 bool Database::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
 
 int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
+
+void Database::OnDamage(const summed_vfs::Tell& tell) {
+  summed_vfs::Tell told = tell;
+  (void)sqlite3_file_control(db_.get(), "main", summed_vfs::kTell, &told);
+}
+
+bool Database::IsSummed() {
+  int summed = 0;
+  (void)sqlite3_file_control(db_.get(), "main", summed_vfs::kIsSummed, &summed);
+  return summed != 0;
+}
+
+bool Database::SumPages() {
+  int reserve = page_sums::kReserve;
+  int none = 0;
+  return Check(sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve)) &&
+         Check(sqlite3_file_control(db_.get(), "main", summed_vfs::kBegin, &none));
+}
+
+int Database::Damage() {
+  int damage = 0;
+  (void)sqlite3_file_control(db_.get(), "main", summed_vfs::kDamage, &damage);
+  return damage;
+}
+
+bool Database::Drops(int64_t first, int64_t last) {
+  const summed_vfs::Dropped* dropped = nullptr;
+  if (sqlite3_file_control(db_.get(), "main", summed_vfs::kDropped, &dropped) != SQLITE_OK) return false;
+  return std::any_of(dropped->begin(), dropped->end(), [&](const auto& page) {
+    return page.second.first <= last && page.second.last >= first;
+  });
+}
 
 bool Database::Checkpoint() {
   return Check(sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "covey/result.h"
 
@@ -14,7 +16,8 @@ struct sqlite3_context;
 struct sqlite3_stmt;
 struct sqlite3_value;
 
-// A thin layer over SQLite's C interface: ownership, binding in order, errors as values.
+// A thin layer over SQLite's C interface: ownership, binding in order, errors as values. Every file is opened through
+// summed_vfs.
 namespace covey::sqlite {
 
 class Database;
@@ -105,12 +108,21 @@ class Database {
   int64_t changes() const;
   // Pages in the write-ahead log after the last commit of this connection.
   int log_pages() const { return *log_pages_; }
+  // Pages with checksums (summed_vfs.h): who is told once of each that does not match, before the first statement; whether the file has them; those that are written from now on, in a file
+  // that is empty or about to be written anew as a whole; leaves of tables that did not match so far.
+  void OnDamage(const std::function<void(const std::string& line)>& tell);
+  bool IsSummed();
+  bool SumPages();
+  int Damage();
+  // Whether rows between the keys of a table were left out because their page is damaged, as far as is known.
+  bool Drops(int64_t first, int64_t last);
   // Moves what is in the log into the database, as far as no reader needs the old state. False: it failed.
   bool Checkpoint();
   // Moves all of it and makes the log empty. Waits for nobody: false also when somebody reads.
   bool TruncateLog();
 
-  // Why the last call that failed did.
+  // Why the last call that failed did; one that SQLite does not know of is said to have.
+  void Fail(Error error) { *failure_ = std::move(error); }
   const Error& last_error() const { return *failure_; }
 
  private:

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/journal/log_scan.h"
 #include "server/journal/read_connection.h"
 #include "server/journal/readers.h"
 #include "server/journal/rules.h"
@@ -161,6 +162,10 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
     const std::string path = file.path + suffix;
     if (*suffix != '\0' && ::access(path.c_str(), F_OK) != 0) continue;  // SQLite makes it when it needs it
     if (Result<Void> made = MakePrivateFile(path); !made.ok()) return made.error();
+  }
+  // Without durability a power cut may have left gaps in the log: what is lost then was never promised.
+  if (options.durability == Durability::kFull) {
+    if (Result<Void> sound = CheckLog(file.path); !sound.ok()) return sound.error();
   }
   if (!options.now) options.now = journal::SystemNow;
   Result<std::unique_ptr<WriteConnection>> write = WriteConnection::Open(file, options.now);

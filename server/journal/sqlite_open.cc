@@ -11,9 +11,6 @@ namespace {
 
 // What stays of the write-ahead log's file when all of it is in the database.
 constexpr int64_t kMaxIdleLog = int64_t{64} << 20;
-// PRAGMA auto_vacuum of a file that can give room back.
-constexpr int64_t kGivesBack = 2;
-constexpr int64_t kSmallFile = 4096;  // pages: 16 MiB
 
 Error Refuse(std::string reason, std::string message) {
   return {.code = ErrorCode::kFailedPrecondition, .reason = std::move(reason), .message = std::move(message)};
@@ -48,34 +45,52 @@ Result<Void> SetDurability(sqlite::Database& db, const SqliteFile& file) {
   return Void{};
 }
 
-// A file that was made by an earlier version gives no room back until it is made anew, which takes its own size in
-// memory and in the log, and 10 ms a MiB: at the start only a small one is. Nothing depends on it.
-void MakeAnewIfSmall(sqlite::Database& db, const SqliteFile& file) {
-  if (db.QueryInt("PRAGMA auto_vacuum").value_or(kGivesBack) == kGivesBack) return;
-  if (db.QueryInt("PRAGMA page_count").value_or(kSmallFile + 1) > kSmallFile || file.max_pages > 0) return;
-  if (file.refusal && file.refusal()) return;
-  (void)(db.Execute("PRAGMA temp_store = MEMORY") && db.Execute("PRAGMA auto_vacuum = INCREMENTAL") &&
-         db.Execute("VACUUM"));
-  (void)db.Execute("PRAGMA temp_store = DEFAULT");
+// What was made by an earlier version is written anew, once: its pages get checksums, and it can give room back. That
+// takes as much room as it has.
+bool Rewrite(sqlite::Database& db) {
+  return db.SumPages() && db.Execute("PRAGMA auto_vacuum = INCREMENTAL") && db.Execute("VACUUM") &&
+         db.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+void Log(const SqliteFile& file, const std::string& line) {
+  if (file.log) file.log(file.path + ": " + line);
+}
+
+Result<sqlite::Database> Open(const SqliteFile& file) {
+  Result<sqlite::Database> opened = sqlite::Database::Open(file.path, {.vfs = file.vfs});
+  if (!opened.ok()) return opened;
+  sqlite::Database& db = opened.value();
+  db.OnDamage([file](const std::string& line) { Log(file, line); });
+  const auto pages = db.QueryInt("PRAGMA page_count");
+  if (!pages || (*pages == 0 && !db.SumPages())) return Explain(file.path, db);
+  if (Result<Void> durable = SetDurability(db, file); !durable.ok()) return durable.error();
+  Result<int64_t> found = BringUpToDate(db, file.path, file.now ? file.now() : journal::SystemNow());
+  if (!found.ok()) return found.error();
+  if (found.value() != 0 && found.value() != sql::kSchemaVersion) {
+    Log(file, "the journal was migrated from version " + std::to_string(found.value()) + " to version " +
+                  std::to_string(sql::kSchemaVersion));
+  }
+  // What was restored to be looked at does not go at once because it is old.
+  if (file.adopted && !PurgeLater(db, file.now ? file.now() : journal::SystemNow()))
+    return Explain(file.path, db);
+  return opened;
 }
 
 }  // namespace
 
 Result<sqlite::Database> OpenForWriting(const SqliteFile& file) {
-  Result<sqlite::Database> opened = sqlite::Database::Open(file.path, {.vfs = file.vfs});
+  Result<sqlite::Database> opened = Open(file);
   if (!opened.ok()) return opened;
-  sqlite::Database& db = opened.value();
-  if (Result<Void> durable = SetDurability(db, file); !durable.ok()) return durable.error();
-  Result<int64_t> found = BringUpToDate(db, file.path, file.now ? file.now() : journal::SystemNow());
-  if (!found.ok()) return found.error();
-  if (found.value() != 0 && found.value() != sql::kSchemaVersion && file.log) {
-    file.log(file.path + ": the journal was migrated from version " + std::to_string(found.value()) +
-             " to version " + std::to_string(sql::kSchemaVersion));
+  const bool may_write = file.max_pages == 0 && !(file.refusal && file.refusal());
+  if (may_write && !opened.value().IsSummed() && !Rewrite(opened.value())) {
+    Log(file,
+        "its pages have no checksums: it could not be written anew, which is tried again at the next "
+        "start: " +
+            opened.value().last_error().message);
+    opened = Open(file);  // as it was
+    if (!opened.ok()) return opened;
   }
-  // What was restored to be looked at does not go at once because it is old.
-  if (file.adopted && !PurgeLater(db, file.now ? file.now() : journal::SystemNow()))
-    return Explain(file.path, db);
-  MakeAnewIfSmall(db, file);
+  sqlite::Database& db = opened.value();
   bool set = db.Execute("PRAGMA journal_size_limit = " + std::to_string(kMaxIdleLog)) &&
              db.Execute("PRAGMA cache_size = -16384") && db.Execute("PRAGMA secure_delete = ON");
   if (file.max_pages > 0)
@@ -88,6 +103,7 @@ Result<sqlite::Database> OpenForReading(const SqliteFile& file) {
   Result<sqlite::Database> opened = sqlite::Database::Open(file.path, {.read_only = true, .vfs = file.vfs});
   if (!opened.ok()) return opened;
   sqlite::Database& db = opened.value();
+  db.OnDamage([file](const std::string& line) { Log(file, line); });
   if (!db.Execute("PRAGMA cache_size = -8192") || !db.Execute("PRAGMA temp_store = MEMORY")) {
     return Explain(file.path, db);
   }

@@ -208,9 +208,9 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   results_.clear();
   size_t bytes = 0;
   size_t end = at;
+  const size_t most = alone_ > 0 ? 1 : options_.appends;
   bool good = connection_->Begin();
-  while (end < commands.size() && commands[end].is_append() && end - at < options_.appends &&
-         bytes < options_.bytes) {
+  while (end < commands.size() && commands[end].is_append() && end - at < most && bytes < options_.bytes) {
     if (!good) break;
     std::optional<AppendResult> result = connection_->Write(commands[end++].append, &bytes);
     good = result.has_value();
@@ -221,9 +221,16 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   if (good) {
     Tell(nullptr);
   } else {
-    results_.assign(end - at, connection_->Abandon());
-    Tell(&results_.front().error);
+    const AppendResult failed = connection_->Abandon();
+    if (failed.kind == AppendResult::Kind::kFailed && failed.error.code == ErrorCode::kDataLoss &&
+        end - at > 1) {
+      alone_ = end - at;  // damage costs the groups that have it: each is written by itself
+      return at;
+    }
+    results_.assign(end - at, failed);
+    if (WriteConnection::IsTrouble(failed.error)) Tell(&failed.error);
   }
+  if (alone_ > 0) alone_ -= std::min(alone_, end - at);
   for (size_t i = at; i < end; ++i) commands[i].done(std::move(results_[i - at]));
   if (flush_) flush_();
   return end;

@@ -96,6 +96,7 @@ class SqliteWriter {
   bool untidy_ = true;    // also at the start: what an earlier run has left
   bool holding_ = false;  // reads are held, or soon will be, for the log to begin anew
   std::vector<AppendResult> results_;
+  size_t alone_ = 0;              // so many appends are committed one by one
   std::optional<Error> trouble_;  // why the last write failed
 
   Mutex mutex_;  // a leaf

@@ -18,6 +18,10 @@ Error Damaged(std::string_view group, const std::string& what, const std::string
 
 }  // namespace
 
+Error DamagedGroup(std::string_view group) {
+  return Damaged(group, "its row is", "it is not what was stored");
+}
+
 Error DamagedEvents(std::string_view group, uint64_t first, uint64_t last, const std::string& why) {
   const std::string what = first == last
                                ? "event " + std::to_string(first) + " is"

@@ -21,6 +21,8 @@ Result<GroupSummary> Summary(const Place& place, std::string_view bytes, uint64_
                              std::shared_ptr<const GroupSpec> spec);
 Result<Snapshot> SnapshotOf(const Place& place, std::string_view bytes, uint64_t sum);
 
+// An error about a group whose row is damaged.
+Error DamagedGroup(std::string_view group);
 // An error about events `first` to `last` of a group.
 Error DamagedEvents(std::string_view group, uint64_t first, uint64_t last, const std::string& why);
 

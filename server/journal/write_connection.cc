@@ -12,23 +12,17 @@
 #include "server/journal/row_length.h"
 #include "server/journal/storage.h"
 #include "server/journal/storage_values.h"
+#include "server/journal/verified.h"
 
 namespace covey {
 namespace {
 
 // Groups whose heads are remembered; all are forgotten when there are more.
 constexpr size_t kMaxHeads = 100'000;
-// What a group takes beside its records: its row, its labels, what the indexes have of it; about.
-constexpr uint64_t kGroupRows = 512;
-// Rows whose sizes are looked at when those of a group are not known.
-constexpr int64_t kLookedAt = 10'000;
 // Below this a disk is as good as full.
 constexpr uint64_t kLittleRoom = uint64_t{64} << 10;
-
-uint64_t SumOfSummary(const Append& append, int64_t gid, std::string_view bytes) {
-  return Checksum({.part = Part::kSummary, .gid = gid, .group = append.group, .number = append.batch->last()},
-                  bytes);
-}
+// Keys that are larger were never given.
+constexpr int64_t kMostKeys = int64_t{1} << 60;
 
 }  // namespace
 
@@ -70,12 +64,18 @@ Result<Void> WriteConnection::Connect() {
   const auto ended = db_.QueryInt("SELECT count(*) FROM ended");
   const auto ended_bytes = db_.QueryInt("SELECT coalesce(sum(bytes), 0) FROM ended");
   if (!ended || !ended_bytes) return db_.last_error();
-  ended_.Set(*ended, *ended_bytes);
+  // These rows have no checksums: once some leaf is damaged nothing is purged for its bytes.
+  ended_.Set(*ended, db_.Damage() > 0 ? 0 : *ended_bytes);
   identity_ = static_cast<uint64_t>(identity);
   newest_epoch_ = static_cast<uint64_t>(epoch);
   owner_of_all_ = static_cast<uint64_t>(owner);
-  const auto last_gid = db_.QueryInt("SELECT max(gid) FROM groups");
-  const auto last_seq = db_.QueryInt("SELECT max(seq) FROM records");
+  auto last_gid = db_.QueryInt("SELECT max(gid) FROM groups");
+  auto last_seq = db_.QueryInt("SELECT max(seq) FROM records");
+  if (last_gid && last_seq && (db_.Damage() > 0 || std::max(*last_gid, *last_seq) > kMostKeys)) {
+    // The keys of rows may be others; an index is right or cannot be read.
+    last_gid = db_.QueryInt("SELECT coalesce(max(gid), 0) FROM groups INDEXED BY groups_created");
+    last_seq = db_.QueryInt("SELECT coalesce(max(seq), 0) FROM records INDEXED BY records_group");
+  }
   if (!last_gid || !last_seq) return db_.last_error();
   next_gid_ = std::max(next_gid, *last_gid + 1);
   next_seq_ = std::max(next_seq, *last_seq + 1);
@@ -210,6 +210,12 @@ std::optional<journal::Standing> WriteConnection::StandingOf(const Append& appen
     standing.repeated = step == sqlite::Step::kRow &&
                         commit->Int(0) == static_cast<int64_t>(append.expected + 1) &&
                         commit->Int(1) == static_cast<int64_t>(append.commit_id);
+    // The commit id has no checksum of its own: whether the append is there cannot be told.
+    if (!standing.repeated && db_.Damage() > 0) {
+      db_.Fail(verified::DamagedEvents(append.group, append.expected + 1, head.number,
+                                       "it cannot be told whose they are"));
+      return std::nullopt;
+    }
   }
   return standing;
 }
@@ -244,90 +250,6 @@ std::optional<AppendResult> WriteConnection::Write(const Append& append, size_t*
     heads_[append.group] = *head;
   }
   return journal::Committed(head->number);
-}
-
-bool WriteConnection::InsertGroup(const Append& append, int64_t gid) {
-  const GroupSpec& spec = *append.batch->records().front().group;
-  const GroupSummary& summary = *append.summary;
-  const int64_t created = storage::ToMicros(summary.created);
-  const std::string spec_bytes = storage::EncodeGroupSpec(spec);
-  const std::string summary_bytes = storage::EncodeSummary(summary);
-  const std::string& request = journal::RequestOf(append);
-
-  sqlite::Statement& insert = statements_->insert_group;
-  insert.Bind(gid).BindText(append.group).BindText(spec.name).Bind(created);
-  insert.Bind(static_cast<int64_t>(PhaseOf(summary.state))).Bind(append.batch->last());
-  request.empty() ? insert.Bind(std::nullopt) : insert.BindText(request);
-  insert.BindBlob(spec_bytes)
-      .Bind(Checksum({.part = Part::kSpec, .gid = gid, .group = append.group}, spec_bytes));
-  insert.BindBlob(summary_bytes).Bind(SumOfSummary(append, gid, summary_bytes));
-  if (!insert.Run()) return false;
-  for (const auto& [key, value] : spec.labels) {
-    if (!statements_->insert_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
-  }
-  return request.empty() || statements_->insert_request.BindText(request).BindText(append.group).Run();
-}
-
-bool WriteConnection::InsertEnded(const Append& append, const Head& head) {
-  const std::optional<uint64_t> bytes = head.bytes ? head.bytes : SizeOf(head.gid, head.number);
-  if (!bytes) return false;
-  const auto all = static_cast<int64_t>(*bytes + append.summary->output_bytes + kGroupRows);
-  ended_.Add(all);
-  return statements_->insert_ended.Bind(head.gid)
-      .Bind(int64_t{PhaseOf(append.summary->state) == GroupPhase::kFailed})
-      .Bind(storage::ToMicros(append.summary->completed))
-      .Bind(all)
-      .Run();
-}
-
-std::optional<uint64_t> WriteConnection::SizeOf(int64_t gid, uint64_t events) {
-  uint64_t bytes = 0;
-  uint64_t seen = 0;
-  sqlite::Use rows(statements_->row_sizes);
-  rows->Bind(gid).Bind(kLookedAt);
-  sqlite::Step step = sqlite::Step::kDone;
-  while ((step = rows->Next()) == sqlite::Step::kRow) {
-    bytes += static_cast<uint64_t>(rows->Int(0));
-    seen = static_cast<uint64_t>(rows->Int(1));
-  }
-  if (step == sqlite::Step::kFailed) return std::nullopt;
-  // What is behind the first rows is taken to be like them.
-  return seen == 0 || seen >= events ? bytes : bytes / seen * events;
-}
-
-bool WriteConnection::UpdateGroup(const Append& append, int64_t gid) {
-  const std::string bytes = storage::EncodeSummary(*append.summary);
-  return statements_->update_group.Bind(static_cast<int64_t>(PhaseOf(append.summary->state)))
-      .Bind(append.batch->last())
-      .BindBlob(bytes)
-      .Bind(SumOfSummary(append, gid, bytes))
-      .Bind(gid)
-      .Run();
-}
-
-bool WriteConnection::InsertRecords(const Append& append, int64_t gid, size_t* bytes) {
-  std::span<const Record> rest = append.batch->records();
-  while (!rest.empty()) {
-    const std::span<const Record> row = rest.first(RowLength(rest));
-    rest = rest.subspan(row.size());
-    buffer_.clear();
-    storage::EncodeRecords(row, &buffer_);
-    *bytes += buffer_.size();
-    const Place place{
-        .part = Part::kRecords, .gid = gid, .group = append.group, .number = row.front().number};
-    if (!statements_->insert_records.Bind(next_seq_++)
-             .Bind(gid)
-             .Bind(row.front().number)
-             .Bind(row.back().number)
-             .Bind(append.epoch)
-             .Bind(append.commit_id)
-             .BindBlob(buffer_)
-             .Bind(Checksum(place, buffer_))
-             .Run()) {
-      return false;
-    }
-  }
-  return true;
 }
 
 Error WriteConnection::LastError() const {
@@ -393,6 +315,10 @@ Result<Void> WriteConnection::PutSnapshot(const std::string& group, uint64_t epo
   if (std::optional<Error> refused = journal::RefuseSnapshot(group, epoch, snapshot, standing)) {
     if (!db_.Execute("ROLLBACK")) return Fail();
     return *std::move(refused);
+  }
+  if (db_.Damage() > 0) {  // as ProvesGroup; the events tell what the snapshot does
+    if (!db_.Execute("ROLLBACK")) return Fail();
+    return verified::DamagedGroup(group);
   }
   const Place place{.part = Part::kSnapshot, .gid = head->gid, .group = group, .number = snapshot.number};
   const bool put = statements_->put_snapshot.Bind(head->gid)

@@ -32,6 +32,8 @@ namespace covey {
 //    frames in the log that recovery after a crash would take for good: they are overwritten (Fence) before
 //    anybody is told of the failure.
 // 3. gids and seqs are never used twice.
+// 4. What is damaged is never written as if it were sound: rows keep their checksums, and a row that is not what was
+//    stored is neither replaced nor deleted where that could harm others.
 //
 // Only this connection checkpoints: SQLite before 3.51.3 may damage a file that two connections write to and
 // checkpoint at the same instant.
@@ -104,6 +106,7 @@ class WriteConnection {
   std::optional<journal::Standing> StandingOf(const Append& append, const Head& head);
   bool InsertGroup(const Append& append, int64_t gid);
   bool InsertRecords(const Append& append, int64_t gid, size_t* bytes);
+  bool ProvesGroup(const std::string& group, int64_t gid);
   bool UpdateGroup(const Append& append, int64_t gid);
   bool WriteOwners(const std::vector<std::string>& groups, uint64_t epoch);
   // Tells that the group is over.
@@ -112,7 +115,12 @@ class WriteConnection {
   std::optional<uint64_t> SizeOf(int64_t gid, uint64_t events);
   // nullopt: the transaction is broken.
   std::optional<Result<Void>> Forget(const Purged& purged);
+  Result<GroupSummary> SummaryOfOver(const std::string& group, int64_t gid);
+  std::optional<Error> DamageOfEvents(const std::string& group, int64_t gid);
+  bool ForgetNames(const GroupSpec& spec, int64_t created, int64_t expires, int64_t gid);
+  bool ForgetNames(const std::string& group, int64_t expires, int64_t gid);
   bool ForgetGroup(const Purged& purged, int64_t gid, Error* refused);
+  bool LookAtGarbage(int64_t gid, int64_t most);
   bool SetMeta(std::string_view key, int64_t value);
   bool GetMeta(std::string_view key, int64_t* value);
   bool Fence();

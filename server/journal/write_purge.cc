@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "server/journal/verified.h"
 #include "server/journal/write_connection.h"
@@ -18,30 +20,71 @@ constexpr int64_t kIncremental = 2;
 // Pages that stay free for what comes (4 MiB), and pages that are given back at once.
 constexpr int64_t kKeptFree = 1024;
 constexpr int64_t kShrinkStep = 64;
+// Of a row, in its page: with more it goes on on others.
+constexpr int64_t kMostInCell = 3500;
 
 }  // namespace
 
+// What is stored of a group that is over. An error: it is not over, or is damaged.
+Result<GroupSummary> WriteConnection::SummaryOfOver(const std::string& group, int64_t gid) {
+  sqlite::Use get(statements_->get_summary);
+  const sqlite::Step step = get->Bind(gid).Next();
+  if (step == sqlite::Step::kFailed) return LastError();
+  if (step == sqlite::Step::kDone) return verified::DamagedGroup(group);
+  auto spec = verified::Spec({.part = Part::kSpec, .gid = gid, .group = group}, get->Bytes(1),
+                             static_cast<uint64_t>(get->Int(2)));
+  if (!spec.ok()) return spec.error();
+  const auto head = static_cast<uint64_t>(get->Int(3));
+  auto summary =
+      verified::Summary({.part = Part::kSummary, .gid = gid, .group = group, .number = head}, get->Bytes(4),
+                        static_cast<uint64_t>(get->Int(5)), std::move(spec.value()));
+  if (!summary.ok() || summary.value().state.completed) return summary;
+  if (std::optional<Error> damage = DamageOfEvents(group, gid)) return *std::move(damage);
+  return journal::NotCompleted(group);
+}
+
+// Why its events cannot all be read.
+std::optional<Error> WriteConnection::DamageOfEvents(const std::string& group, int64_t gid) {
+  sqlite::Use read(statements_->read_records);
+  read->Bind(gid).Bind(int64_t{1});
+  std::vector<Record> records;
+  uint64_t next = 1;
+  sqlite::Step step;
+  while ((step = read->Next()) == sqlite::Step::kRow) {
+    const auto first = static_cast<uint64_t>(read->Int(0));
+    const auto last = static_cast<uint64_t>(read->Int(1));
+    if (first != next)
+      return verified::DamagedEvents(group, next, std::max(next, first - 1), "there is nothing");
+    records.clear();
+    const Place place{.part = Part::kRecords, .gid = gid, .group = group, .number = first};
+    Result<Void> sound =
+        verified::Records(place, last, read->Bytes(2), static_cast<uint64_t>(read->Int(3)), &records);
+    if (!sound.ok()) return sound.error();
+    next = last + 1;
+  }
+  if (step == sqlite::Step::kDone) return std::nullopt;
+  return verified::DamagedEvents(group, next, next, db_.last_error().message);
+}
+
 bool WriteConnection::ForgetGroup(const Purged& purged, int64_t gid, Error* refused) {
   const std::string& group = purged.group;
-  sqlite::Use get(statements_->get_group);
-  if (get->Bind(gid).Next() != sqlite::Step::kRow) return false;
-  const int64_t created = get->Int(0);
-  const auto phase = static_cast<GroupPhase>(get->Int(1));
-  if (phase == GroupPhase::kRunning || phase == GroupPhase::kStopping) {
-    *refused = journal::NotCompleted(group);
+  const Result<GroupSummary> summary = SummaryOfOver(group, gid);
+  const bool damaged = !summary.ok() && summary.error().code == ErrorCode::kDataLoss;
+  if (!summary.ok() && !damaged) {
+    *refused = summary.error();
     return false;
   }
+  const int64_t now = now_().time_since_epoch().count();
+  const int64_t created = damaged ? now : summary.value().created.time_since_epoch().count();
   const int64_t expires = created + std::chrono::microseconds(journal::kRemember).count();
-  const Place place{.part = Part::kSpec, .gid = gid, .group = group};
-  auto spec = verified::Spec(place, get->Bytes(3), static_cast<uint64_t>(get->Int(4)));
-  if (!spec.ok()) {
-    *refused = spec.error();
+  if (!(damaged ? ForgetNames(group, expires, gid)
+                : ForgetNames(*summary.value().spec, created, expires, gid)))
     return false;
-  }
-  if (!get->IsNull(2) && !statements_->expire_request.Bind(expires).BindText(get->Bytes(2)).Run())
+  const bool keeps_snapshot = db_.Damage() > 0;  // it may lead to pages that are not its own
+  if (!statements_->delete_group.Bind(gid).Run()) return false;
+  if (db_.changes() == 0) {  // its id would stay taken
+    db_.Fail(verified::DamagedGroup(group));
     return false;
-  for (const auto& [key, value] : spec.value()->labels) {
-    if (!statements_->delete_label.BindText(key).BindText(value).Bind(created).Bind(gid).Run()) return false;
   }
   {
     sqlite::Use ended(statements_->get_ended);
@@ -49,10 +92,40 @@ bool WriteConnection::ForgetGroup(const Purged& purged, int64_t gid, Error* refu
     if (step == sqlite::Step::kFailed) return false;
     if (step == sqlite::Step::kRow) ended_.Subtract(ended->Int(0));
   }
-  return statements_->delete_group.Bind(gid).Run() && statements_->delete_ended.Bind(gid).Run() &&
-         statements_->delete_snapshot.Bind(gid).Run() && statements_->insert_garbage.Bind(gid).Run() &&
+  return (keeps_snapshot || statements_->delete_snapshot.Bind(gid).Run()) &&
+         statements_->delete_ended.Bind(gid).Run() && statements_->insert_garbage.Bind(gid).Run() &&
          statements_->insert_orphan.BindText(group).Run() &&
          (!purged.keeps_id || statements_->insert_purged.BindText(group).Bind(expires).Run());
+}
+
+bool WriteConnection::ForgetNames(const GroupSpec& spec, int64_t created, int64_t expires, int64_t gid) {
+  {
+    sqlite::Use get(statements_->get_request);
+    if (get->Bind(gid).Next() != sqlite::Step::kRow) return false;
+    if (!get->IsNull(0) && !statements_->expire_request.Bind(expires).BindText(get->Bytes(0)).Run())
+      return false;
+  }
+  return std::all_of(spec.labels.begin(), spec.labels.end(), [&](const auto& label) {
+    return statements_->delete_label.BindText(label.first)
+        .BindText(label.second)
+        .Bind(created)
+        .Bind(gid)
+        .Run();
+  });
+}
+
+// Of a group that is damaged: nobody can tell what it was found by, so all of that is looked through. A row that may lead
+// to pages that are not its own is left.
+bool WriteConnection::ForgetNames(const std::string& group, int64_t expires, int64_t gid) {
+  if (db_.Damage() > 0 && !ProvesGroup(group, gid)) {
+    sqlite::Use get(statements_->get_size);
+    if (get->Bind(gid).Next() != sqlite::Step::kRow || get->Int(0) > kMostInCell) {
+      db_.Fail(verified::DamagedGroup(group));
+      return false;
+    }
+  }
+  return statements_->expire_requests_of.Bind(expires).BindText(group).Run() &&
+         statements_->delete_labels_of.Bind(gid).Run();
 }
 
 // What frees a full disk may use the reserve.
@@ -62,6 +135,11 @@ std::vector<Result<Void>> WriteConnection::Purge(const std::vector<Purged>& grou
     purged = TryPurge(groups);
     // What the log holds is moved while there is room, so that the log begins anew.
     if (purged.ok()) Checkpoint();
+  }
+  if (!purged.ok() && purged.error().code == ErrorCode::kDataLoss && groups.size() > 1) {
+    std::vector<Result<Void>> alone;  // damage costs the groups that have it
+    for (const Purged& each : groups) alone.push_back(Purge({each}).front());
+    return alone;
   }
   if (!purged.ok()) return std::vector<Result<Void>>(groups.size(), purged.error());
   keeper_.Purged();
@@ -115,6 +193,18 @@ bool WriteConnection::Shrink() {
   return db_.Execute("PRAGMA incremental_vacuum(" + std::to_string(kShrinkStep) + ")");
 }
 
+// Whether the next rows of a purged group can be deleted: they are sound, and no group that is there has them.
+bool WriteConnection::LookAtGarbage(int64_t gid, int64_t most) {
+  sqlite::Use row(statements_->find_row);
+  sqlite::Use rows(statements_->look_at_garbage);
+  if (row->Bind(gid).Next() != sqlite::Step::kDone) return false;
+  rows->Bind(gid).Bind(most);
+  sqlite::Step step;
+  while ((step = rows->Next()) == sqlite::Step::kRow) {
+  }
+  return step == sqlite::Step::kDone && db_.Damage() == 0;
+}
+
 bool WriteConnection::CollectGarbage() {
   if (!Begin()) return false;
   const std::optional<bool> done = ForgetSome();
@@ -162,6 +252,8 @@ std::optional<bool> WriteConnection::ForgetSome() {
     }
     if (step == sqlite::Step::kFailed) return std::nullopt;
   }
+  // What is damaged stays: a row that is not what was stored may lead to pages that are not its own.
+  if (!LookAtGarbage(gid, rows)) return changed > 0 || gone > 0;
   const bool run = rows > 0 ? statements_->collect_garbage.Bind(gid).Bind(rows).Run()
                             : statements_->delete_garbage.Bind(gid).Run();
   if (!run) return std::nullopt;

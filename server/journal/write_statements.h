@@ -16,9 +16,11 @@ struct WriteStatements {
   // Ownership, snapshots, pools.
   sqlite::Statement insert_owner, put_snapshot, put_pool, remove_pool;
   // Purge.
-  sqlite::Statement get_group, delete_group, delete_label, delete_snapshot, expire_request, insert_purged;
+  sqlite::Statement get_summary, get_request, get_size, read_records, find_row;
+  sqlite::Statement delete_group, delete_label, delete_labels_of, delete_snapshot;
+  sqlite::Statement expire_request, expire_requests_of, insert_purged;
   sqlite::Statement get_ended, delete_ended, insert_orphan, delete_orphan, forget_requests, forget_purged;
-  sqlite::Statement insert_garbage, next_garbage, collect_garbage, delete_garbage;
+  sqlite::Statement insert_garbage, next_garbage, look_at_garbage, collect_garbage, delete_garbage;
 
   Result<Void> Prepare(sqlite::Database& db);
 };

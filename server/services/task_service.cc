@@ -113,7 +113,10 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   Handled sizing = messages.Complete();
   const Result<Void> sized = co_await sizing;
   if (!sized.ok()) co_return sized.error();
-  if (next < count) call.response().set_next_page_token(MakeToken(next, request));
+  const std::optional<Error> damage = group->damage();
+  if (next == count && damage && call.response().tasks_size() == 0) co_return *damage;
+  // Behind what can be told of a damaged group comes the page that says why there is no more.
+  if (next < count || damage) call.response().set_next_page_token(MakeToken(next, request));
   co_return Void{};
 }
 
@@ -171,6 +174,8 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context.service, key, offset);
     Result<OutputPiece> piece = co_await reading;
     if (!piece.ok()) co_return piece.error();
+    const std::optional<Error> damage = group->damage();  // nobody knows where the output ends
+    piece.value().end = piece.value().end && !damage;
     if (piece.value().end) {
       edge::Task<Result<std::shared_ptr<const OutputSizes>>> asking = SizesAtTheEnd(call, group, key, news);
       const Result<std::shared_ptr<const OutputSizes>> sizes = co_await asking;
@@ -188,6 +193,7 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
       if (end) co_return Void{};
       continue;
     }
+    if (damage) co_return *damage;
     if (!call.request().follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();
@@ -197,6 +203,8 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
 Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group) {
   const v1::ReadOutputRequest& request = call.request();
   const Result<uint32_t> task = FindTask(*group, request.task());
+  const std::optional<Error> damage = group->damage();
+  if (!task.ok() && damage) co_return *damage;
   if (!task.ok()) co_return task.error();
 
   const edge::Signal news;
@@ -212,13 +220,14 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     const TaskView view = group->ViewTask(key.task);
     key.attempt = view.state.attempt;
     if (key.attempt > 0) break;
+    if (damage) co_return *damage;
     if (IsOver(view) || !request.follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
   watch.reset();
   const TaskView asked = group->ViewTask(key.task);
-  if (key.attempt > asked.state.attempt) {
+  if (key.attempt > asked.state.attempt && !damage) {
     co_return BadField("attempt", "must be 0.." + std::to_string(asked.state.attempt) + ", got " +
                                       std::to_string(key.attempt));
   }
@@ -232,10 +241,10 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
 void AddTaskService(Dispatcher& dispatcher) {
   using methods::Named;
   dispatcher.Add(Named("/covey.v1.TaskService/GetTask"), GetTask);
-  dispatcher.Add(Named("/covey.v1.TaskService/ListTasks"), ListTasks);
+  dispatcher.Add(Named("/covey.v1.TaskService/ListTasks"), ListTasks, Takes::kAsFarAsRead);
   dispatcher.Add(Named("/covey.v1.TaskService/WaitTask"), WaitTask);
   dispatcher.Add(Named("/covey.v1.TaskService/CancelTask"), CancelTask);
-  dispatcher.Add(Named("/covey.v1.TaskService/ReadOutput"), ReadOutput);
+  dispatcher.Add(Named("/covey.v1.TaskService/ReadOutput"), ReadOutput, Takes::kAsFarAsRead);
 }
 
 }  // namespace covey

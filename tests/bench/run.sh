@@ -31,7 +31,7 @@ arguments() {
     rpc) printf '%s' "${full:+15}" ;;
     soak) printf '%s' "${full:+1000000}" ;;
     each) printf '%s' "${full:+100}" ;;
-    journal) ;;
+    journal | recovery) ;;
   esac
 }
 

@@ -100,6 +100,38 @@ class DamageTest(unittest.TestCase):
         self.assertEqual("GROUP_STATE_RUNNING", listed["group-2"]["state"])
         self.assertEqual(0, self.daemon.stop())
 
+    def test_what_is_damaged_is_told_as_far_as_it_goes_and_can_be_deleted(self):
+        self.groups(3, seal=False)
+        self.daemon.kill()
+        damage.fold_log(self.daemon.data)
+        journal = os.path.join(self.daemon.data, "journal.db")
+        damage.flip(journal, damage.places(journal, b"the-task-0001-of-it")[0], 3)  # in the last event of the task
+        self.daemon.start()
+        self.assertIn("a group is set aside, it cannot be read: group group-1: event", self.daemon.log())
+
+        tasks = self.daemon.covey("--output", "json", "tasks", "group-1")
+        self.assertEqual(["the-task-0001-of-it"], [json.loads(line)["name"] for line in tasks.out.splitlines()])
+        self.assertIn("DATA_LOSS", tasks.err)
+        self.assertNotEqual(0, tasks.code)
+        self.assertIn("the-task-0001-of-it", self.daemon.covey("tasks", "group-1").out)
+        for target in ("group-1", "group-1/the-task-0001-of-it"):
+            logs = self.daemon.covey("--output", "json", "logs", target)
+            self.assertIn("DATA_LOSS", logs.err)
+            self.assertNotEqual(0, logs.code)
+        self.assertEqual("1\n", self.daemon.covey("logs", "group-1/the-task-0001-of-it").out)
+
+        self.assertEqual(0, self.daemon.covey("delete", "group-1").code)
+        self.assertEqual(1, self.daemon.covey("show", "group-1").code)
+        self.assertEqual({"group-0", "group-2"}, {row["id"] for row in seen.rows(self.daemon, "ps", "--all")})
+        self.assertEqual({"group-0", "group-2"},
+                         {row["id"] for row in seen.rows(self.daemon, "ps", "--all", "--label", "some=label")})
+        self.assertEqual(0, self.daemon.covey("create", "--id", "group-1").code)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertNotIn("set aside", self.daemon.log().split("ready")[-1])
+        self.assertEqual({"group-0", "group-1", "group-2"}, {row["id"] for row in seen.rows(self.daemon, "ps", "--all")})
+        self.assertEqual(0, self.daemon.stop())
+
 
 if __name__ == "__main__":
     unittest.main()

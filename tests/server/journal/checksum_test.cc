@@ -34,5 +34,21 @@ TEST(Checksum, ChangesWithEachBitAndWithThePlace) {
   EXPECT_EQ(sums.size(), 200u * 8 + 5);
 }
 
+TEST(Checksum, AFlippedBitIsFound) {
+  for (const size_t size : {3u, 40u, 4088u}) {
+    std::string bytes(size, '\0');
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31);
+    const uint64_t sum = Xxh64(bytes, 7);
+    for (size_t bit = 0; bit < size * 8; bit += 1 + size / 2) {
+      std::string changed = bytes;
+      changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+      EXPECT_EQ(FlippedBit(changed, 7, sum), bit) << size;
+      if (bit < 8) continue;
+      changed[0] = static_cast<char>(changed[0] ^ 3);
+      EXPECT_EQ(FlippedBit(changed, 7, sum), std::nullopt) << size;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace covey

@@ -129,7 +129,7 @@ TEST_F(RepairTest, PagesThatAreGoneCostWhatWasOnThem) {
 TEST_F(RepairTest, GroupsWhoseRowsAreGoneAreMadeAgainOfTheirEvents) {
   {
     sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(Path("data/journal.db").c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(OpenSummed(Path("data/journal.db"), &db), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(db, "DELETE FROM groups WHERE gid <= 10", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
   }
@@ -145,6 +145,43 @@ TEST_F(RepairTest, GroupsWhoseRowsAreGoneAreMadeAgainOfTheirEvents) {
     EXPECT_EQ(summary.value().last_number, events);
     EXPECT_FALSE(summary.value().state.sealed);
   }
+}
+
+TEST_F(RepairTest, TheLogIsReadWhenTheDatabaseCannotBeOpened) {
+  fs::create_directories(Path("killed"));
+  {
+    OpenJournal open({.directory = Path("data"), .durability = Durability::kNone});
+    for (const char* id : {"late-1", "late-2", "late-3"}) {
+      Writer group(id, open.epoch);
+      ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+      for (int batch = 0; batch < 3; ++batch)
+        ASSERT_EQ(open.client->Send(group.Tasks(20)).kind, Kind::kCommitted);
+      events_[id] = open.client->Read(id, 1, 1000).value().size();
+    }
+    for (const char* name : {"journal.db", "journal.db-wal"})
+      fs::copy_file(Path("data/") + name, Path("killed/") + name);
+  }
+  std::string bytes = Bytes(Path("killed/journal.db"));
+  std::string log = Bytes(Path("killed/journal.db-wal"));
+  ASSERT_GT(log.size(), 32u + 10 * 4120);
+  std::fill_n(bytes.begin(), 100, '\x5a');  // SQLite knows it no more
+  std::ofstream(Path("killed/journal.db"), std::ios::binary) << bytes;
+  const auto repaired = RepairData(Path("killed"), Path("new"));
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  {
+    OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
+    for (const auto& [id, events] : events_) EXPECT_EQ(EventsOf(*open.client, id), events) << id;
+  }
+  fs::remove_all(Path("new"));
+  // A frame in the middle of the log is gone as well: what is behind it is taken.
+  std::fill_n(log.begin() + 32 + 6 * 4120 + 24, 4096, '\x5a');
+  std::ofstream(Path("killed/journal.db-wal"), std::ios::binary) << log;
+  const auto damaged = RepairData(Path("killed"), Path("new"));
+  ASSERT_TRUE(damaged.ok()) << damaged.error().message;
+  OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
+  EXPECT_EQ(EventsOf(*open.client, "late-3"), events_["late-3"]);
+  for (const auto& [id, events] : events_)
+    EXPECT_TRUE(EventsOf(*open.client, id) == events || IsTold(damaged.value(), id)) << id;
 }
 
 TEST_F(RepairTest, AFlippedBitIsNoCrashAndNoWrongValue) {

@@ -12,11 +12,11 @@ namespace {
 
 constexpr int kFlips = 10'000;
 
-// A second connection, which writes what it likes.
+// A second connection, which writes what it likes, in pages that are sound.
 class Vandal {
  public:
   explicit Vandal(const std::string& directory) {
-    EXPECT_EQ(sqlite3_open((directory + "/journal.db").c_str(), &db_), SQLITE_OK);
+    EXPECT_EQ(OpenSummed(directory + "/journal.db", &db_), SQLITE_OK);
     Execute("PRAGMA synchronous = OFF");
   }
   ~Vandal() { sqlite3_close(db_); }
@@ -127,6 +127,31 @@ TEST_F(SqliteDamageTest, NoFlipInASummaryPasses) {
 TEST_F(SqliteDamageTest, NoFlipInASnapshotPasses) {
   Flip("data FROM snapshots WHERE gid = 1", "UPDATE snapshots SET data = ?1 WHERE gid = 1",
        [this] { ExpectDamaged(open_.client->ReadSnapshot("g")); });
+}
+
+TEST_F(SqliteDamageTest, ADamagedGroupCanBeDeleted) {
+  const auto damaged = {
+      "UPDATE groups SET spec = x'00' WHERE id = 'g'", "UPDATE groups SET summary = x'00' WHERE id = 'g'",
+      "UPDATE records SET data = x'00' WHERE gid = (SELECT gid FROM groups WHERE id = 'g') AND first = 2",
+      "DELETE FROM records WHERE gid = (SELECT gid FROM groups WHERE id = 'g') AND first = 2"};
+  EXPECT_EQ(open_.client->Purge("g").error().code, ErrorCode::kFailedPrecondition)
+      << "it is sound, and not over";
+  for (const char* damage : damaged) {
+    vandal_.Execute(damage);
+    const auto purged = open_.client->Purge("g", /*keeps_id=*/false);
+    ASSERT_TRUE(purged.ok()) << damage << ": " << purged.error().message;
+    EXPECT_EQ(open_.client->Find("g").error().code, ErrorCode::kNotFound);
+    const GroupPage page = open_.client->List({.labels = {{"k", "v"}}}).value();
+    EXPECT_EQ(page.groups.size(), 1u);
+    EXPECT_TRUE(page.damaged.empty()) << damage;
+    EXPECT_TRUE(open_.client->Watch("").value().damaged.empty());
+    Writer group("g", open_.epoch);
+    group.spec().labels = {{"k", "v"}};
+    for (const Append& append : {group.Create(), group.Tasks(3, "payload"), group.Seal()})
+      ASSERT_EQ(open_.client->Send(append).kind, AppendResult::Kind::kCommitted) << damage;
+    EXPECT_EQ(open_.client->Read("g").value().size(), 5u);
+  }
+  ExpectSound("h");
 }
 
 TEST_F(SqliteDamageTest, ADamagedGroupSpoilsNoList) {

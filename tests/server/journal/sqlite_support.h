@@ -1,15 +1,23 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "server/journal/sqlite_journal.h"
+#include "server/journal/summed_vfs.h"
 #include "tests/server/journal/support.h"
 
 namespace covey {
+
+// As sqlite3_open, by somebody who writes pages as the journal does, with their checksums.
+inline int OpenSummed(const std::string& path, sqlite3** db) {
+  return sqlite3_open_v2(path.c_str(), db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                         summed_vfs::Above("").c_str());
+}
 
 // A journal on a directory, its owner, and plain calls to it.
 struct OpenJournal {
