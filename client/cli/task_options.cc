@@ -166,7 +166,9 @@ Result<Tasks> OpenTasks(Session& session, std::string_view name, const Arguments
   if (defaults.working_dir.empty() && session.IsLocal()) here = CurrentDirectory();
   if (!program.empty() && !here.ok()) return here.error();
   if (!each && !file) {
-    v1::TaskSpec task = client::Named(TaskName(program[0]), client::Process(program));
+    v1::TaskSpec task = client::Process(program);
+    // Names are unique in a group: only the first task of one can take that of its program.
+    if (name == "run") task.set_name(TaskName(program[0]));
     defaults.working_dir = here.value();
     defaults.Apply(&task);
     const bool passes_input = arguments.Has("stdin");

@@ -138,6 +138,7 @@ std::vector<Result<Void>> WriteConnection::Purge(const std::vector<Purged>& grou
   }
   if (!purged.ok() && purged.error().code == ErrorCode::kDataLoss && groups.size() > 1) {
     std::vector<Result<Void>> alone;  // damage costs the groups that have it
+    alone.reserve(groups.size());
     for (const Purged& each : groups) alone.push_back(Purge({each}).front());
     return alone;
   }
