@@ -36,10 +36,16 @@ class DamagedJournal final : public HeldJournal {
     if (group == damaged && lost) return done(uint64_t{0});
     HeldJournal::Head(std::move(group), std::move(done));
   }
+  void Purge(std::vector<std::string> groups, bool keeps_ids, Done<std::vector<Result<Void>>> done) override {
+    if (groups != std::vector{damaged})
+      return HeldJournal::Purge(std::move(groups), keeps_ids, std::move(done));
+    done(std::vector{forgets ? Result<Void>(Void{}) : Error{.code = ErrorCode::kDataLoss}});
+  }
 
   std::string damaged;
   uint64_t number = 1;
   bool lost = false;
+  bool forgets = false;
 };
 
 TaskSpec RunsAgain() {
@@ -172,6 +178,14 @@ class AsideTest : public ::testing::Test {
     return Get(Ask<Result<EventPage>>(
         [&](auto done) { world_.engine().ReadEvents(group, after, {.count = limit}, std::move(done)); }));
   }
+  Result<Void> Delete() {
+    return Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("bad", std::move(done)); }));
+  }
+  GroupPage List() {
+    return Get(Ask<Result<GroupPage>>(
+                   [&](auto done) { world_.engine().List({}, {.count = 10}, {}, std::move(done)); }))
+        .value();
+  }
 
   World world_{2};
   std::shared_ptr<DamagedJournal> damaged_ = std::make_shared<DamagedJournal>(world_.journal);
@@ -189,13 +203,9 @@ TEST_F(AsideTest, ADamagedGroupHoldsUpNobody) {
   EXPECT_EQ(error.code, ErrorCode::kDataLoss);
   EXPECT_EQ(error.message, "group bad: event 4 is damaged");
   EXPECT_EQ(world_.Create({.spec = {.id = "bad"}}).error().code, ErrorCode::kAlreadyExists);
-  const auto deleted =
-      Get(Ask<Result<Void>>([&](auto done) { world_.engine().Delete("bad", std::move(done)); }));
-  EXPECT_EQ(deleted.error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(Delete().error().code, ErrorCode::kDataLoss) << "as the journal says";
 
-  const GroupPage page = Get(Ask<Result<GroupPage>>([&](auto done) {
-                           world_.engine().List({}, {.count = 10}, {}, std::move(done));
-                         })).value();
+  GroupPage page = List();
   ASSERT_EQ(page.groups.size(), 1u);
   EXPECT_EQ(page.groups[0].spec->id, "good");
   ASSERT_EQ(page.damaged.size(), 1u);
@@ -207,6 +217,10 @@ TEST_F(AsideTest, ADamagedGroupHoldsUpNobody) {
               })).ok())
       << "it uses no pool";
   EXPECT_EQ(world_.engine().queue_usage().used, Budget::Amount{});
+
+  damaged_->forgets = true;
+  EXPECT_TRUE(Delete().ok());
+  EXPECT_TRUE(List().damaged.empty());
 }
 
 TEST_F(AsideTest, AGroupThatIsListedAndNotFoundUsesNoPoolEither) {

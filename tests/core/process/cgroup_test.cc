@@ -82,9 +82,17 @@ TEST_F(CgroupTest, NothingIsLeftOfAPool) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-// A cgroup as an owner makes one, without a lock, and a process in it.
+// A cgroup as an owner makes one, without a lock, and a process in it; in a place of its own, as a daemon or a test that
+// starts meanwhile would remove it.
 class StaleCgroupTest : public CgroupTest {
  protected:
+  void SetUp() override {
+    CgroupTest::SetUp();
+    if (IsSkipped()) return;
+    place_ = Parent() + "/stale-" + std::to_string(::getpid());
+    ASSERT_EQ(::mkdir(place_.c_str(), 0755), 0);
+    ASSERT_TRUE(Take(CgroupPool::Open(place_, nullptr), &pool_));
+  }
   void Make(const Owner& owner) {
     path_ = Parent() + "/covey-" + owner.Text() + "-1000000";  // no pool of this process has that number
     ASSERT_EQ(::mkdir(path_.c_str(), 0755), 0);
@@ -113,6 +121,9 @@ class StaleCgroupTest : public CgroupTest {
     }
     ::rmdir((path_ + "/0").c_str());
     ::rmdir(path_.c_str());
+    other_.reset();
+    pool_.reset();
+    ::rmdir(place_.c_str());
     CgroupTest::TearDown();
   }
   int TimesOpen() const {
@@ -134,6 +145,7 @@ class StaleCgroupTest : public CgroupTest {
     return owner;
   }
 
+  std::string place_;
   std::string path_;
   pid_t child_ = -1;
   std::string log_;
