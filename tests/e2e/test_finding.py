@@ -92,12 +92,12 @@ class FindingTest(DaemonTest):
         group = self.create("--name", "work/today")
         begun = group[:8]
         for arguments in (("submit", begun, "--", "sh", "-c", "echo hello; exit 3"), ("tasks", begun), ("explain", begun),
-                          ("events", begun), ("show", f"{begun}/sh"), ("explain", "work/today/sh"), ("seal", "work/today")):
+                          ("events", begun), ("show", f"{begun}/0"), ("explain", "work/today/0"), ("seal", "work/today")):
             self.assertExit(0, self.covey(*arguments))
-        self.assertExit(3, self.covey("wait", f"{begun}/sh"))
+        self.assertExit(3, self.covey("wait", f"{begun}/0"))
         self.assertExit(3, self.covey("wait", "work/today"))
-        self.assertEqual("hello\n", self.assertExit(0, self.covey("logs", "work/today/sh")).out)
-        self.assertEqual("sh | hello\n", self.assertExit(0, self.covey("logs", "@last-failed")).out)
+        self.assertEqual("hello\n", self.assertExit(0, self.covey("logs", "work/today/0")).out)
+        self.assertEqual("0 | hello\n", self.assertExit(0, self.covey("logs", "@last-failed")).out)
         self.assertExit(0, self.covey("delete", "work/today"))
         self.assertExit(1, self.covey("show", group))
 
