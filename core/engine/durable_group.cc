@@ -41,6 +41,8 @@ std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvir
       new DurableGroup(std::move(environment), std::move(spec), std::move(pool), epoch));
   MutexLock lock(group->mutex_);
   group->lane_ = group->attempts_.OpenLane(group, group->spec_->limit);
+  EngineCounts& counts = *group->environment_->counts;
+  if (group->pool_ != nullptr) group->meter_.emplace(counts, counts.OfPool(group->spec_->pool));
   return group;
 }
 

@@ -14,8 +14,10 @@
 #include "core/base/mutex.h"
 #include "core/engine/answer_queue.h"
 #include "core/engine/attempts.h"
+#include "core/engine/engine_counts.h"
 #include "core/engine/group_feed.h"
 #include "core/engine/group_ledger.h"
+#include "core/engine/group_meter.h"
 #include "core/engine/view.h"
 #include "core/executor/executor.h"
 #include "core/journal/journal.h"
@@ -41,6 +43,7 @@ struct GroupEnvironment {
   std::function<void()> on_events;
   std::function<void(const std::string& group)> on_completed;
   std::function<void(const std::string& line)> warn;
+  std::shared_ptr<EngineCounts> counts;
   bool parked = false;  // nothing may be written
   // The last answer of the journal to any group was a failure, so that the next may be one as well.
   mutable std::atomic<bool> journal_fails = false;
@@ -253,6 +256,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   mutable Mutex mutex_;
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
+  std::optional<GroupMeter> meter_ COVEY_GUARDED_BY(mutex_);  // none of a group that is only read
   size_t arms_ COVEY_GUARDED_BY(mutex_) = 0;               // not taken back yet
   bool refusing_ COVEY_GUARDED_BY(mutex_) = false;         // tasks, since the daemon stops
   bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;      // and has come to its last step

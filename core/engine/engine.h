@@ -11,6 +11,7 @@
 #include "core/base/mutex.h"
 #include "core/engine/callback_gate.h"
 #include "core/engine/durable_group.h"
+#include "core/engine/engine_counts.h"
 #include "core/engine/key_turns.h"
 #include "core/engine/pool_table.h"
 #include "core/engine/recovery.h"
@@ -150,6 +151,8 @@ class Engine {
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
+  // What has become durable since it was made.
+  const EngineCounts& totals() const { return *environment_->counts; }
 
   // Tasks, and bytes of tasks, that may wait for a slot, from now on; those that wait already stay.
   void SetMaxQueued(Budget::Amount max) { environment_->queue->SetLimit(max); }

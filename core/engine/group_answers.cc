@@ -53,6 +53,7 @@ void DurableGroup::SettleLocked(Effects& effects) {
 
 void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) {
   ledger_.Commit(*entry.batch);
+  if (meter_) meter_->OnCommitted(*entry.batch, ledger_);
   feed_.Add(entry.batch);
   effects.events = true;
   for (const GroupLog::Reply& reply : entry.replies) {

@@ -85,6 +85,7 @@ std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const
 void TaskTable::Add(std::shared_ptr<const TaskSpec> spec) {
   Entry& entry = entries_.emplace_back();
   if (!spec->name.empty()) entry.name = &names_.emplace(spec->name, size() - 1).first->first;
+  entry.work_kind = static_cast<uint8_t>(spec->work.index());
   entry.spec_bytes = static_cast<uint32_t>(std::min<uint64_t>(SpecBytes(*spec), UINT32_MAX));
   entry.rerun_on_restart = spec->rerun_on_restart;
   entry.spec = std::move(spec);

@@ -48,6 +48,7 @@ class TaskTable {
     state::TaskState pending;
     state::TaskState committed;
     uint32_t spec_bytes = 0;
+    uint8_t work_kind = 0;  // index of TaskWork
     bool rerun_on_restart = false;
 
     std::shared_ptr<const Failure> failure() const { return ending == nullptr ? nullptr : ending->failure; }
