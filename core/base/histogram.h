@@ -6,10 +6,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
 namespace covey {
+
+// What a histogram holds.
+struct HistogramView {
+  std::span<const uint64_t> bounds;  // the greatest value of each bucket
+  std::vector<uint64_t> buckets;     // one more than bounds; each by itself
+  uint64_t sum = 0;                  // of the values
+
+  uint64_t count() const { return std::accumulate(buckets.begin(), buckets.end(), uint64_t{0}); }
+};
 
 // How often which values were seen, in buckets of fixed bounds. Counting takes no lock and allocates nothing.
 //
@@ -26,13 +36,8 @@ class Histogram {
     sum_.fetch_add(value, std::memory_order_relaxed);
   }
 
-  struct View {
-    std::span<const uint64_t> bounds;
-    std::vector<uint64_t> buckets;  // one more than bounds; each by itself
-    uint64_t sum = 0;               // of the values
-  };
-  View view() const {
-    View view{.bounds = *bounds_, .sum = sum_.load(std::memory_order_relaxed)};
+  HistogramView view() const {
+    HistogramView view{.bounds = *bounds_, .sum = sum_.load(std::memory_order_relaxed)};
     view.buckets.reserve(buckets_.size());
     for (const auto& bucket : buckets_) view.buckets.push_back(bucket.load(std::memory_order_relaxed));
     return view;
@@ -46,8 +51,9 @@ class Histogram {
 
 // Durations of 1 ms to 1 h, in microseconds.
 inline constexpr std::array<uint64_t, 20> kDurationBounds{
-    1'000,     2'500,     5'000,      10'000,     25'000,     50'000,      100'000,     250'000,     500'000,       1'000'000,
-    2'500'000, 5'000'000, 10'000'000, 25'000'000, 60'000'000, 120'000'000, 300'000'000, 600'000'000, 1'800'000'000, 3'600'000'000};
+    1'000,      2'500,       5'000,       10'000,      25'000,        50'000,       100'000,
+    250'000,    500'000,     1'000'000,   2'500'000,   5'000'000,     10'000'000,   25'000'000,
+    60'000'000, 120'000'000, 300'000'000, 600'000'000, 1'800'000'000, 3'600'000'000};
 
 class Durations : public Histogram<kDurationBounds.size()> {
  public:

@@ -26,6 +26,8 @@ class UniqueFd {
     fd_ = fd;
   }
   int get() const { return fd_; }
+  // It is the caller's from now on.
+  [[nodiscard]] int Release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
 
   // Moves the descriptor out of 0, 1 and 2, which it can get when the program runs with one of these closed

@@ -257,10 +257,10 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   GroupLedger ledger_ COVEY_GUARDED_BY(mutex_);
   GroupFeed feed_ COVEY_GUARDED_BY(mutex_);
   std::optional<GroupMeter> meter_ COVEY_GUARDED_BY(mutex_);  // none of a group that is only read
-  size_t arms_ COVEY_GUARDED_BY(mutex_) = 0;               // not taken back yet
-  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;         // tasks, since the daemon stops
-  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;      // and has come to its last step
-  Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};  // epoch: none
+  size_t arms_ COVEY_GUARDED_BY(mutex_) = 0;                  // not taken back yet
+  bool refusing_ COVEY_GUARDED_BY(mutex_) = false;            // tasks, since the daemon stops
+  bool interrupted_ COVEY_GUARDED_BY(mutex_) = false;         // and has come to its last step
+  Clock::time_point deadline_ COVEY_GUARDED_BY(mutex_){};     // epoch: none
   TimerQueue::TimerId deadline_timer_ COVEY_GUARDED_BY(mutex_){};
   Attempts attempts_ COVEY_GUARDED_BY(mutex_);
   std::optional<Error> damage_ COVEY_GUARDED_BY(mutex_);

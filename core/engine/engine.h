@@ -164,6 +164,7 @@ class Engine {
   }
 
   PoolTable& pools() { return *pools_; }
+  const PoolTable& pools() const { return *pools_; }
   OutputStore& output() { return *environment_->output; }
   const JournalCapabilities& journal_capabilities() const { return capabilities_; }
 

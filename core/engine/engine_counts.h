@@ -63,9 +63,11 @@ class EngineCounts {
   // By name.
   std::vector<std::pair<std::string, const PoolCounts*>> pools() const COVEY_EXCLUDES(mutex_);
 
-  Durations cancel_delivered;  // from the request of a cancel to its signal
-  Durations cancel_gone;       // and until nothing of the attempt was left
-  Count events = 0;            // that became durable
+  Durations cancel_delivered;          // from the request of a cancel to its signal
+  Durations cancel_gone;               // and until nothing of the attempt was left
+  Count events = 0;                    // that became durable
+  std::array<Count, 2> output{};       // bytes that attempts wrote: standard output, standard error
+  std::array<Count, 2> output_lost{};  // and that were not kept
 
  private:
   mutable Mutex mutex_;

@@ -60,6 +60,12 @@ void GroupMeter::OnExited(const Record& record, const TaskTable::Entry& task, Po
   const bool in_queue = event.count != 0;
   if (!in_queue) kind.ran.Count(record.time - task.started);
   if (in_queue && cancels_ != nullptr) cancels_->erase(event.task);
+  if (const OutputSizes* sizes = record.output.get()) {
+    Add(all_.output[0], sizes->standard_output);
+    Add(all_.output[1], sizes->standard_error);
+    Add(all_.output_lost[0], sizes->standard_output_lost);
+    Add(all_.output_lost[1], sizes->standard_error_lost);
+  }
   if (event.result != state::Ending::kNone) Add(Cell(kind.ended, event.result, event.failure));
 }
 

@@ -18,6 +18,7 @@ enum class OnStop : uint8_t { kSuspend, kCancel };
 struct Config {
   std::vector<std::string> listen;  // "unix:/path" or "HOST:PORT"
   bool insecure_listen = false;     // allow TCP, where everybody who reaches it runs commands
+  std::string http_listen;          // the same, for HTTP; empty: not served
   uint32_t socket_mode = 0600;
   std::string socket_group;  // empty: that of the process
   std::string data_dir;

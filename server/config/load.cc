@@ -39,6 +39,12 @@ std::string ReadFile(const std::string& path, std::string* text) {
   }
 }
 
+// Whether "HOST:PORT" is met by this machine alone.
+bool IsLoopback(std::string_view address) {
+  const std::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
 // Fills in what was not said, and looks at what must fit together.
 class Finisher {
  public:
@@ -54,6 +60,13 @@ class Finisher {
                            " needs insecure_listen (--insecure-listen): there is no authentication yet, and "
                            "whoever reaches the address can run commands as this user");
       break;
+    }
+    if (const std::string& http = config_.http_listen;
+        !http.empty() && !http.starts_with("unix:") && !IsLoopback(http) && !config_.insecure_listen) {
+      Refuse("http_listen",
+             http +
+                 " needs insecure_listen (--insecure-listen): whoever reaches the address sees the figures "
+                 "of this daemon; 127.0.0.1, localhost and [::1] do not need it");
     }
     Account account;
     if (!config_.socket_group.empty() && FindAccount("", config_.socket_group, &account)) {

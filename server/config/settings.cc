@@ -92,7 +92,7 @@ Problem SetChoice(std::string_view text, std::string_view no, std::string_view y
   return problem;
 }
 
-Problem AddListen(std::string_view text, Config* config) {
+Problem CheckAddress(std::string_view text) {
   constexpr std::string_view kUnix = "unix:";
   if (text.starts_with(kUnix)) {
     const std::string_view path = text.substr(kUnix.size());
@@ -111,8 +111,13 @@ Problem AddListen(std::string_view text, Config* config) {
              "127.0.0.1:7425";
     }
   }
-  config->listen.emplace_back(text);
   return {};
+}
+
+Problem AddListen(std::string_view text, Config* config) {
+  Problem problem = CheckAddress(text);
+  if (problem.empty()) config->listen.emplace_back(text);
+  return problem;
 }
 
 std::string ListenValue(const Config& config) {
@@ -158,6 +163,16 @@ std::vector<Setting> MakeSettings() {
        "allow HOST:PORT: whoever reaches it can run commands as this user",
        [](std::string_view text, Config* config) { return SetSwitch(text, &config->insecure_listen); },
        [](const Config& config) { return SwitchValue(config.insecure_listen); }},
+      {"http_listen", Kind::kText, false, "ADDRESS",
+       "where to serve metrics and health over HTTP: unix:PATH or HOST:PORT. Default: nowhere. HOST other "
+       "than this "
+       "machine's own (127.0.0.1, localhost, [::1]) needs insecure_listen",
+       [](std::string_view text, Config* config) {
+         Problem problem = CheckAddress(text);
+         if (problem.empty()) config->http_listen = text;
+         return problem;
+       },
+       [](const Config& config) { return TextValue(config.http_listen); }},
       {"socket_mode", Kind::kText, true, "MODE", "permissions of unix sockets, octal",
        [](std::string_view text, Config* config) { return SetMode(text, &config->socket_mode); },
        [](const Config& config) { return ModeValue(config.socket_mode); }},

@@ -28,6 +28,7 @@
 #include "server/daemon/start_watch.h"
 #include "server/daemon/stopping.h"
 #include "server/daemon/stores.h"
+#include "server/daemon/web.h"
 #include "server/daemon/work.h"
 #include "server/services/answer_room.h"
 
@@ -105,7 +106,9 @@ class Daemon {
     frontend_ = std::make_unique<Frontend>(config_, log_);
     health_.OnChange([this](bool well) { frontend_->SetWell(well); });
     if (Status status = stores_.Open(config_, adopt_, log_); !status.ok()) return status;
-    return frontend_->Listen();
+    if (Status status = frontend_->Listen(); !status.ok()) return status;
+    web_ = std::make_unique<Web>(config_, health_);
+    return web_->Listen();
   }
 
   Status Recover() {
@@ -124,9 +127,17 @@ class Daemon {
                     .log = log_,
                     .permit = [this](const Config& config) { return frontend_->Permit(config); }});
     const uint32_t recovered = work_->engine().counts().running_groups;
-    frontend_->Serve(Context());
+    const ServiceContext context = Context();
+    frontend_->Serve(context);
+    web_->Serve({.version = context.version,
+                 .engine = context.engine,
+                 .journal = stores_.journal_counts().get(),
+                 .calls = frontend_->call_stats(),
+                 .budgets = {{"max_request_memory", context.requests},
+                             {"max_stream_memory", context.answers->budget()}}});
     work_->Run();
     for (const std::string& address : frontend_->addresses()) log_->info("serving on {}", address);
+    if (!web_->address().empty()) log_->info("serving HTTP on {}", web_->address());
     log_->info("coveyd {} is ready: journal {}{}, process control {}, {} to go on with", COVEY_VERSION,
                config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
                work_->process_control(), Plural(recovered, "group"));
@@ -189,6 +200,7 @@ class Daemon {
                              config.stop_timeout + kPatienceBeyond);
     Stopping stopping(work_->engine(), *work_->processes(), config, signals_, log_);
     frontend_->ShowServing();
+    web_->Stopping();
     const bool idle = stopping.Run();
     heartbeat_.reset();
     frontend_->Shutdown(std::clamp(stopping.rest(), kShortestStreamGrace, kLongestStreamGrace));
@@ -196,6 +208,7 @@ class Daemon {
       stores_.Close();
       std::_Exit(kExitUncancelled);
     }
+    web_.reset();
     work_.reset();
     log_->info("stopped");
     return 0;
@@ -213,6 +226,7 @@ class Daemon {
   std::unique_ptr<Work> work_;
   std::unique_ptr<Frontend> frontend_;
   std::unique_ptr<Heartbeat> heartbeat_;
+  std::unique_ptr<Web> web_;
 };
 
 }  // namespace

@@ -40,6 +40,8 @@ class Frontend {
   const std::string& AddressForTasks() const;
   // Lets calls in. What the context names outlives Shutdown.
   void Serve(ServiceContext context);
+  // Of all calls. As long as this serves.
+  const CallStats* call_stats() const { return &dispatcher_->stats(); }
   // Tells health checks: SERVING when the engine takes groups and the daemon is well. After Serve.
   void ShowServing() COVEY_EXCLUDES(serving_mutex_);
   // After Listen.

@@ -53,11 +53,13 @@ Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<
   id_ = data_->id();
   if (data_->was_copied() && adopt)
     log->warn("data directory {}, which was a copy, is adopted", data_->path());
+  journal_counts_ = std::make_shared<JournalCounts>();
   auto journal = OpenSqliteJournal({.directory = config.data_dir,
                                     .data = data_,
                                     .durability = config.durable ? Durability::kFull : Durability::kNone,
                                     .log = [log](const std::string& line) { log->info("{}", line); },
-                                    .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); }});
+                                    .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); },
+                                    .counts = journal_counts_});
   if (!journal.ok()) return Status::Error(Explain(journal.error()));
   journal_ = std::move(journal.value());
   if (data_->copied()) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/journal/journal.h"
+#include "core/journal/journal_counts.h"
 #include "core/output/file_output_store.h"
 #include "covey/status.h"
 #include "server/config/config.h"
@@ -42,6 +43,8 @@ class Stores {
   std::string Explain(const Error& error) const;
 
   const std::shared_ptr<Journal>& journal() const { return journal_; }
+  // What the journal has written; null: it is in memory.
+  const std::shared_ptr<JournalCounts>& journal_counts() const { return journal_counts_; }
   const std::shared_ptr<FileOutputStore>& output() const { return output_; }
   // A random name for this data directory, made once: tells the processes of its tasks from all others.
   const std::string& id() const { return id_; }
@@ -59,6 +62,7 @@ class Stores {
   Health& health_;
   std::shared_ptr<DataDirectory> data_;
   std::shared_ptr<Journal> journal_;
+  std::shared_ptr<JournalCounts> journal_counts_;
   std::shared_ptr<FileOutputStore> output_;
   std::string id_;
   std::string temporary_;  // removed at the end; empty: none

@@ -179,7 +179,8 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
   for (const char* suffix : {"", "-wal"}) data->Pin(file.path + suffix);
   SqliteWriter::Options writing{.appends = std::max<size_t>(options.max_commit_appends, 1),
                                 .bytes = std::max<size_t>(options.max_commit_bytes, 1),
-                                .on_trouble = std::move(options.on_trouble)};
+                                .on_trouble = std::move(options.on_trouble),
+                                .counts = std::move(options.counts)};
   return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(
       options.durability == Durability::kFull, std::move(options.now), std::move(data),
       std::move(write.value()), std::move(writing), std::move(reads)));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/journal/journal.h"
+#include "core/journal/journal_counts.h"
 #include "covey/result.h"
 #include "server/journal/data_directory.h"
 
@@ -36,6 +37,7 @@ struct SqliteJournalOptions {
   // Told when a write fails, before it is answered, and why; nullptr when one succeeds again. From the thread
   // that writes. May be empty.
   std::function<void(const Error* why)> on_trouble;
+  std::shared_ptr<JournalCounts> counts;  // gets what is written; may be null
   // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
   std::string vfs;
   int64_t max_pages = 0;

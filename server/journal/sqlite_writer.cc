@@ -32,7 +32,8 @@ bool SqliteWriter::Enqueue(Command& command) {
 }
 
 void SqliteWriter::AppendAsync(Append append, Answer done) {
-  Command command{.append = std::move(append), .done = std::move(done)};
+  Command command{
+      .append = std::move(append), .done = std::move(done), .since = WriteConnection::Clock::now()};
   if (Enqueue(command)) return;
   command.done(journal::Failed(journal::Closed()));
   if (flush_) flush_();
@@ -204,6 +205,17 @@ void SqliteWriter::Run() {
   }
 }
 
+void SqliteWriter::CountCommit(const std::vector<Command>& commands, size_t at, size_t end, bool good) const {
+  if (options_.counts == nullptr) return;
+  if (!good) {
+    options_.counts->failures.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  options_.counts->committed.Count(end - at);
+  const auto now = WriteConnection::Clock::now();
+  for (size_t i = at; i < end; ++i) options_.counts->appended.Count(now - commands[i].since);
+}
+
 size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
   results_.clear();
   size_t bytes = 0;
@@ -231,6 +243,7 @@ size_t SqliteWriter::CommitAppends(std::vector<Command>& commands, size_t at) {
     if (WriteConnection::IsTrouble(failed.error)) Tell(&failed.error);
   }
   if (alone_ > 0) alone_ -= std::min(alone_, end - at);
+  CountCommit(commands, at, end, good);
   for (size_t i = at; i < end; ++i) commands[i].done(std::move(results_[i - at]));
   if (flush_) flush_();
   return end;

@@ -10,6 +10,7 @@
 
 #include "core/base/mutex.h"
 #include "core/journal/journal.h"
+#include "core/journal/journal_counts.h"
 #include "server/journal/write_connection.h"
 
 namespace covey {
@@ -34,6 +35,7 @@ class SqliteWriter {
     // As Readers::Hold and Release. Empty: nobody reads.
     std::function<void(std::function<void()> quiet)> hold_reads;
     std::function<void()> release_reads;
+    std::shared_ptr<JournalCounts> counts{};  // null: nothing is counted
   };
   using Answer = std::function<void(AppendResult)>;
 
@@ -63,7 +65,8 @@ class SqliteWriter {
   struct Command {
     Append append;
     Answer done;
-    std::function<void()> other;  // anything but an append or a purge; runs on the thread
+    WriteConnection::Clock::time_point since{};  // of an append
+    std::function<void()> other;                 // anything but an append or a purge; runs on the thread
     std::vector<WriteConnection::Purged> purges;
     Journal::Done<std::vector<Result<Void>>> purged;  // of a purge
 
@@ -85,6 +88,8 @@ class SqliteWriter {
   size_t CommitAppends(std::vector<Command>& commands, size_t at);
   size_t CommitPurges(std::vector<Command>& commands, size_t at);
 
+  // Counts one commit of appends.
+  void CountCommit(const std::vector<Command>& commands, size_t at, size_t end, bool good) const;
   // Tells what has changed. `why` null: a write succeeded.
   void Tell(const Error* why);
 

@@ -1,5 +1,7 @@
 #include "server/services/call_stats.h"
 
+#include <utility>
+
 #include "core/base/check.h"
 
 namespace covey {
@@ -25,6 +27,7 @@ void CallStats::OnEnd(const methods::Method& method, int code, std::chrono::nano
   Cell& cell = row.codes[known ? static_cast<size_t>(code) : kUnknown];
   cell.calls.fetch_add(1, std::memory_order_relaxed);
   cell.nanoseconds.fetch_add(static_cast<uint64_t>(took.count()), std::memory_order_relaxed);
+  row.times.Count(took);
   row.open.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -38,6 +41,15 @@ std::vector<CallStats::Ended> CallStats::ended() const {
       const std::chrono::nanoseconds time(cell.nanoseconds.load(std::memory_order_relaxed));
       all.push_back({methods::kMethods[i].name, static_cast<int>(code), calls, time});
     }
+  }
+  return all;
+}
+
+std::vector<CallStats::Times> CallStats::times() const {
+  std::vector<Times> all;
+  for (size_t i = 0; i < kRows; ++i) {
+    HistogramView view = rows_[i].times.view();
+    if (view.count() > 0) all.push_back({methods::kMethods[i].name, std::move(view)});
   }
   return all;
 }

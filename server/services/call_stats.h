@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/histogram.h"
 #include "covey/methods.h"
 
 namespace covey {
@@ -36,9 +37,16 @@ class CallStats {
   // `code` outside the table counts as UNKNOWN.
   void OnEnd(const methods::Method& method, int code, std::chrono::nanoseconds took);
 
+  // Of one RPC, however its calls ended: how long they took.
+  struct Times {
+    std::string_view method;
+    HistogramView times;
+  };
+
   // Only rows that are not zero, in the table's order, codes ascending.
   std::vector<Ended> ended() const;
   std::vector<Open> open() const;
+  std::vector<Times> times() const;
 
  private:
   struct Cell {
@@ -48,6 +56,7 @@ class CallStats {
   struct Row {
     std::atomic<uint64_t> open = 0;
     std::array<Cell, kCodes> codes;
+    Durations times;
   };
   static constexpr size_t kRows = std::size(methods::kMethods);
 

@@ -13,7 +13,7 @@ trap 'rm -rf "$out"' EXIT
 daemon=$(echo "$out"/covey_*.deb)
 library=$(echo "$out"/libcovey-dev_*.deb)
 [[ $(dpkg-deb -f "$daemon" Package) == covey && $(dpkg-deb -f "$library" Package) == libcovey-dev ]] || fail "names"
-for needed in passwd 'libgrpc\+\+1' libsqlite3-0 libsystemd0 libtomlplusplus3; do
+for needed in passwd 'libgrpc\+\+1' libsqlite3-0 libsystemd0 libtomlplusplus3 libmicrohttpd12 libprometheus-cpp-core1.0; do
   dpkg-deb -f "$daemon" Depends | grep -qE "(^|[ ,])$needed" || fail "covey does not depend on $needed"
 done
 dpkg-deb -x "$daemon" "$out/tree"

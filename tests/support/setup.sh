@@ -2,9 +2,12 @@
 # shellcheck shell=bash disable=SC2034
 
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libgrpc++-dev libprotobuf-dev protobuf-compiler
-  protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libtomlplusplus-dev libsystemd-dev libgtest-dev"
+  protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libtomlplusplus-dev libsystemd-dev libmicrohttpd-dev prometheus-cpp-dev
+  libgtest-dev"
 TEST_PACKAGES="python3 ca-certificates tmux fish python3-grpcio python3-protobuf"
 CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv dpkg-dev file"
+# For tests that are skipped without them.
+WANTED_PACKAGES="prometheus"
 # For the image; where they cannot be had its check is skipped.
 IMAGE_PACKAGES="docker.io iptables iproute2 mmdebstrap docker-compose"
 
@@ -53,12 +56,12 @@ want_packages() {
   apt_install $missing || printf 'dev: apt-get could not install: %s\n' "$missing" >&2
 }
 
-# A mirror that hiccups once must not fail the whole run.
+# Starts no service (RUNLEVEL, see invoke-rc.d(8)). A mirror that hiccups once must not fail the whole run.
 apt_install() {
   local attempt
   for attempt in 1 2 3; do
     if apt-get update -qq </dev/null &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null; then
+      RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null; then
       return 0
     fi
     printf 'dev: apt-get failed (attempt %d of 3)\n' "$attempt" >&2

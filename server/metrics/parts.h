@@ -1,0 +1,15 @@
+#pragma once
+
+#include "server/metrics/family.h"
+#include "server/metrics/metrics.h"
+
+// The families of each part of the daemon.
+namespace covey::metrics {
+
+void AddEngine(const Engine& engine, Families& families);
+void AddCalls(const CallStats& calls, Families& families);
+void AddJournal(const JournalCounts& journal, Families& families);
+void AddBounds(const Sources& sources, Families& families);
+void AddProcess(const Sources& sources, Families& families);
+
+}  // namespace covey::metrics
