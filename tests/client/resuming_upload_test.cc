@@ -61,6 +61,7 @@ class ResumingUploadTest : public ::testing::Test {
         CallOptions(), kQuick, reached_,
         [this](const CallOptions&) {
           const size_t call = calls_++;
+          if (call == cancelled_while_begun_) upload_->Cancel();
           return std::make_unique<ScriptedCall>(scripts_.at(call), &sent_.at(call));
         },
         most_kept);
@@ -89,6 +90,7 @@ class ResumingUploadTest : public ::testing::Test {
   std::vector<Script> scripts_;
   std::vector<Sent> sent_;
   size_t calls_ = 0;
+  size_t cancelled_while_begun_ = SIZE_MAX;  // the call during whose begin somebody cancels
   std::unique_ptr<ResumingUpload> upload_;
 };
 
@@ -160,6 +162,15 @@ TEST_F(ResumingUploadTest, OneThatIsCancelledGoesOnNoMore) {
   EXPECT_FALSE(Write(2));
   EXPECT_EQ(upload_->Finish().error().reason, "CONNECTION_LOST");
   EXPECT_EQ(calls_, 1u);
+}
+
+TEST_F(ResumingUploadTest, ACancelReachesTheCallThatIsBeingMade) {
+  cancelled_while_begun_ = 1;
+  Begin({{.takes = 1, .end = Lost()}, {.answers = true}});
+  EXPECT_TRUE(Write(1));
+  (void)Write(2);
+  EXPECT_EQ(calls_, 2u);
+  EXPECT_TRUE(sent_[1].cancelled);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/client/cli/program.h"
@@ -142,6 +143,25 @@ TEST_F(CliCommandTest, ADaemonThatAnswersInTimeSaysWhatIsNotOver) {
             "covey: the time to wait has passed; the daemon takes no groups and goes on draining\n");
 }
 
+// Those that wait for others to end begin later, and have what is left.
+TEST_F(CliCommandTest, TheTimeToWaitIsOneForAll) {
+  std::atomic<int> whole = 0;
+  std::atomic<int> rest = 0;
+  daemon_.wait_group = [&](const v1::WaitGroupRequest& request, v1::WaitGroupResponse* answer) {
+    EXPECT_LE(request.timeout().seconds(), 3600);
+    ++(request.timeout().seconds() == 3600 ? whole : rest);
+    *answer->mutable_result()->mutable_group()->mutable_end_time() = {};
+    answer->mutable_result()->mutable_group()->set_state(v1::GROUP_STATE_SUCCEEDED);
+    return grpc::Status::OK;
+  };
+  std::vector<std::string> arguments = {"wait", "--timeout", "1h"};
+  for (int i = 0; i < 103; ++i) arguments.push_back("g" + std::to_string(i));
+  Program covey(daemon_.address(), arguments);
+  EXPECT_EQ(covey.Wait(), 0);
+  EXPECT_EQ(whole, 100);
+  EXPECT_EQ(rest, 3);
+}
+
 TEST_F(CliCommandTest, CancelTellsEachGroup) {
   std::atomic<int> waiting = 0;
   daemon_.cancel_group = [&waiting](const v1::CancelGroupRequest& request, v1::CancelGroupResponse* answer) {
@@ -161,6 +181,20 @@ TEST_F(CliCommandTest, CancelTellsEachGroup) {
   EXPECT_EQ(no_wait.Wait(), 0);
   EXPECT_EQ(no_wait.out(), "a stopping: 0 tasks\n");
   EXPECT_EQ(waiting, 2);
+}
+
+TEST_F(CliCommandTest, CancelAsksAllBeforeItWaitsForOne) {
+  std::string asked;  // one after the other
+  daemon_.cancel_group = [&asked](const v1::CancelGroupRequest& request, v1::CancelGroupResponse*) {
+    asked += request.group_id() + (request.wait() ? "! " : " ");
+    return grpc::Status::OK;
+  };
+  Program two(daemon_.address(), {"cancel", "a", "b"});
+  EXPECT_EQ(two.Wait(), 0);
+  EXPECT_EQ(std::exchange(asked, {}), "a b a! b! ");
+  Program one(daemon_.address(), {"cancel", "a"});
+  EXPECT_EQ(one.Wait(), 0);
+  EXPECT_EQ(std::exchange(asked, {}), "a! ");
 }
 
 TEST_F(CliCommandTest, PsListsPages) {
@@ -277,6 +311,28 @@ TEST_F(CliCommandTest, LogsOfATaskAreItsBytes) {
   EXPECT_EQ(err.Wait(), 0);
   EXPECT_EQ(err.out(), "err");
   EXPECT_EQ(err.err(), "");
+}
+
+// The end that is looked at first has 64 KiB: six of these lines, and a part of the one before.
+TEST_F(CliCommandTest, TheLastLinesBeginAtTheirBeginning) {
+  std::string bytes;
+  for (char line = 'a'; line <= 'z'; ++line) bytes += std::string(9'999, line) + "\n";
+  daemon_.get_task = [&bytes](const v1::GetTaskRequest&, v1::GetTaskResponse* answer) {
+    answer->mutable_task()->set_stdout_bytes(bytes.size());
+    return grpc::Status::OK;
+  };
+  daemon_.read_output = [&bytes](grpc::ServerContext*, const v1::ReadOutputRequest& request, auto* writer) {
+    v1::ReadOutputResponse message;
+    message.mutable_chunk()->set_offset(request.offset());
+    message.mutable_chunk()->set_data(bytes.substr(request.offset()));
+    writer->Write(message);
+    return grpc::Status::OK;
+  };
+  for (size_t lines = 5; lines <= 8; ++lines) {
+    Program covey(daemon_.address(), {"logs", "--tail", std::to_string(lines), "g/t"});
+    EXPECT_EQ(covey.Wait(), 0);
+    EXPECT_TRUE(covey.out() == bytes.substr(bytes.size() - lines * 10'000)) << lines;
+  }
 }
 
 TEST_F(CliCommandTest, LogsOfAGroupStandBehindNames) {

@@ -45,6 +45,11 @@ class SpilledOutputTest : public OrderedOutputTest {
   SpilledOutputTest() : OrderedOutputTest(0) {}
 };
 
+class NarrowOutputTest : public OrderedOutputTest {
+ protected:
+  NarrowOutputTest() : OrderedOutputTest(1'900) {}
+};
+
 TEST_F(OrderedOutputTest, TheFirstIsLiveTheOthersWait) {
   for (const char* task : {"0", "1", "2"}) Submit(task);
   Write("2", "c");
@@ -138,6 +143,17 @@ TEST_F(SpilledOutputTest, PastTheBoundItIsTheSame) {
   Write("101", "x");
   End("100");
   EXPECT_EQ(Printed(), "100. 101:x ") << "the file is used again";
+}
+
+// With room for one piece, and nowhere to put a second one aside.
+TEST_F(NarrowOutputTest, WhatWasPassedOnMakesRoom) {
+  setenv("TMPDIR", "/nonexistent", 1);
+  for (int task = 0; task < 100; ++task) Submit(std::to_string(task));
+  for (int task = 0; task < 99; ++task) {
+    Write(std::to_string(task + 1), std::string(1000, 'x'));
+    End(std::to_string(task));
+  }
+  unsetenv("TMPDIR");
 }
 
 TEST(SpillFileTest, AFolderThatIsNotThereIsNamed) {
