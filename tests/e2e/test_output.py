@@ -213,6 +213,13 @@ class GroupStreamTest(DaemonTest):
         for number, message in enumerate(whole):
             self.assertEqual(pieces(whole[number + 1:]), pieces(stream(message["cursor"])), number)
 
+    def test_its_cursor_does_not_grow_with_what_has_ended(self):
+        group = self.detach(*["echo x"] * 100)
+        self.covey("wait", group)
+        messages = grpcurl.Grpcurl(self.daemon).call("covey.v1.GroupService/StreamOutput", {"group_id": group})
+        self.assertEqual(100, sum(message["chunk"].get("end", False) for message in messages))
+        self.assertLess(max(len(message["cursor"]) for message in messages), 100)
+
     def test_a_cursor_of_something_else_is_refused(self):
         first = self.detach("echo a; sleep 60")
         other = self.covey("create").out.strip()

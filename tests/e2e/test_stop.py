@@ -183,6 +183,15 @@ class SuspendTest(StopCase):
         self.daemon.start()
         self.assertEqual({"deaf": "LOST"}, self.ends(group))
 
+    def test_half_of_the_budget_is_for_what_is_told_to_stop(self):
+        self.daemon.start("--drain-timeout", "8s", "--stop-timeout", "8s")
+        told = os.path.join(self.daemon.folder, "told")
+        group = self.detach(process_task("sh", "-c", f"trap 'sleep 0.2; touch {told}; exit' TERM; echo up; while :; do sleep 0.02; done",
+                                         name="polite"))
+        wait_until(lambda: "up" in self.daemon.covey("logs", f"{group}/polite").out, "its trap is set")
+        self.assertEqual(0, self.daemon.stop())
+        self.assertTrue(os.path.exists(told))
+
     def test_a_second_sigterm_cuts_the_wait_short(self):
         self.daemon.start("--drain-timeout", "30s", "--stop-timeout", "60s")
         deaf = f"trap '' TERM; exec sleep {self.seconds}"
@@ -263,6 +272,22 @@ class RelativesTest(StopCase):
         begin = time.monotonic()
         self.assertEqual(0, self.daemon.stop())
         self.assertLess(time.monotonic() - begin, 7)  # the budget of 4 s, then what streams get
+
+    def test_who_waits_for_a_reader_that_does_not_read_ends_by_itself(self):
+        """More than all that stands between the two takes: it is kept as that of detached groups."""
+        self.daemon.start("--drain-timeout", "10s", "--stop-timeout", "20s")
+        client = self.daemon.covey_start(
+            "run", "--raw", "--", "sh", "-c",
+            f"touch {self.marks}/up; until [ -e {self.marks}/go-on ]; do sleep 0.02; done;"
+            f" head -c 32000000 /dev/zero && touch {self.marks}/written")
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        wait_until(lambda: os.path.exists(f"{self.marks}/up"), "the task runs")
+        client.send_signal(signal.SIGSTOP)
+        with open(f"{self.marks}/go-on", "w"):
+            pass
+        self.assertEqual(0, self.daemon.stop())
+        self.assertTrue(os.path.exists(f"{self.marks}/written"))
 
     def test_on_a_full_disk(self):
         """What cannot be written at the stop is found out at the next start."""

@@ -329,5 +329,34 @@ TEST(ChildOfAHandler, EndsWithItsScopeHoweverThatIsLeft) {
   EXPECT_EQ(left, 0);
 }
 
+TEST(ChildOfAHandler, MadeAfterTheCancelItWaitsForNothing) {
+  std::atomic<int>* alive = nullptr;
+  std::atomic<int> ended = -1;
+  Handlers handlers;
+  handlers.echo = [&](EchoCall& call) -> Handled {
+    {
+      const Alive here(*alive);
+      const Signal never;
+      (void)co_await never.Wait();
+    }
+    Task<void> task = Forever(*alive);
+    const Child<void> late(std::move(task));
+    ended = late.done() ? 1 : 0;
+    co_return call.EndStatus();
+  };
+  EchoServer server(handlers);
+  alive = &server.alive();
+  grpc::ClientContext context;
+  std::thread client([&, stub = server.Connect()] {
+    EchoResponse response;
+    EXPECT_FALSE(stub->Echo(&context, {}, &response).ok());
+  });
+  EXPECT_TRUE(Eventually([&] { return *alive == 1; }));
+  context.TryCancel();
+  client.join();
+  EXPECT_TRUE(Eventually([&] { return ended != -1; }));
+  EXPECT_EQ(ended, 1);
+}
+
 }  // namespace
 }  // namespace covey::edge

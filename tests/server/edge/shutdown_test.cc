@@ -133,6 +133,17 @@ TEST(Shutdown, HandlersThatAreToldEndByThemselvesWithinTheGrace) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
 }
 
+TEST(Shutdown, WithoutCallsTheGraceIsNotSpent) {
+  constexpr seconds kGrace(20);
+  EchoServer server;
+  grpc::ClientContext context;
+  EchoResponse response;
+  ASSERT_TRUE(server.Connect()->Echo(&context, {}, &response).ok());
+  const auto before = std::chrono::steady_clock::now();
+  server.server().Shutdown(kGrace);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, kGrace);
+}
+
 TEST(Shutdown, WithoutGraceAndTwiceAndFromTwoThreadsAndByTheDestructor) {
   for (int i = 0; i < 5; ++i) {
     EchoServer server;

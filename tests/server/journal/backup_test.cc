@@ -129,10 +129,13 @@ TEST_F(BackupTest, WhatIsChangedIsNoticed) {
 TEST_F(BackupTest, NothingLeadsOutOfTheDirectory) {
   fs::create_directory(Path("data"));
   for (const char* name : {"../evil", "/evil", "output/../../evil", "output/g/../evil", "output/../evil",
-                           "id", "lock", "output/g", "x"}) {
+                           "output/g/x/../../../../evil", "output/g/x/y", "id", "lock", "output/g", "x"}) {
     Put(Path("archive"), "");
     const std::string header = *tar::Encode({.name = name, .size = 0});
-    EXPECT_EQ(Refused(header + std::string(4096, '\0')).reason, "BACKUP_DAMAGED") << name;
+    const Error error = Refused(header + std::string(4096, '\0'));
+    EXPECT_EQ(error.reason, "BACKUP_DAMAGED") << name;
+    EXPECT_NE(error.message.find(", which no backup does"), std::string::npos)
+        << name << ": " << error.message;
   }
 }
 

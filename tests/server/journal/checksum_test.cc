@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "server/journal/page_sums.h"
+
 namespace covey {
 namespace {
 
@@ -48,6 +50,19 @@ TEST(Checksum, AFlippedBitIsFound) {
       EXPECT_EQ(FlippedBit(changed, 7, sum), std::nullopt) << size;
     }
   }
+}
+
+TEST(PageSums, APageThatWasNeverWrittenIsWhatItIs) {
+  const std::string zeros(4096, '\0');
+  std::string page = zeros;
+  EXPECT_TRUE(page_sums::Matches(page, 7));
+  page_sums::Seal(&page, 7);
+  EXPECT_NE(page, zeros);
+  EXPECT_TRUE(page_sums::Matches(page, 7));
+  EXPECT_FALSE(page_sums::Matches(page, 8)) << "at another place";
+  page = zeros;
+  page[100] = 'x';
+  EXPECT_FALSE(page_sums::Matches(page, 7));
 }
 
 }  // namespace

@@ -188,6 +188,16 @@ TEST_P(JournalSuite, IdsOutliveAPurgeForADay) {
   EXPECT_EQ(client_->FindRequest("request").value(), "g");
 }
 
+TEST_P(JournalSuite, AnIdIsFreeWhenItsDayIsOver) {
+  MakeCompleted("g");
+  ASSERT_TRUE(client_->Purge("g").ok());
+  now_ += std::chrono::hours(24) - std::chrono::microseconds(1);
+  for (int i = 0; i < 10; ++i)  // whatever is tidied up meanwhile
+    EXPECT_EQ(client_->Send(Writer("g", epoch_).Create()).kind, Kind::kDuplicate);
+  now_ += std::chrono::microseconds(1);
+  Commit(Writer("g", epoch_).Create());
+}
+
 TEST_P(JournalSuite, AnIdMayBeFreeAtOnce) {
   for (int i = 0; i < 3; ++i) {
     MakeCompleted("g", "request" + std::to_string(i));

@@ -140,6 +140,11 @@ TEST_P(JournalSuite, ACursorLastsAcrossAPurgeOfTheNewest) {
   MakeCompleted("g");
   const std::string cursor = client_->Watch("").value().cursor;
   ASSERT_TRUE(client_->Purge("g").ok());
+  for (int i = 0; i < 10; ++i)  // meanwhile its rows are deleted
+    EXPECT_NE(client_->Send(Writer("keep", epoch_).Create()).kind, AppendResult::Kind::kCommitted);
+  const Result<WatchPage> nothing = client_->Watch(cursor);
+  ASSERT_TRUE(nothing.ok()) << nothing.error().message;
+  EXPECT_TRUE(nothing.value().groups.empty());
   Commit(keep.Seal());  // must not take the place of what was purged
   const WatchPage page = client_->Watch(cursor).value();
   ASSERT_EQ(page.groups.size(), 1u);

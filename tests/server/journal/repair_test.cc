@@ -207,6 +207,32 @@ TEST_F(RepairTest, AFlippedBitIsNoCrashAndNoWrongValue) {
   }
 }
 
+TEST_F(RepairTest, AGroupThatIsOverLacksItsLastEvent) {
+  {
+    OpenJournal open({.directory = Path("data"), .durability = Durability::kNone});
+    for (const char* id : {"whole", "short"}) {
+      Writer group(id, open.epoch);
+      for (const Append& append :
+           {group.Create(), group.Decide(state::Outcome::kSucceeded), group.Complete()}) {
+        ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+      }
+    }
+  }
+  sqlite3* db = nullptr;
+  ASSERT_EQ(OpenSummed(Path("data/journal.db"), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db,
+                         "DELETE FROM records WHERE first = 3 AND gid = (SELECT gid FROM groups WHERE id = "
+                         "'short')",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  EXPECT_EQ(sqlite3_changes(db), 1);
+  sqlite3_close(db);
+  const auto repaired = RepairData(Path("data"), Path("new"));
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  EXPECT_EQ(repaired.value().groups, static_cast<size_t>(kStored + 1));
+  EXPECT_EQ(repaired.value().lost, std::vector<std::string>({"group short: events 3 and after are lost"}));
+}
+
 TEST_F(RepairTest, OneThatIsInUseIsLeftAlone) {
   const auto data = DataDirectory::Open(Path("data"), DataDirectory::OfCopy::kPark);
   ASSERT_TRUE(data.ok());

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <fstream>
 #include <random>
 
 #include "tests/server/journal/sqlite_support.h"
@@ -127,6 +128,32 @@ TEST_F(SqliteDamageTest, NoFlipInASummaryPasses) {
 TEST_F(SqliteDamageTest, NoFlipInASnapshotPasses) {
   Flip("data FROM snapshots WHERE gid = 1", "UPDATE snapshots SET data = ?1 WHERE gid = 1",
        [this] { ExpectDamaged(open_.client->ReadSnapshot("g")); });
+}
+
+// In the pages of indexes, whose rows have no checksums of their own.
+TEST_F(SqliteDamageTest, ABitThatFlipsInTheLogIsPutRight) {
+  constexpr char kLeafOfIndex = 10;
+  constexpr size_t kLogHead = 32;
+  constexpr size_t kFrameHead = 24;
+  constexpr size_t kPage = 4096;
+  const std::string name = "name-to-find";
+  Writer group("found", open_.epoch);
+  group.spec().name = name;
+  ASSERT_EQ(open_.client->Send(group.Create()).kind, AppendResult::Kind::kCommitted);
+  std::fstream log(dir_.path() + "/journal.db-wal", std::ios::in | std::ios::out | std::ios::binary);
+  int flipped = 0;
+  std::string page(kPage, '\0');
+  for (size_t at = kLogHead + kFrameHead; log.seekg(static_cast<std::streamoff>(at)).read(page.data(), kPage);
+       at += kFrameHead + kPage) {
+    const size_t place = page[0] == kLeafOfIndex ? page.find(name) : std::string::npos;
+    if (place == std::string::npos) continue;
+    log.seekp(static_cast<std::streamoff>(at + place)).put(static_cast<char>(name[0] ^ 1)).flush();
+    ++flipped;
+  }
+  ASSERT_GT(flipped, 0);
+  Vandal reader(dir_.path());
+  EXPECT_EQ(reader.Get("id FROM groups INDEXED BY groups_name WHERE ns = 1 AND name = '" + name + "'"),
+            "found");
 }
 
 TEST_F(SqliteDamageTest, ADamagedGroupCanBeDeleted) {

@@ -141,6 +141,26 @@ TEST_F(SqliteMigrateTest, WhatIsOverIsKnown) {
   EXPECT_EQ(open.journal->usage().ended_groups, 4u);
 }
 
+// Version 3 did not know what was over, and nothing was purged.
+TEST_F(SqliteMigrateTest, OfVersion3WhatIsOverIsFoundToo) {
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    for (const Append& append : {group.Create(), group.Decide(state::Outcome::kFailed), group.Complete()})
+      ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
+  }
+  Execute(File(),
+          "DROP TABLE orphans; DROP TABLE ended; DELETE FROM meta WHERE key = 'purges_from';"
+          "PRAGMA user_version = 3");
+  SqliteJournalOptions options = Options();
+  options.now = [] { return Writer::At(0); };
+  OpenJournal open(options);
+  EXPECT_EQ(log_.size(), 1u);
+  EXPECT_EQ(open.journal->usage().ended_groups, 1u);
+  EXPECT_EQ(open.journal->usage().purges_from, Writer::At(0) + std::chrono::hours(7 * 24));
+  EXPECT_EQ(open.client->Oldest(true).value().groups.at(0).id, "g");
+}
+
 TEST_F(SqliteMigrateTest, OwnersOfSingleGroupsAreKept) {
   MakeVersion2(dir_.path());
   Result<std::unique_ptr<Journal>> journal = OpenSqliteJournal(Options());

@@ -83,5 +83,15 @@ TEST(AnswerRoomTest, TheSlowestReaderGivesWay) {
   EXPECT_TRUE(Eventually([&] { return room->budget()->usage().used.bytes == 0; }));
 }
 
+TEST(AnswerRoomTest, AMessageKeepsTheRoomThatItTakes) {
+  const std::shared_ptr<Budget> budget = Budget::New("answers", {.bytes = 1'000});
+  Result<Reservation> reserved = budget->Reserve({.bytes = 1'000});
+  Reservation& held = reserved.value();
+  KeepRoom(held, 10);
+  EXPECT_EQ(budget->usage().used.bytes, 10u);
+  KeepRoom(held, 20);
+  EXPECT_EQ(budget->usage().used.bytes, 10u);
+}
+
 }  // namespace
 }  // namespace covey::testing
