@@ -26,6 +26,10 @@ namespace covey::edge {
 // How many messages go each way.
 enum class Shape : uint8_t { kUnary, kServerStream, kClientStream, kBidi };
 
+// How the one request of a call arrives: before the call does, or when its handler reads it, as a message of a
+// stream. Of the latter gRPC takes no more than a window until then.
+enum class Arrives : uint8_t { kWithCall, kWhenRead };
+
 class Call;
 using Handler = std::function<Task<grpc::Status>(Call&)>;
 
@@ -35,6 +39,7 @@ struct Rpc {
   Shape shape = Shape::kUnary;
   Handler handler;
   size_t max_send_bytes = 0;  // of one message
+  Arrives arrives = Arrives::kWithCall;
 };
 
 // What all calls have in common: messages as bytes, waits, one end. A handler gets it by reference, mostly
@@ -87,13 +92,15 @@ class Call : public ListHook {
   // Cancels the call, from any thread: for the client it is over at once.
   virtual void Abort() = 0;
 
-  // The one request of a unary call or a server stream. Parse uses it up.
+  // The one request of a unary call or a server stream, once it has arrived. Parse uses it up.
   grpc::ByteBuffer& request() { return request_; }
 
   // const bool read = co_await call.Read(): false when no more will come. Then half_closed() tells whether
   // the client has sent everything; if not, return EndStatus(). True: Take it before the next Read.
   Reader::Awaiter Read() { return reader_.Read(); }
   void Take(grpc::ByteBuffer& bytes) { reader_.Take(bytes); }
+  // Ends a wait for a message: Read gives none.
+  void EndRead() { reader_.End(); }
   bool half_closed() const { return reader_.ended() && !cancelled_ && !refusal_; }
 
   // co_await call.Write(…): false when the call is over; then return.

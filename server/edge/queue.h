@@ -12,6 +12,7 @@
 #include "core/base/mutex.h"
 #include "server/edge/list.h"
 #include "server/edge/mailbox.h"
+#include "server/edge/read_gate.h"
 #include "server/edge/scope.h"
 
 namespace grpc {
@@ -56,6 +57,8 @@ class Queue {
   size_t live_calls() const { return live_calls_.load(std::memory_order_relaxed); }
   void Log(std::string_view what, std::string_view detail) const;
 
+  ReadGate& read_gate() { return read_gate_; }
+
   // The scope of the coroutine that is running.
   Scope* current_scope() const { return current_scope_; }
 
@@ -96,6 +99,7 @@ class Queue {
   Scope* current_scope_ = nullptr;
   List<Runnable> ready_;
   List<Call> calls_;
+  ReadGate read_gate_;
 };
 
 }  // namespace covey::edge

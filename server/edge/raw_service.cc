@@ -7,8 +7,14 @@
 namespace covey::edge {
 namespace {
 
-grpc::internal::RpcMethod::RpcType TypeOf(Shape shape) {
-  switch (shape) {
+bool ComesWithRequest(const Rpc& rpc) {
+  return rpc.arrives == Arrives::kWithCall &&
+         (rpc.shape == Shape::kUnary || rpc.shape == Shape::kServerStream);
+}
+
+grpc::internal::RpcMethod::RpcType TypeOf(const Rpc& rpc) {
+  if (!ComesWithRequest(rpc)) return grpc::internal::RpcMethod::BIDI_STREAMING;
+  switch (rpc.shape) {
     case Shape::kUnary:
       return grpc::internal::RpcMethod::NORMAL_RPC;
     case Shape::kServerStream:
@@ -28,7 +34,7 @@ void RawService::Add(Rpc rpc) {
   methods_added_.push_back(
       std::make_unique<RawMethod>(RawMethod{.rpc = std::move(rpc), .service = this, .index = index}));
   const Rpc& added = methods_added_.back()->rpc;
-  AddMethod(new grpc::internal::RpcServiceMethod(added.name.c_str(), TypeOf(added.shape), nullptr));
+  AddMethod(new grpc::internal::RpcServiceMethod(added.name.c_str(), TypeOf(added), nullptr));
   MarkMethodRaw(index);
 }
 
@@ -37,7 +43,7 @@ void RawService::Request(const RawMethod& method, grpc::ServerContext& context, 
                          grpc::ServerCompletionQueue& queue, Tag& tag) {
   // The same for each shape: whether the request comes with the call was settled when the method was
   // registered.
-  if (method.rpc.shape == Shape::kUnary || method.rpc.shape == Shape::kServerStream) {
+  if (ComesWithRequest(method.rpc)) {
     RequestAsyncUnary(method.index, &context, &request, &stream, &queue, &queue, &tag);
   } else {
     RequestAsyncBidiStreaming(method.index, &context, &stream, &queue, &queue, &tag);

@@ -13,6 +13,10 @@ bool Reader::Awaiter::await_suspend(std::coroutine_handle<> handle) {
   return true;
 }
 
+void Reader::End() {
+  if (waiter_ != nullptr) Scope::WakeUp(*waiter_, Wake::kTimeout);
+}
+
 void Reader::StartRead() {
   if (in_flight_) return;
   in_flight_ = true;

@@ -40,6 +40,8 @@ class Reader {
   }
   // The client sends no more, or the call is over.
   bool ended() const { return ended_; }
+  // The wait for a message ends without one.
+  void End();
   // No more is read, whatever comes.
   void Close() { ended_ = true; }
 

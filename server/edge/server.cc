@@ -47,7 +47,8 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // See client/grpc_connection.cc: with probes a window update may come up to 10 s late.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 20);
+  // What is taken of a message before anybody reads it: see ReadGate. (Of one that is read, a MiB at a time.)
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 18);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // Clients may ping as well, every five seconds at most; the default would hang up on them.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
@@ -88,7 +89,7 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {}
 
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
 
-void Server::Add(std::string name, Shape shape, Handler handler) {
+void Server::Add(std::string name, Shape shape, Handler handler, Arrives arrives) {
   COVEY_CHECK(queues_.empty());  // add before Listen
   const size_t slash = name.rfind('/');
   COVEY_CHECK(name.starts_with('/') && slash > 1);
@@ -107,7 +108,8 @@ void Server::Add(std::string name, Shape shape, Handler handler) {
                       return serving_.load(std::memory_order_acquire) ? handler(call)
                                                                       : End(options_.starting);
                     },
-                .max_send_bytes = static_cast<size_t>(options_.max_send_bytes)});
+                .max_send_bytes = static_cast<size_t>(options_.max_send_bytes),
+                .arrives = arrives});
 }
 
 Status Server::Start() {

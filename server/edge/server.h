@@ -70,7 +70,7 @@ class Server {
 
   // One RPC by its name on the wire, "/covey.v1.GroupService/SealGroup". The handler is called for each call,
   // on its queue's thread. Before Listen.
-  void Add(std::string name, Shape shape, Handler handler);
+  void Add(std::string name, Shape shape, Handler handler, Arrives arrives = Arrives::kWithCall);
 
   // Binds and answers: calls with the status `starting`, health checks with NOT_SERVING. The error names the
   // address that could not be bound.

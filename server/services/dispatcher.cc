@@ -98,12 +98,13 @@ class Dispatcher::Account {
   grpc::StatusCode code_ = grpc::StatusCode::INTERNAL;
 };
 
-void Dispatcher::AddErased(const methods::Method& method, edge::Shape shape, Takes takes,
-                           std::function<std::unique_ptr<Exchange>(edge::Call&)> open) {
+void Dispatcher::AddErased(const methods::Method& method, edge::Shape shape, edge::Arrives arrives,
+                           Takes takes, std::function<std::unique_ptr<Exchange>(edge::Call&)> open) {
   COVEY_CHECK(shape == ToEdge(method.shape));
   const Route& route = routes_.emplace_back(Route{method, takes, std::move(open)});
-  server_.Add(std::string(method.name), shape,
-              [this, &route](edge::Call& call) { return Serve(call, route); });
+  server_.Add(
+      std::string(method.name), shape, [this, &route](edge::Call& call) { return Serve(call, route); },
+      arrives);
 }
 
 edge::Task<grpc::Status> Dispatcher::Serve(edge::Call& call, const Route& route) {
@@ -112,7 +113,7 @@ edge::Task<grpc::Status> Dispatcher::Serve(edge::Call& call, const Route& route)
   if (const std::optional<Error> refused = Refuse(call, context)) co_return account.Failed(*refused);
   const std::unique_ptr<Exchange> exchange = route.open(call);
   Reservation room;  // as long as the call has the request
-  Handled waiting = RoomForRequest(context_, call.request().Length(), room);
+  Handled waiting = ReceiveRequest(context_, call, room);
   const Result<Void> found_room = co_await waiting;
   if (!found_room.ok()) co_return account.Failed(found_room.error());
   if (!exchange->Parse()) co_return account.Failed(call.EndError());

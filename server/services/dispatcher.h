@@ -103,11 +103,13 @@ class Dispatcher {
 
   template <class Kind, class HandlerType>
   void AddRoute(const methods::Method& method, HandlerType handler, Takes takes = Takes::kWhole) {
-    AddErased(method, Kind::kShape, takes, [handler](edge::Call& call) {
-      return std::make_unique<ExchangeOf<Kind, HandlerType>>(call, handler);
-    });
+    constexpr bool kTasks = requires(Kind & call) { call.request().tasks(); };
+    AddErased(method, Kind::kShape, kTasks ? edge::Arrives::kWhenRead : edge::Arrives::kWithCall, takes,
+              [handler](edge::Call& call) {
+                return std::make_unique<ExchangeOf<Kind, HandlerType>>(call, handler);
+              });
   }
-  void AddErased(const methods::Method& method, edge::Shape shape, Takes takes,
+  void AddErased(const methods::Method& method, edge::Shape shape, edge::Arrives arrives, Takes takes,
                  std::function<std::unique_ptr<Exchange>(edge::Call&)> open);
   edge::Task<grpc::Status> Serve(edge::Call& call, const Route& route);
 

@@ -15,6 +15,26 @@ Error NoRoom(const Budget::Usage& usage, size_t bytes) {
                      std::to_string(bytes)};
 }
 
+Error NoTurn() {
+  return {.code = ErrorCode::kResourceExhausted,
+          .reason = "REQUESTS_FULL",
+          .message = "requests are being received, " + std::to_string(edge::ReadGate::kPlaces) +
+                     " at a time, and others wait"};
+}
+
+Error TooSlow() {
+  return {.code = ErrorCode::kResourceExhausted,
+          .reason = "REQUESTS_FULL",
+          .message = "the request has not come within " + std::to_string(edge::ReadGate::kSlow.count()) +
+                     " s, and others wait"};
+}
+
+Error NoMessage() {
+  return {.code = ErrorCode::kInvalidArgument,
+          .reason = "MALFORMED_MESSAGE",
+          .message = "the call must have one request, got none"};
+}
+
 Handled Room(const ServiceContext& service, size_t bytes, std::optional<std::chrono::nanoseconds> patience,
              Reservation& held) {
   if (service.requests == nullptr) co_return Void{};
@@ -45,8 +65,26 @@ Handled RoomForMessage(const ServiceContext& service, size_t bytes, Reservation&
   return Room(service, bytes, std::nullopt, held);
 }
 
-Handled RoomForRequest(const ServiceContext& service, size_t bytes, Reservation& held) {
-  return Room(service, bytes, service.request_patience, held);
+Handled ReceiveRequest(const ServiceContext& service, edge::Call& call, Reservation& held) {
+  if (call.rpc().arrives == edge::Arrives::kWithCall) {
+    Handled waiting = Room(service, call.request().Length(), service.request_patience, held);
+    const Result<Void> room = co_await waiting;
+    co_return room;
+  }
+  edge::ReadGate& gate = call.queue().read_gate();
+  const auto patience = std::chrono::duration_cast<edge::ReadGate::Clock::duration>(service.request_patience);
+  const edge::Wake turn = co_await gate.Enter(edge::ReadGate::Clock::now() + patience);
+  if (turn == edge::Wake::kTimeout) co_return NoTurn();
+  if (turn != edge::Wake::kDone) co_return call.EndError();
+  edge::ReadGate::Place place(gate, call);
+  const bool read = co_await call.Read();
+  if (place.cut()) co_return TooSlow();
+  if (!read) co_return call.half_closed() ? NoMessage() : call.EndError();
+  place.SetReceived();
+  call.Take(call.request());
+  Handled waiting = Room(service, call.request().Length(), service.request_patience, held);
+  const Result<Void> room = co_await waiting;
+  co_return room;
 }
 
 }  // namespace covey

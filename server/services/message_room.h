@@ -13,8 +13,10 @@ inline constexpr size_t kSmallMessage = size_t{64} << 10;
 // Waits for room for a message of so many bytes among all those that are being handled, before it is parsed;
 // `held` gets it.
 Handled RoomForMessage(const ServiceContext& service, size_t bytes, Reservation& held);
-// The same, no longer than the service's patience; then kResourceExhausted.
-Handled RoomForRequest(const ServiceContext& service, size_t bytes, Reservation& held);
+// The one request of a call, of calls that have one, with room for it; no longer than the service's patience, then
+// kResourceExhausted. One that has not come with the call is read, in the call's turn (edge::ReadGate), which lasts
+// until there is room for it.
+Handled ReceiveRequest(const ServiceContext& service, edge::Call& call, Reservation& held);
 
 // The next message of a stream, as call.Read(), with room for it: `held` is for the one before up to now, and
 // for this one from now on.

@@ -14,7 +14,7 @@ MIB = 2**20
 BOUND = 256 * 10**6
 COUNT = int(os.environ.get("COVEY_MEMORY_COUNT", "120"))  # of large things of each kind
 STREAMS = int(os.environ.get("COVEY_MEMORY_STREAMS", "100"))
-BURST = 3  # requests of 10 MiB at once: what gRPC has received of more is not bounded yet
+BURST = 16  # requests of 10 MiB at once
 GROUPS = int(os.environ.get("COVEY_MEMORY_GROUPS", "1000"))
 
 

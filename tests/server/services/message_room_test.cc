@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <string>
+#include <vector>
 
 #include "tests/server/services/services_testing.h"
 
@@ -46,6 +48,40 @@ TEST_F(MessageRoomTest, ALargeRequestWaitsForRoomAndASmallOneDoesNot) {
   EXPECT_TRUE(large.get().status.ok());
   EXPECT_TRUE(world.world().Find("large").ok());
   EXPECT_TRUE(Eventually([&] { return requests_->usage().used.bytes == 0; }));
+}
+
+// Few are received at a time: what is behind them is not in memory. What cannot be large needs no turn.
+TEST_F(MessageRoomTest, RequestsThatCarryTasksAreReceivedInTheirTurn) {
+  ServicesWorld world({.requests = requests_});
+  world.world().Make(0, /*seal=*/false);
+  std::vector<std::future<edge::RawClient::Answer>> answers;
+  const auto begin = [&](const v1::CreateGroupRequest& request) {
+    answers.push_back(std::async(std::launch::async, [&, request] { return world.Call(kCreate, request); }));
+    const auto open = [&] {
+      const std::vector<CallStats::Open> all = world.stats().open();
+      return all.empty() ? 0 : all.front().calls;
+    };
+    ASSERT_TRUE(Eventually([&] { return open() == answers.size(); }));
+  };
+  for (size_t i = 0; i < edge::ReadGate::kPlaces; ++i) begin(Large("large-" + std::to_string(i)));
+  v1::CreateGroupRequest small;
+  small.set_group_id("small");
+  begin(small);
+  v1::CancelGroupRequest cancel;
+  cancel.set_group_id("g");
+  EXPECT_TRUE(world.Call(kCancel, cancel).status.ok());
+  EXPECT_FALSE(world.world().Find("small").ok());
+  others_.reset();
+  for (auto& answer : answers) EXPECT_TRUE(answer.get().status.ok());
+  EXPECT_TRUE(world.world().Find("small").ok());
+  EXPECT_TRUE(Eventually([&] { return requests_->usage().used.bytes == 0; }));
+}
+
+TEST_F(MessageRoomTest, ACallWithoutARequestIsRefused) {
+  ServicesWorld world;
+  const edge::RawClient::Answer answer = world.CallRaw(kCreate, {});
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(answer.status), "MALFORMED_MESSAGE");
 }
 
 TEST_F(MessageRoomTest, WithoutRoomARequestIsRefused) {
