@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/spec/beginning.h"
 #include "core/spec/spec_bytes.h"
 
 namespace covey {
@@ -27,27 +28,6 @@ std::optional<uint32_t> ParseIndex(std::string_view name) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
   if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
   return index;
-}
-
-// What a task runs, as far as it is listed: its name, or the first words of its command.
-std::shared_ptr<const TaskSpec> BeginningOf(const TaskSpec& spec) {
-  constexpr size_t kLongest = 512;
-  TaskSpec beginning;
-  if (const auto* function = std::get_if<FunctionSpec>(&spec.work)) {
-    beginning.work = FunctionSpec{.name = function->name, .payload = {}};
-  } else if (const auto* opaque = std::get_if<OpaqueSpec>(&spec.work)) {
-    beginning.work = OpaqueSpec{.kind = opaque->kind, .message = {}};
-  } else {
-    ProcessSpec process;
-    size_t room = kLongest;
-    for (const std::string& word : std::get<std::shared_ptr<const ProcessSpec>>(spec.work)->argv) {
-      process.argv.push_back(word.substr(0, room));
-      room -= std::min(room, word.size() + 1);
-      if (room == 0) break;
-    }
-    beginning.work = std::make_shared<const ProcessSpec>(std::move(process));
-  }
-  return std::make_shared<const TaskSpec>(std::move(beginning));
 }
 
 Error NameTaken(size_t i, const std::string& name) {
@@ -207,7 +187,8 @@ void TaskTable::End(Entry& entry, const Record& record) {
 void TaskTable::LeaveSpec(Entry& entry) {
   if (entry.spec == nullptr || entry.number == 0) return;
   held_bytes_ -= BytesOfSpec(entry);
-  if (&entry == &entries_.front() && first_ == nullptr) first_ = BeginningOf(*entry.spec);
+  if (&entry == &entries_.front() && first_ == nullptr)
+    first_ = std::make_shared<const TaskSpec>(TaskSpec{.work = BeginningOf(entry.spec->work)});
   entry.spec = nullptr;
 }
 

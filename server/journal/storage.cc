@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/spec/beginning.h"
 #include "server/journal/storage_values.h"
 
 namespace covey::storage {
@@ -131,19 +132,11 @@ state::GroupState LoadState(const v1::State& in, std::string* problem) {
           .first_failed = FromSlot(in.first_failed())};
 }
 
-// As much of it as a list shows.
 void StoreBeginning(const TaskWork& work, v1::FirstTask* out) {
-  constexpr size_t kLongest = 512;
   if (const auto* function = std::get_if<FunctionSpec>(&work)) {
     out->set_function(function->name);
   } else if (const auto* process = std::get_if<std::shared_ptr<const ProcessSpec>>(&work)) {
-    size_t room = kLongest;
-    for (const std::string& argument : (*process)->argv) {
-      out->add_argv(argument.substr(0, room));
-      if (argument.size() >= room) break;
-      room -= argument.size() + 1;
-      if (room == 0) break;
-    }
+    for (const std::string& argument : (*process)->argv) out->add_argv(argument);
   } else {
     out->set_opaque(std::get<OpaqueSpec>(work).kind);
   }
@@ -208,7 +201,8 @@ std::string EncodeSummary(const GroupSummary& summary) {
   stored.set_decided(ToMicros(summary.decided));
   stored.set_completed(ToMicros(summary.completed));
   stored.set_last_number(summary.last_number);
-  if (summary.first_task != nullptr) StoreBeginning(summary.first_task->work, stored.mutable_first_task());
+  if (summary.first_task != nullptr)
+    StoreBeginning(BeginningOf(summary.first_task->work), stored.mutable_first_task());
   return stored.SerializeAsString();
 }
 
