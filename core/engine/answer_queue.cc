@@ -13,6 +13,7 @@ struct AnswerQueue::State {
   CondVar handed_over;
   std::vector<std::function<void()>> posted COVEY_GUARDED_BY(mutex);
   std::vector<std::function<void()>> ready COVEY_GUARDED_BY(mutex);  // handed over
+  std::vector<std::function<void()>> last COVEY_GUARDED_BY(mutex);   // follows what is ready
   bool asleep COVEY_GUARDED_BY(mutex) = false;
   bool on_flush COVEY_GUARDED_BY(mutex) = false;  // no thread, or not any more
   bool running COVEY_GUARDED_BY(mutex) = false;   // on_flush: somebody carries out what is ready
@@ -53,10 +54,15 @@ void AnswerQueue::Post(std::function<void()> work) {
   state_->posted.push_back(std::move(work));
 }
 
+void AnswerQueue::PostLast(std::function<void()> work) {
+  MutexLock lock(state_->mutex);
+  state_->last.push_back(std::move(work));
+}
+
 void AnswerQueue::Flush() {
   const std::shared_ptr<State> state = state_;  // work may end the queue
   MutexLock lock(state->mutex);
-  if (state->posted.empty() && (state->ready.empty() || !state->on_flush)) return;
+  if (state->posted.empty() && state->last.empty() && (state->ready.empty() || !state->on_flush)) return;
   std::move(state->posted.begin(), state->posted.end(), std::back_inserter(state->ready));
   state->posted.clear();
   if (!state->on_flush) {
@@ -69,9 +75,9 @@ void AnswerQueue::Flush() {
   // order.
   if (state->running) return;
   state->running = true;
-  while (!state->ready.empty()) {
+  while (!state->ready.empty() || !state->last.empty()) {
     std::vector<std::function<void()>> work;
-    work.swap(state->ready);
+    work.swap(state->ready.empty() ? state->last : state->ready);
     lock.Unlock();
     for (const auto& each : work) each();
     work.clear();
@@ -82,19 +88,21 @@ void AnswerQueue::Flush() {
 
 void AnswerQueue::Loop(State& state) {
   std::vector<std::function<void()>> work;
+  bool last_is_due = false;  // however much comes meanwhile
   MutexLock lock(state.mutex);
   for (;;) {
-    while (state.ready.empty() && !state.stopping) {
+    while (state.ready.empty() && state.last.empty() && !state.stopping) {
       state.asleep = true;
       state.handed_over.Wait(state.mutex);
     }
     state.asleep = false;
-    if (state.ready.empty()) return;
-    work.swap(state.ready);
+    if (state.ready.empty() && state.last.empty()) return;
+    work.swap(last_is_due || state.ready.empty() ? state.last : state.ready);
     lock.Unlock();
     for (const auto& each : work) each();
     work.clear();  // what it holds ends without the lock
     lock.Lock();
+    last_is_due = !last_is_due && !state.last.empty();
   }
 }
 

@@ -25,6 +25,8 @@ class AnswerQueue {
   AnswerQueue& operator=(const AnswerQueue&) = delete;
 
   void Post(std::function<void()> work);
+  // What is to follow all that is handed over with it, and what of that is under way. Runs like work.
+  void PostLast(std::function<void()> work);
   // Hands over what was posted. After each batch of answers, and by whoever was answered at once.
   void Flush();
   // Carries out what was posted and ends the thread: what comes later runs on the thread that calls Flush.

@@ -152,7 +152,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // Events after number `after` from memory: nullopt when they have left it (read the journal).
   std::optional<EventPage> RecentEvents(uint64_t after, PageLimit limit) const COVEY_EXCLUDES(mutex_);
-  // `notify` after each commit until Unwatch; any thread, no lock held. It may be called once more while
+  // `notify` after each batch of commits until Unwatch; any thread, no lock held. It may be called once more while
   // Unwatch runs.
   uint64_t Watch(std::function<void()> notify) COVEY_EXCLUDES(mutex_);
   void Unwatch(uint64_t id) COVEY_EXCLUDES(mutex_);
@@ -245,6 +245,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // Outside the lock.
   void CarryOut(Effects effects) COVEY_EXCLUDES(mutex_);
+  void TellWatchers() COVEY_EXCLUDES(mutex_);
   void Send() COVEY_EXCLUDES(mutex_);
 
   // Constant after construction.

@@ -25,9 +25,10 @@ struct Effects {
   std::vector<uint64_t> push;  // tickets to queue
   std::vector<Start> starts;
   bool completed = false;                    // the group is over, or another owner's
-  std::vector<std::function<void()>> calls;  // replies, waiters, watchers
+  std::vector<std::function<void()>> calls;  // replies, waiters
   size_t release = 0;                        // slots to give back
   bool events = false;                       // something became durable
+  bool notice = false;                       // watchers are to be told, behind all that became so with it
 };
 
 }  // namespace covey

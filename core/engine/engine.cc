@@ -344,11 +344,21 @@ void Engine::UnwatchAll(uint64_t id) {
   watchers_.erase(id);
 }
 
+// Of many groups, most of the time: their watchers are told once for all of them.
 void Engine::OnEvents() {
+  {
+    MutexLock lock(mutex_);
+    if (watchers_.empty() || notice_owed_) return;
+    notice_owed_ = true;
+  }
+  environment_->answers->PostLast([this, gate = gate_] { gate->Pass([this] { TellWatchers(); }); });
+}
+
+void Engine::TellWatchers() {
   std::vector<std::function<void()>> watchers;
   {
     MutexLock lock(mutex_);
-    if (watchers_.empty()) return;
+    notice_owed_ = false;
     for (const auto& [id, notify] : watchers_) watchers.push_back(notify);
   }
   for (const auto& notify : watchers) notify();

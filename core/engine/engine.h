@@ -135,7 +135,7 @@ class Engine {
   }
   // The cursor behind everything that has happened.
   void NewestCursor(Done<std::string> done) { journal_->Newest(std::move(done)); }
-  // `notify` after each commit of any group until Unwatch; it may be called once more while Unwatch runs.
+  // `notify` after each batch of commits of any group until Unwatch; it may be called once more while Unwatch runs.
   uint64_t WatchAll(std::function<void()> notify) COVEY_EXCLUDES(mutex_);
   void UnwatchAll(uint64_t id) COVEY_EXCLUDES(mutex_);
 
@@ -184,6 +184,7 @@ class Engine {
   std::optional<Error> RemoveOrphans(const RecoveryWatcher& watcher);
   void OnCompleted(const std::string& id) COVEY_EXCLUDES(mutex_);
   void OnEvents() COVEY_EXCLUDES(mutex_);
+  void TellWatchers() COVEY_EXCLUDES(mutex_);
 
   // Constant after construction.
   const Options options_;
@@ -206,6 +207,7 @@ class Engine {
   std::unordered_map<std::string, Recovery::Aside> aside_ COVEY_GUARDED_BY(mutex_);
   uint64_t next_watch_ COVEY_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, std::function<void()>> watchers_ COVEY_GUARDED_BY(mutex_);
+  bool notice_owed_ COVEY_GUARDED_BY(mutex_) = false;  // to them
 };
 
 }  // namespace covey

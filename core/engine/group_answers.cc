@@ -29,7 +29,7 @@ void DurableGroup::OnAppended(const AppendResult& result) {
 // Commits what is known to be written; then what is to be done about the rest.
 void DurableGroup::SettleLocked(Effects& effects) {
   while (const auto entry = ledger_.log().TakeCommitted()) CommitLocked(*entry, effects);
-  if (effects.events) feed_.Notify(&effects.calls);
+  effects.notice = effects.events && feed_.OweNotice();
   switch (ledger_.log().Settle()) {
     case GroupLog::Todo::kNothing:
       break;
@@ -179,11 +179,12 @@ void DurableGroup::OnRead(Result<std::vector<Record>> records) {
   }
   feed_.Add(batch);
   effects.events = true;
-  feed_.Notify(&effects.calls);
+  effects.notice = feed_.OweNotice();
   // What runs here and is over there must stop; what runs there and not here is nobody's.
   if (ledger_.standing().pending().decided) OnDecidedLocked(effects);
   RetryLaterLocked(&DurableGroup::ReadOn);
   step.Finish();
+  environment_->answers->Flush();
 }
 
 // -------------------------------------------------------------------------------------------------------------
@@ -213,6 +214,16 @@ void DurableGroup::CarryOut(Effects effects) {
   for (const auto& call : effects.calls) call();
   if (effects.release > 0) lane_->Release(effects.release);
   if (effects.events && environment_->on_events) environment_->on_events();
+  if (effects.notice) environment_->answers->PostLast([self = shared_from_this()] { self->TellWatchers(); });
+}
+
+void DurableGroup::TellWatchers() {
+  GroupFeed::Calls calls;
+  {
+    MutexLock lock(mutex_);
+    feed_.Notify(&calls);
+  }
+  for (const auto& call : calls) call();
 }
 
 void DurableGroup::Send() {

@@ -81,7 +81,8 @@ bool GroupFeed::Unwait(uint64_t id) {
   return true;
 }
 
-void GroupFeed::Notify(Calls* calls) const {
+void GroupFeed::Notify(Calls* calls) {
+  owed_ = false;
   for (const auto& [id, notify] : watchers_) calls->push_back(notify);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/engine/view.h"
@@ -45,7 +46,9 @@ class GroupFeed {
 
   bool watched() const { return !watchers_.empty() || !waiters_.empty() || !task_waiters_.empty(); }
 
-  void Notify(Calls* calls) const;
+  // True when there are watchers, and they are to be told from now on until Notify.
+  bool OweNotice() { return !watchers_.empty() && !std::exchange(owed_, true); }
+  void Notify(Calls* calls);
   void TaskEnded(uint32_t task, Calls* calls);
   // Those that wait for one of the tasks that `ended` is true of.
   void TasksEnded(const std::function<bool(uint32_t task)>& ended, Calls* calls);
@@ -61,6 +64,7 @@ class GroupFeed {
   std::deque<std::shared_ptr<const Batch>> recent_;
   size_t recent_events_ = 0;
   size_t recent_bytes_ = 0;
+  bool owed_ = false;
   uint64_t next_id_ = 1;
   std::map<uint64_t, Call> watchers_;
   std::map<uint64_t, Call> waiters_;

@@ -42,6 +42,29 @@ TEST_F(EventTest, AStreamGoesFromTheJournalToMemoryWithoutAGap) {
   EXPECT_TRUE(Read(group, last, 300).completed);
 }
 
+// Each of 20 exits is an append of its own, and all of them are one batch.
+TEST_F(EventTest, WatchersAreToldOnceABatch) {
+  World world(20);
+  ASSERT_FALSE(world.Open());
+  const auto one = world.Make(10, true, {.id = "one"});
+  const auto other = world.Make(10, true, {.id = "other"});
+  std::vector<int> told(3);
+  const uint64_t first = one->Watch([&] { ++told[0]; });
+  const uint64_t second = other->Watch([&] { ++told[1]; });
+  const uint64_t all = world.engine().WatchAll([&] {
+    ++told[2];
+    EXPECT_TRUE(one->completed() && other->completed());
+  });
+  world.journal->HoldCommits();
+  world.executor->ExitAll();
+  EXPECT_EQ(told, std::vector<int>(3));
+  world.journal->ReleaseCommits();
+  EXPECT_EQ(told, (std::vector<int>{1, 1, 1}));
+  one->Unwatch(first);
+  other->Unwatch(second);
+  world.engine().UnwatchAll(all);
+}
+
 TEST_F(EventTest, WatchersAreToldOfCommitsAlone) {
   ASSERT_FALSE(world_.Open());
   const auto group = world_.Make(1);
