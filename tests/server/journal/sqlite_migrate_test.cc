@@ -7,6 +7,7 @@
 #include "tests/server/journal/fault_vfs.h"
 #include "tests/server/journal/sqlite_support.h"
 #include "tests/server/journal/version_2.h"
+#include "tests/server/journal/version_3.h"
 
 // Journals of earlier versions are brought up to date; those of later ones are refused. journal_crash_test
 // kills the daemon meanwhile.
@@ -198,6 +199,40 @@ TEST_F(SqliteMigrateTest, Version1BecomesTheNewestInOneGo) {
   EXPECT_EQ(open.client->Read("g0").value().size(), 601u);
   EXPECT_TRUE(open.client->Pools().value().empty());
   EXPECT_TRUE(open.client->PutPool({.name = "p", .max = 1}).ok());
+}
+
+// The last one that purged nothing and summed no pages.
+TEST_F(SqliteMigrateTest, Version3LearnsWhatIsOverAndPurgesNothingForAWeek) {
+  SqliteJournalOptions options = Options();
+  options.now = [] { return Writer::At(0); };
+  {
+    OpenJournal open(options);
+    for (const char* id : {"over", "open", "purged"}) {
+      Writer group(id, open.epoch);
+      ASSERT_EQ(open.client->Send(group.Create("r-" + std::string(id))).kind, Kind::kCommitted);
+      ASSERT_EQ(open.client->Send(group.Tasks(100, "payload")).kind, Kind::kCommitted);
+      if (group.spec().id == "open") continue;
+      ASSERT_EQ(open.client->Send(group.Decide(state::Outcome::kSucceeded)).kind, Kind::kCommitted);
+      group.summary().completed = Writer::At(7);
+      ASSERT_EQ(open.client->Send(group.Complete()).kind, Kind::kCommitted);
+    }
+    ASSERT_TRUE(open.client->Purge("purged").ok());
+  }
+  MakeVersion3(dir_.path());
+  OpenJournal open(options);
+  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 3 to version " + kNow}));
+  EXPECT_EQ(open.client->Read("over").value().size(), 103u);
+  EXPECT_EQ(open.client->Read("open").value().size(), 101u);
+  EXPECT_EQ(open.client->FindRequest("r-purged").value(), "purged");
+  const JournalUsage usage = open.journal->usage();
+  EXPECT_EQ(usage.ended_groups, 1u);
+  EXPECT_GT(usage.ended_bytes, 100u * 7);
+  EXPECT_EQ(usage.purges_from, Writer::At(0) + std::chrono::hours(7 * 24));
+  const EndedPage ended = open.client->Oldest(false).value();
+  ASSERT_EQ(ended.groups.size(), 1u);
+  EXPECT_EQ(ended.groups[0].id, "over");
+  EXPECT_EQ(ended.groups[0].ended, Writer::At(7));
+  EXPECT_TRUE(open.client->Purge("over").ok());
 }
 
 TEST_F(SqliteMigrateTest, AMigratedJournalIsLikeANewOne) {
