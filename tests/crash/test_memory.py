@@ -15,7 +15,8 @@ BOUND = 256 * 10**6
 COUNT = int(os.environ.get("COVEY_MEMORY_COUNT", "120"))  # of large things of each kind
 STREAMS = int(os.environ.get("COVEY_MEMORY_STREAMS", "100"))
 BURST = 16  # requests of 10 MiB at once
-GROUPS = int(os.environ.get("COVEY_MEMORY_GROUPS", "1000"))
+MAKERS = 4  # clients that make groups at a time
+GROUPS = min(int(os.environ.get("COVEY_MEMORY_GROUPS", "1000")), 99_000)  # of more some would be purged
 
 
 def echo(payload):
@@ -68,10 +69,30 @@ class MemoryTest(unittest.TestCase):
     def wait(self, id_):
         self.call("GroupService/WaitGroup", wire.field(1, id_))
 
-    def stuck(self, about):
+    def open_stream(self, method, message):
         """A stream that nobody reads."""
-        call = self.wire.channel.unary_stream("/covey.v1.EventService/StreamEvents")(about + wire.field(4, 1))
+        call = self.wire.channel.unary_stream("/covey.v1." + method)(message)
         self.addCleanup(call.cancel)
+
+    def open_call(self, number):
+        """One of the calls that stay: streams of events and of output, and waits."""
+        if number % 4 == 0:
+            self.open_stream("EventService/StreamEvents", wire.field(4, 1))
+        elif number % 4 == 1:
+            group = f"large-{5 * (number % (COUNT // 5))}"
+            self.open_stream("EventService/StreamEvents", wire.field(1, group) + wire.field(4, 1))
+        elif number % 4 == 2:
+            self.open_stream("GroupService/StreamOutput", wire.field(1, "in-front") + wire.field(3, 1))
+        else:
+            wait = self.wire.channel.unary_unary("/covey.v1.GroupService/WaitGroup").future(wire.field(1, "in-front"))
+            self.addCleanup(wait.cancel)
+
+    def small_groups(self, first):
+        """Some of the GROUPS, one of MAKERS shares."""
+        for number in range(first, GROUPS, MAKERS):
+            self.create(noop(), noop(), id_=f"small-{number}")
+            if number + MAKERS >= GROUPS:
+                self.wait(f"small-{number}")
 
     def test_whatever_clients_do(self):
         self.tell("idle")
@@ -96,11 +117,14 @@ class MemoryTest(unittest.TestCase):
         self.tell(f"{queued} standard inputs of 1 MiB that wait")
 
         for number in range(STREAMS):
-            self.stuck(wire.field(1, f"large-{5 * (number % (COUNT // 5))}") if number % 2 else b"")
-        for number in range(GROUPS):
-            self.create(noop(), noop(), id_=f"small-{number}")
-        self.wait(f"small-{GROUPS - 1}")
-        self.tell(f"{STREAMS} streams that nobody reads, {GROUPS} groups that are over")
+            self.open_call(number)
+        self.tell(f"{STREAMS} streams that nobody reads, and waits")
+        threads = [threading.Thread(target=self.small_groups, args=(first,)) for first in range(MAKERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.tell(f"{GROUPS} groups that are over")
 
         events = self.wire.watch("EventService/StreamEvents", wire.field(1, "large-0"))
         self.assertEqual(5, sum(number == 1 and len(value) > MIB for message in events
