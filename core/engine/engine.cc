@@ -23,7 +23,8 @@ Engine::Engine(Options options)
     : options_(Completed(std::move(options))),
       journal_(options_.journal),
       capabilities_(journal_->capabilities()),
-      residents_(options_.resident_groups, options_.resident_bytes) {
+      residents_(options_.resident_groups, options_.resident_bytes),
+      over_groups_(journal_) {
   environment_ = std::make_shared<GroupEnvironment>();
   environment_->journal = journal_;
   environment_->output = options_.output;
@@ -296,40 +297,6 @@ void Engine::Amend(GroupPage& page) const {
     groups.push_back(live != nullptr && live->View().last_number > 0 ? live->View() : std::move(summary));
   }
   page.groups = std::move(groups);
-}
-
-void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done) {
-  if (auto recent = group->RecentEvents(after, limit)) {
-    done(std::move(*recent));
-    return;
-  }
-  if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
-    const uint64_t last = group->View().last_number;
-    if (after >= last) return done(*std::move(damage));
-    limit.count = static_cast<size_t>(std::min<uint64_t>(limit.count, last - after));
-  }
-  journal_->Read(
-      group->id(), after + 1, limit,
-      [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
-        if (!records.ok()) {
-          done(records.error());
-          return;
-        }
-        EventPage page{.through = after};
-        if (const size_t count = records.value().size(); count > 0) {
-          page.through = records.value().back().number;
-          page.slices.push_back({.batch = std::make_shared<const Batch>(std::move(records.value())),
-                                 .first = 0,
-                                 .count = count});
-        }
-        const GroupSummary view = group->View();
-        if (view.state.completed && page.slices.empty() && after < view.last_number) {  // deleted meanwhile
-          page.dropped = view.last_number - after;
-          page.through = view.last_number;
-        }
-        page.completed = view.state.completed && page.through >= view.last_number;
-        done(std::move(page));
-      });
 }
 
 uint64_t Engine::WatchAll(std::function<void()> notify) {

@@ -13,6 +13,7 @@
 #include "core/engine/durable_group.h"
 #include "core/engine/engine_counts.h"
 #include "core/engine/key_turns.h"
+#include "core/engine/over_groups.h"
 #include "core/engine/pool_table.h"
 #include "core/engine/recovery.h"
 #include "core/engine/resident_groups.h"
@@ -96,6 +97,20 @@ class Engine {
   void FindReadable(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // How a group stands, by one look-up of the journal when it is not in memory. Errors as of Find.
   void Look(const std::string& id, Done<GroupSummary> done) COVEY_EXCLUDES(mutex_);
+  // A group for reads: in memory, also as far as it goes when its records are damaged, or one that is over and is to be
+  // read by page.
+  struct Found {
+    GroupPtr group;     // null: see `over`
+    GroupSummary over;  // for ReadTasks, ReadEnd, ReadEventsOf
+  };
+  // One that is over and not in memory is brought there when it has no more tasks than `most_tasks`, or cannot be listed.
+  // Errors as of FindReadable.
+  void FindOrLook(const std::string& id, uint32_t most_tasks, Done<Found> done) COVEY_EXCLUDES(mutex_);
+  // A window that has task `first` of a group that is over.
+  void ReadTasks(GroupSummary over, uint32_t first, Done<OverGroups::WindowPtr> done) {
+    over_groups_.Tasks(std::move(over), first, std::move(done));
+  }
+  void ReadEnd(GroupSummary over, Done<GroupEnd> done) { over_groups_.End(std::move(over), std::move(done)); }
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
               DurableGroup::SubmitDone done) {
@@ -123,6 +138,8 @@ class Engine {
 
   // Events of a group after a number: from memory, or else from the journal.
   void ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done);
+  // The same of a group that is over, from the journal.
+  void ReadEventsOf(const std::string& over, uint64_t after, PageLimit limit, Done<EventPage> done);
   // Events of all groups after a cursor.
   void ReadAllEvents(std::string cursor, PageLimit limit, Done<WatchPage> done) {
     journal_->Watch(std::move(cursor), limit, [this, done = std::move(done)](Result<WatchPage> page) {
@@ -195,7 +212,9 @@ class Engine {
   uint64_t epoch_ = 0;                  // of the ownership of all groups; set by Recover
   std::unique_ptr<PoolTable> pools_;
 
-  ResidentGroups residents_;  // has its own synchronisation
+  // Have their own synchronisation.
+  ResidentGroups residents_;
+  OverGroups over_groups_;
 
   mutable Mutex mutex_;
   bool draining_ COVEY_GUARDED_BY(mutex_) = false;

@@ -222,6 +222,7 @@ std::optional<Error> GroupLedger::Fold(const Batch& batch) {
     log_.Fold(record.number);
     standing_.Commit(record);
     if (AboutTask(event)) tasks_.Commit(record);
+    if (event.kind == EventKind::kGroupDecided) tasks_.LeaveQueuedSpecs();  // they never start
   }
   return std::nullopt;
 }

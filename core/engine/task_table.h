@@ -91,6 +91,8 @@ class TaskTable {
   // Leaves the specs of queued tasks to the journal that have become durable since the last call, or of all.
   void LeaveNewSpecs();
   void LeaveQueuedSpecs();
+  // Leaves the spec of a task that does not run here, since its group is over.
+  void LeaveSpecOf(uint32_t task) { LeaveSpec(entries_[task]); }
   void KeepNewSpecs() { new_from_ = durable_; }
   // Takes a spec back that was read, unless it is not missed.
   void TakeSpec(uint32_t task, const std::shared_ptr<const TaskSpec>& spec);

@@ -185,7 +185,22 @@ Handled SealGroup(CallContext&, SealCall& call, const GroupPtr& group) {
   co_return Void{};
 }
 
-Handled WaitGroup(CallContext& context, WaitCall& call, const GroupPtr& group) {
+// One that is over is answered as it ended, whether it is in memory or not.
+Handled WaitGroup(CallContext& context, WaitCall& call) {
+  edge::Completion<Engine::Found> finding;
+  context.engine().FindOrLook(call.request().group_id(), /*most_tasks=*/0, finding.completer());
+  const Result<Engine::Found> found = co_await finding;
+  if (!found.ok()) co_return found.error();
+  const GroupPtr& group = found.value().group;
+  if (group == nullptr) {
+    edge::Completion<GroupEnd> ending;
+    context.engine().ReadEnd(found.value().over, ending.completer());
+    const Result<GroupEnd> end = co_await ending;
+    if (!end.ok()) co_return end.error();
+    *call.response().mutable_result() = ToProto(end.value());
+    co_return Void{};
+  }
+  if (const std::optional<Error> damage = group->damage()) co_return *damage;
   std::optional<IdleSeal> seal;  // no longer than the call
   if (call.request().seal_when_idle()) seal.emplace(group);
   Handled waiting = GroupOver(context, group, WaitOf(call.request()));

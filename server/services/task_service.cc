@@ -35,7 +35,7 @@ bool IsOver(const TaskView& task) {
 Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t index, View view,
                  v1::Task* message) {
   TaskView task = group->ViewTask(index);
-  WholeTasks whole(context.engine(), group);
+  WholeTasks whole(context.engine(), group->id(), group);
   Handled completing = whole.Complete(task, view);
   const Result<Void> completed = co_await completing;
   if (!completed.ok()) co_return completed.error();
@@ -75,25 +75,67 @@ Result<uint32_t> ParseToken(const v1::ListTasksRequest& request) {
   return error;
 }
 
-Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& group) {
-  const v1::ListTasksRequest& request = call.request();
+// What ListTasks reads from: a group in memory, or, of one that is over, a window of its tasks.
+struct Listing {
+  GroupPtr group;
+  GroupSummary over;
+  OverGroups::WindowPtr window;  // with the next task, when there is one
+
+  uint32_t count() const { return group != nullptr ? group->task_count() : over.state.submitted; }
+  uint32_t end() const { return window != nullptr ? window->end() : count(); }
+  std::vector<TaskView> Views(uint32_t first, size_t limit) const {
+    return window != nullptr ? window->Views(first, limit, over) : group->ViewTasks(first, limit);
+  }
+  std::optional<Error> damage() const { return group != nullptr ? group->damage() : std::nullopt; }
+};
+
+edge::Task<Result<Listing>> OpenListing(CallContext& context, const v1::ListTasksRequest& request) {
+  edge::Completion<Engine::Found> finding;
+  context.engine().FindOrLook(request.group_id(), OverGroups::kTasks, finding.completer());
+  Result<Engine::Found> found = co_await finding;
+  if (!found.ok()) co_return found.error();
+  Listing listing{
+      .group = std::move(found.value().group), .over = std::move(found.value().over), .window = {}};
   const Result<uint32_t> first = ParseToken(request);
   if (!first.ok()) co_return first.error();
+  if (listing.group != nullptr || first.value() >= listing.count()) co_return std::move(listing);
+  edge::Completion<OverGroups::WindowPtr> reading;
+  context.engine().ReadTasks(listing.over, first.value(), reading.completer());
+  Result<OverGroups::WindowPtr> window = co_await reading;
+  if (window.ok()) {
+    listing.window = std::move(window.value());
+    co_return std::move(listing);
+  }
+  if (window.error().code != ErrorCode::kDataLoss) co_return window.error();
+  edge::Completion<GroupPtr> readable;  // damaged: it is told as far as it goes
+  context.engine().FindReadable(request.group_id(), readable.completer());
+  Result<GroupPtr> group = co_await readable;
+  if (!group.ok()) co_return group.error();
+  listing.group = std::move(group.value());
+  co_return std::move(listing);
+}
+
+Handled ListTasks(CallContext& context, ListTasksCall& call) {
+  const v1::ListTasksRequest& request = call.request();
+  edge::Task<Result<Listing>> opening = OpenListing(context, request);
+  const Result<Listing> opened = co_await opening;
+  if (!opened.ok()) co_return opened.error();
+  const Listing& listing = opened.value();
   constexpr int kDefaultPage = 100;
   // A filter that few tasks pass answers short pages instead of long waits.
   constexpr uint32_t kLookedAt = 10'000;
   const ValueSet states(request.states());
   const View view = ToCore(request.view(), View::kBasic);
   const int limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  const uint32_t count = group->task_count();
+  const uint32_t count = listing.count();
   TaskMessages messages(context.service, view);
-  uint32_t next = first.value();
-  const uint32_t last = std::min<uint64_t>(count, uint64_t{next} + kLookedAt);
+  uint32_t next = ParseToken(request).value();
+  const uint32_t last = std::min<uint64_t>(listing.end(), uint64_t{next} + kLookedAt);
   PageFill fill({.count = static_cast<size_t>(limit)});
-  WholeTasks whole(context.engine(), group);
+  WholeTasks whole(context.engine(), request.group_id(), listing.group);
   for (bool full = false; next < last && !full;) {
     const size_t step = std::min<size_t>(limit - fill.count(), last - next);
-    std::vector<TaskView> tasks = group->ViewTasks(next, step);
+    std::vector<TaskView> tasks = listing.Views(next, step);
     for (TaskView& task : tasks) {
       if (states.Contains(TaskStateOf(task))) {
         Handled completing = whole.Complete(task, view);
@@ -113,7 +155,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call, const GroupPtr& gro
   Handled sizing = messages.Complete();
   const Result<Void> sized = co_await sizing;
   if (!sized.ok()) co_return sized.error();
-  const std::optional<Error> damage = group->damage();
+  const std::optional<Error> damage = listing.damage();
   if (next == count && damage && call.response().tasks_size() == 0) co_return *damage;
   // Behind what can be told of a damaged group comes the page that says why there is no more.
   if (next < count || damage) call.response().set_next_page_token(MakeToken(next, request));
@@ -241,7 +283,7 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
 void AddTaskService(Dispatcher& dispatcher) {
   using methods::Named;
   dispatcher.Add(Named("/covey.v1.TaskService/GetTask"), GetTask);
-  dispatcher.Add(Named("/covey.v1.TaskService/ListTasks"), ListTasks, Takes::kAsFarAsRead);
+  dispatcher.Add(Named("/covey.v1.TaskService/ListTasks"), ListTasks);
   dispatcher.Add(Named("/covey.v1.TaskService/WaitTask"), WaitTask);
   dispatcher.Add(Named("/covey.v1.TaskService/CancelTask"), CancelTask);
   dispatcher.Add(Named("/covey.v1.TaskService/ReadOutput"), ReadOutput, Takes::kAsFarAsRead);

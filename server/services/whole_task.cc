@@ -31,15 +31,19 @@ edge::Task<Result<Record>> WholeTasks::Event(EventPage& page, uint64_t number) {
   }
   constexpr PageLimit kAtOnce{.count = 512};
   edge::Completion<EventPage> reading;
-  engine_.ReadEvents(group_, number - 1, kAtOnce, reading.completer());
+  if (group_ == nullptr) {
+    engine_.ReadEventsOf(id_, number - 1, kAtOnce, reading.completer());
+  } else {
+    engine_.ReadEvents(group_, number - 1, kAtOnce, reading.completer());
+  }
   Result<EventPage> read = co_await reading;
   if (!read.ok()) co_return read.error();
   page = std::move(read.value());
   for (const Record& record : page.records()) {
     if (record.number == number) co_return record;
   }
-  if (page.empty()) co_return ResidentGroups::NotFound(group_->id());  // it was deleted meanwhile
-  co_return EventsMissing(group_->id(), number, number);
+  if (page.empty()) co_return ResidentGroups::NotFound(id_);  // it was deleted meanwhile
+  co_return EventsMissing(id_, number, number);
 }
 
 }  // namespace covey

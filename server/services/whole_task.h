@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "server/convert/convert.h"
 #include "server/services/dispatcher.h"
@@ -13,7 +15,9 @@ namespace covey {
 // Thread safety: none; of one queue's thread.
 class WholeTasks {
  public:
-  WholeTasks(Engine& engine, GroupPtr group) : engine_(engine), group_(std::move(group)) {}
+  // `group` null: it is over, and not in memory.
+  WholeTasks(Engine& engine, std::string id, GroupPtr group)
+      : engine_(engine), id_(std::move(id)), group_(std::move(group)) {}
   WholeTasks(const WholeTasks&) = delete;
   WholeTasks& operator=(const WholeTasks&) = delete;
 
@@ -25,6 +29,7 @@ class WholeTasks {
   edge::Task<Result<Record>> Event(EventPage& page, uint64_t number);
 
   Engine& engine_;
+  const std::string id_;
   const GroupPtr group_;
   EventPage specs_;
   EventPage ends_;

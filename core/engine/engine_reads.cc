@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/engine/engine.h"
+
+// Engine: reads of groups, in memory or in the journal.
+
+namespace covey {
+namespace {
+
+void AddRead(EventPage& page, std::vector<Record> records) {
+  const size_t count = records.size();
+  if (count == 0) return;
+  page.through = records.back().number;
+  page.slices.push_back(
+      {.batch = std::make_shared<const Batch>(std::move(records)), .first = 0, .count = count});
+}
+
+}  // namespace
+
+void Engine::FindOrLook(const std::string& id, uint32_t most_tasks, Done<Found> done) {
+  const auto find = [this, id, done] {
+    FindReadable(id, [done](Result<GroupPtr> group) {
+      done(group.ok() ? Result<Found>(Found{.group = group.value(), .over = {}})
+                      : Result<Found>(group.error()));
+    });
+  };
+  bool aside = false;
+  {
+    MutexLock lock(mutex_);
+    aside = aside_.contains(id);
+  }
+  if (aside || residents_.Get(id) != nullptr) return find();
+  Listed(id, [find, most_tasks, done](Result<GroupSummary> listed) {
+    if (!listed.ok() || listed.value().state.submitted <= most_tasks) return find();
+    done(Found{.group = nullptr, .over = std::move(listed.value())});
+  });
+}
+
+void Engine::ReadEventsOf(const std::string& over, uint64_t after, PageLimit limit, Done<EventPage> done) {
+  journal_->Read(over, after + 1, limit,
+                 [after, done = std::move(done)](Result<std::vector<Record>> records) {
+                   if (!records.ok()) return done(records.error());
+                   EventPage page{.through = after};
+                   AddRead(page, std::move(records.value()));
+                   done(std::move(page));
+                 });
+}
+
+void Engine::ReadEvents(const GroupPtr& group, uint64_t after, PageLimit limit, Done<EventPage> done) {
+  if (auto recent = group->RecentEvents(after, limit)) {
+    done(std::move(*recent));
+    return;
+  }
+  if (std::optional<Error> damage = group->damage()) {  // up to where it is whole, then why not further
+    const uint64_t last = group->View().last_number;
+    if (after >= last) return done(*std::move(damage));
+    limit.count = static_cast<size_t>(std::min<uint64_t>(limit.count, last - after));
+  }
+  journal_->Read(
+      group->id(), after + 1, limit,
+      [group, after, done = std::move(done)](Result<std::vector<Record>> records) {
+        if (!records.ok()) {
+          done(records.error());
+          return;
+        }
+        EventPage page{.through = after};
+        AddRead(page, std::move(records.value()));
+        const GroupSummary view = group->View();
+        if (view.state.completed && page.slices.empty() && after < view.last_number) {  // deleted meanwhile
+          page.dropped = view.last_number - after;
+          page.through = view.last_number;
+        }
+        page.completed = view.state.completed && page.through >= view.last_number;
+        done(std::move(page));
+      });
+}
+
+}  // namespace covey

@@ -1,0 +1,171 @@
+#include "core/engine/over_groups.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/engine/group_ledger.h"
+#include "core/engine/resident_groups.h"
+
+namespace covey {
+
+// Events of one group that pass by, from number `next` on.
+struct OverGroups::Scan {
+  GroupSummary group;
+  uint64_t next = 1;
+  // False: it has all that it wants.
+  std::function<bool(const std::vector<Record>& records)> take;
+  std::function<void(std::optional<Error>)> done;
+};
+
+// A window on its way, smaller each time that it was too large.
+struct OverGroups::WindowRead {
+  GroupSummary group;
+  uint32_t first;
+  uint32_t count;
+  Done<WindowPtr> done;
+};
+
+void OverGroups::TakeTurn(std::function<void()> turn) {
+  {
+    MutexLock lock(mutex_);
+    if (reading_) {
+      waiting_.push_back(std::move(turn));
+      return;
+    }
+    reading_ = true;
+  }
+  turn();
+}
+
+void OverGroups::EndTurn() {
+  std::function<void()> next;
+  {
+    MutexLock lock(mutex_);
+    if (waiting_.empty()) {
+      reading_ = false;
+      return;
+    }
+    next = std::move(waiting_.front());
+    waiting_.pop_front();
+  }
+  next();
+}
+
+OverGroups::WindowPtr OverGroups::FindKept(const GroupSummary& group, uint32_t task) {
+  MutexLock lock(mutex_);
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.group == group.spec->id && kept.created == group.created && kept.window->Has(task);
+  });
+  if (found == kept_.end()) return nullptr;
+  kept_.splice(kept_.begin(), kept_, found);
+  return found->window;
+}
+
+void OverGroups::Keep(const GroupSummary& group, WindowPtr window) {
+  MutexLock lock(mutex_);
+  kept_.push_front({.group = group.spec->id, .created = group.created, .window = std::move(window)});
+  if (kept_.size() > kKept) kept_.pop_back();
+}
+
+uint64_t OverGroups::BeginningOf(const GroupSummary& group, uint32_t first) {
+  MutexLock lock(mutex_);
+  uint64_t beginning = 1;
+  for (const Kept& kept : kept_) {
+    if (kept.group == group.spec->id && kept.created == group.created && kept.window->end() <= first)
+      beginning = std::max(beginning, kept.window->next_event());
+  }
+  return beginning;
+}
+
+void OverGroups::Tasks(GroupSummary group, uint32_t first, Done<WindowPtr> done) {
+  TakeTurn([this, group = std::move(group), first, done = std::move(done)]() mutable {
+    if (WindowPtr kept = FindKept(group, first)) {  // also read by whoever had the turn before
+      EndTurn();
+      return done(std::move(kept));
+    }
+    const uint32_t count = std::min(kTasks, group.state.submitted - first);
+    ReadWindow(std::make_shared<WindowRead>(
+        WindowRead{.group = std::move(group), .first = first, .count = count, .done = std::move(done)}));
+  });
+}
+
+void OverGroups::ReadWindow(std::shared_ptr<WindowRead> read) {
+  auto window = std::make_shared<TaskWindow>(read->first, read->first + read->count);
+  auto scan = std::make_shared<Scan>(
+      Scan{.group = read->group, .next = BeginningOf(read->group, read->first), .take = {}, .done = {}});
+  auto follows = std::make_shared<bool>(true);
+  const bool is_last = window->end() == read->group.state.submitted;
+  scan->take = [window, follows, is_last](const std::vector<Record>& records) {
+    *follows = window->Fold(records);
+    return *follows && window->bytes() <= kBytes &&
+           !(window->settled() && (is_last || window->next_event() != 0));
+  };
+  scan->done = [this, window, follows, read](std::optional<Error> error) {
+    if (!error && window->bytes() > kBytes && read->count > 1) {
+      read->count /= 2;
+      return ReadWindow(read);
+    }
+    if (!error && !(*follows && window->complete())) {
+      error = EventsMissing(read->group.spec->id, 1, read->group.last_number);
+      error->message =
+          "group " + read->group.spec->id + ": the events of its tasks do not follow from each other";
+    }
+    if (!error) Keep(read->group, window);
+    EndTurn();
+    read->done(error ? Result<WindowPtr>(*std::move(error)) : Result<WindowPtr>(window));
+  };
+  ReadOn(std::move(scan));
+}
+
+void OverGroups::End(GroupSummary group, Done<GroupEnd> done) {
+  auto end = std::make_shared<GroupEnd>();
+  end->group = group;
+  const size_t wanted = std::min<size_t>(group.state.failed, GroupEnd::kMaxFailures);
+  if (wanted == 0) return done(std::move(*end));
+  TakeTurn([this, group = std::move(group), end, wanted, done = std::move(done)] {
+    auto scan = std::make_shared<Scan>(Scan{.group = group, .next = 1, .take = {}, .done = {}});
+    scan->take = [end, wanted](const std::vector<Record>& records) {
+      for (const Record& record : records) {
+        if (record.event.kind != state::EventKind::kTaskExited || record.failure == nullptr ||
+            record.event.result != state::Ending::kFailed)
+          continue;
+        end->failures.push_back(record.failure);
+        if (end->failures.size() == wanted) return false;
+      }
+      return true;
+    };
+    scan->done = [this, end, done](std::optional<Error> error) {
+      EndTurn();
+      done(error ? Result<GroupEnd>(*std::move(error)) : Result<GroupEnd>(std::move(*end)));
+    };
+    ReadOn(std::move(scan));
+  });
+}
+
+void OverGroups::ReadOn(std::shared_ptr<Scan> scan) {
+  constexpr PageLimit kPage{.count = 2000};
+  const Scan& what = *scan;
+  journal_->Read(what.group.spec->id, what.next, kPage,
+                 [this, scan = std::move(scan)](auto page) { OnPage(scan, std::move(page)); });
+}
+
+void OverGroups::OnPage(const std::shared_ptr<Scan>& scan, Result<std::vector<Record>> page) {
+  if (!page.ok()) return scan->done(page.error());
+  if (page.value().empty()) return OnMissing(scan);
+  scan->next += page.value().size();
+  if (!scan->take(page.value()) || scan->next > scan->group.last_number) return scan->done(std::nullopt);
+  ReadOn(scan);
+}
+
+// Events that were listed are not there: they are lost, or the group was deleted meanwhile.
+void OverGroups::OnMissing(const std::shared_ptr<Scan>& scan) {
+  const std::string& id = scan->group.spec->id;
+  journal_->Head(id, [scan, id](Result<uint64_t> head) {
+    if (!head.ok()) return scan->done(head.error());
+    if (head.value() == 0) return scan->done(ResidentGroups::NotFound(id));
+    scan->done(EventsMissing(id, scan->next, scan->group.last_number));
+  });
+}
+
+}  // namespace covey
