@@ -12,6 +12,7 @@ namespace covey::testing {
 
 ServicesWorld::ServicesWorld(Options options) {
   world_.output = options.output;
+  world_.resident_groups = options.resident_groups;
   COVEY_CHECK(!world_.Open());
   std::string pattern = (std::filesystem::temp_directory_path() / "covey-services-XXXXXX").string();
   COVEY_CHECK(mkdtemp(pattern.data()) != nullptr);

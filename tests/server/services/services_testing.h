@@ -24,6 +24,7 @@ class ServicesWorld {
     std::shared_ptr<AnswerRoom> answers{};  // for messages of streams
     std::shared_ptr<Budget> requests{};     // bytes of messages that are being handled
     std::chrono::nanoseconds request_patience = kPatience;
+    size_t resident_groups = 1'000;  // groups that are over and stay in memory
   };
   ServicesWorld() : ServicesWorld(Options()) {}
   explicit ServicesWorld(Options options);
