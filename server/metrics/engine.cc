@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -20,6 +21,14 @@ double Value(const Count& count) { return static_cast<double>(count.load(std::me
 
 std::string FailureName(size_t kind) { return std::string(Name(static_cast<FailureKind>(kind))); }
 
+// What an earlier run has submitted and started may end in this one.
+bool Seen(const PoolCounts::OfKind& kind) {
+  return Value(kind.submitted) + Value(kind.attempts) > 0 ||
+         std::any_of(kind.ended.begin(), kind.ended.end(), [](const auto& of_ending) {
+           return std::any_of(of_ending.begin(), of_ending.end(), [](const Count& count) { return Value(count) > 0; });
+         });
+}
+
 // One figure for each pool and kind of work that has any.
 template <typename Value>
 void ByKind(Family family, const Pools& pools, const Value& value) {
@@ -27,9 +36,7 @@ void ByKind(Family family, const Pools& pools, const Value& value) {
     for (size_t kind = 0; kind < kWorkKinds; ++kind) {
       const PoolCounts::OfKind& of_kind = counts->kinds[kind];
       // A function is what every pool may run: its rows are there from the beginning.
-      if (kind > 0 && of_kind.submitted.load(std::memory_order_relaxed) == 0 &&
-          of_kind.attempts.load(std::memory_order_relaxed) == 0)
-        continue;
+      if (kind > 0 && !Seen(of_kind)) continue;
       value(family, Labels{{"pool", pool}, {"kind", std::string(kKindNames[kind])}}, of_kind);
     }
   }

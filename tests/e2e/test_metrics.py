@@ -11,12 +11,14 @@ import tempfile
 import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from daemon import LIMIT, Daemon, DaemonTest, function_task, lines, run, wait_until
 
 PROMETHEUS = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
+DEPLOY = os.path.join(os.path.dirname(__file__), "..", "..", "deploy")
 
 
 def http_address(daemon):
@@ -132,43 +134,89 @@ class MetricsTest(DaemonTest):
                 self.assertIn(f"`{name}`", documented)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @unittest.skipUnless(PROMETHEUS, "Prometheus is not installed (apt-get install prometheus)")
-class PrometheusTest(DaemonTest):
-    """Prometheus itself scrapes the daemon and answers questions."""
+class PrometheusTest(unittest.TestCase):
+    """Prometheus itself scrapes a daemon that has seen some of everything, and answers questions."""
 
-    flags = ("--http-listen", "127.0.0.1:0")
-
-    def test_it_scrapes(self):
-        folder = tempfile.mkdtemp(prefix="covey-prometheus-")
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        with open(f"{folder}/config.yml", "w") as file:
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon("--http-listen", f"127.0.0.1:{free_port()}")
+        cls.addClassCleanup(cls.daemon.remove)
+        cls.daemon.start()
+        cls.folder = tempfile.mkdtemp(prefix="covey-prometheus-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.port = free_port()
+        with open(f"{cls.folder}/config.yml", "w") as file:
             file.write(f"global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: covey\n  static_configs:\n"
-                       f"  - targets: ['{http_address(self.daemon)}']\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with open(f"{folder}/log", "wb") as log:
+                       f"  - targets: ['{http_address(cls.daemon)}']\n")
+        with open(f"{cls.folder}/log", "wb") as log:
             server = subprocess.Popen(
-                [PROMETHEUS, f"--config.file={folder}/config.yml", f"--storage.tsdb.path={folder}/data",
-                 f"--web.listen-address=127.0.0.1:{port}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
-        self.addCleanup(server.wait, LIMIT)
-        self.addCleanup(server.kill)
-        self.assertExit(0, self.covey("run", "--", "true"))
+                [PROMETHEUS, f"--config.file={cls.folder}/config.yml", f"--storage.tsdb.path={cls.folder}/data",
+                 f"--web.listen-address=127.0.0.1:{cls.port}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=cls.folder)
+        cls.addClassCleanup(server.wait, LIMIT)
+        cls.addClassCleanup(server.kill)
+        wait_until(lambda: cls.value('up{job="covey"}') == 1, "Prometheus has scraped the daemon", limit=60)
+        cls.daemon.covey("run", "-f", "-", stdin=lines(function_task("covey.noop"), '{"process": {"argv": ["echo"]}}'))
+        cls.daemon.covey("run", "--", "false")
+        group = cls.daemon.covey("run", "--detach", "--", "sleep", "60").out.strip()
+        cls.daemon.covey("cancel", group)
+        cls.daemon.covey("wait", group)
+        lost = cls.daemon.covey("run", "--detach", "--", "sleep", "60").out.strip()
+        wait_until(lambda: cls.value('sum(covey_pool_slots_used)') == 1, "a task runs")
+        cls.daemon.kill()
+        cls.daemon.start()
+        cls.daemon.covey("wait", lost)
+        cls.daemon.covey("show", "no-such-group")
+        wait_until(lambda: cls.value('sum(covey_tasks_ended_total{failure="lost"})') == 1, "the lost task is counted")
 
-        def ask(expression):
-            try:
-                status, text = get(f"127.0.0.1:{port}", "/api/v1/query?query=" + urllib.request.quote(expression))
-            except OSError:
-                return []  # it is still starting
-            return json.loads(text)["data"]["result"] if status == 200 else []
+    @classmethod
+    def ask(cls, expression):
+        try:
+            status, text = get(f"127.0.0.1:{cls.port}", "/api/v1/query?query=" + urllib.parse.quote(expression))
+        except OSError:
+            return []  # it is still starting
+        if status == 400:
+            raise AssertionError(f"{expression}: {text}")
+        return json.loads(text)["data"]["result"] if status == 200 else []
 
-        def value(expression):
-            result = ask(expression)
-            return result and float(result[0]["value"][1])
-        wait_until(lambda: value('up{job="covey"}') == 1, "Prometheus has scraped the daemon", limit=60)
-        wait_until(lambda: value('sum(covey_tasks_ended_total{outcome="succeeded"})') == 1, "the task is counted")
-        self.assertEqual(1, value("covey_serving"))
-        self.assertGreater(value("histogram_quantile(0.99, sum by (le) (covey_journal_append_seconds_bucket))"), 0)
+    @classmethod
+    def value(cls, expression):
+        result = cls.ask(expression)
+        return float(result[0]["value"][1]) if result else None
+
+    def test_what_it_knows(self):
+        self.assertEqual(1, self.value("covey_serving"))
+        wait_until(lambda: (self.value("histogram_quantile(0.99, sum by (le) (covey_journal_append_seconds_bucket))") or 0) > 0,
+                   "appends took time")
+
+    def test_each_expression_of_the_board_returns_series(self):
+        with open(os.path.join(DEPLOY, "grafana", "covey.json")) as file:
+            board = json.load(file)
+        expressions = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+        self.assertGreater(len(expressions), 20)
+        for expression in expressions:
+            asked = expression.replace("$__rate_interval", "1m").replace("$instance", ".*")
+            self.assertNotIn("$", asked)
+            wait_until(lambda: self.ask(asked), f"{asked} returns series")  # pylint: disable=cell-var-from-loop
+
+    def test_each_alert_looks_at_series_that_there_are(self):
+        rules = os.path.join(DEPLOY, "prometheus", "alerts.yaml")
+        checked = run([PROMTOOL, "check", "rules", rules])
+        self.assertEqual(0, checked.code, checked)
+        with open(rules) as file:
+            expressions = re.findall(r"^ +expr: (.+)$", file.read(), re.M)
+        self.assertGreater(len(expressions), 5)
+        for expression in expressions:
+            wait_until(lambda: self.ask(expression) is not None, expression)  # pylint: disable=cell-var-from-loop
+            for selector in re.findall(r"\b(?:covey|process|grpc|up)(?:_[a-z_]+)?(?:\{[^}]*\})?(?![a-z_({])", expression):
+                wait_until(lambda: self.ask(selector), f"{selector} of {expression} returns series")  # pylint: disable=cell-var-from-loop
 
 
 class AddressTest(unittest.TestCase):
