@@ -25,7 +25,8 @@ std::string FailureName(size_t kind) { return std::string(Name(static_cast<Failu
 bool Seen(const PoolCounts::OfKind& kind) {
   return Value(kind.submitted) + Value(kind.attempts) > 0 ||
          std::any_of(kind.ended.begin(), kind.ended.end(), [](const auto& of_ending) {
-           return std::any_of(of_ending.begin(), of_ending.end(), [](const Count& count) { return Value(count) > 0; });
+           return std::any_of(of_ending.begin(), of_ending.end(),
+                              [](const Count& count) { return Value(count) > 0; });
          });
 }
 
