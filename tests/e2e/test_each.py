@@ -120,6 +120,29 @@ class StreamTest(InputTest):
             self.assertEqual((64, b"covey: standard input is closed\n"), (done.returncode, done.stderr), command)
 
 
+class SmallQueueTest(InputTest):
+    """A batch of more tasks than may wait for a slot goes in as room comes."""
+
+    flags = ("--max-queued", "10", "--pool", "default=2")
+
+    def test_more_tasks_than_the_queue_holds(self):
+        numbers = "".join(f"{n}\n" for n in range(1, 101))
+        with tempfile.NamedTemporaryFile("w") as commands:
+            commands.write("".join(f"echo {n}\n" for n in range(1, 101)))
+            commands.flush()
+            for command in ("seq 100 | covey run --each --keep-order --raw -- echo",
+                            f"covey run --keep-order --raw -f {commands.name}"):
+                done = self.shell(command)
+                self.assertEqual((0, numbers), (done.returncode, done.stdout.decode()), done)
+
+    def test_of_groups_that_live_on_their_own(self):
+        for command in ("seq 100 | covey run --detach --each -- true",
+                        "group=$(covey create); seq 100 | covey submit $group --seal --each -- true >&2; echo $group"):
+            done = self.shell(command)
+            self.assertEqual(0, done.returncode, done)
+            self.assertIn("100 succeeded", self.covey("wait", done.stdout.decode().strip()).out)
+
+
 class WordsTest(InputTest):
     def test_a_line_that_failed_is_told_by_what_it_ran(self):
         """Its number alone says nothing to who has typed no numbers."""
