@@ -152,6 +152,24 @@ class WordsTest(InputTest):
                                             done.stderr.decode().partition("task 0 (")[2].partition("):")[0]]), done)
         self.assertEqual(1, done.stderr.decode().count("first"), done)
 
+    def test_wait_and_show_tell_it_as_well(self):
+        group = self.shell("seq 3 | covey run --detach --policy settled --each -- sh -c 'exit 3' {}").stdout.decode().strip()
+        told = r"task \d \(sh -c 'exit 3' \d\): exit 3"
+        self.assertRegex(self.covey("wait", group).out, rf"first failure: {told}\n")
+        self.assertRegex(self.covey("wait", f"{group}/1").out, rf"^{group}/1 \(sh -c 'exit 3' 2\) failed: exit 3\n")
+        group = self.shell("seq 3 | covey run --detach -j 1 --each -- sh -c 'exit 3' {}").stdout.decode().strip()
+        self.covey("wait", group)
+        self.assertRegex(self.covey("show", group).out, rf"(?m)^state +failed: {told}$")
+        self.assertRegex(self.covey("show", f"{group}/2").out, rf"(?m)^state +stopped: never started; {told}$")
+
+    def test_what_it_ran_is_bounded_and_escaped(self):
+        group = self.shell("printf 'exit 3 # \\033[31m%0500d\\n' 0 | covey run --detach -f -").stdout.decode().strip()
+        line = self.covey("wait", group).out
+        self.assertIn(r"task 0 (sh -c 'exit 3 # \x1b[31m000", line)
+        self.assertIn("…): exit 3\n", line)
+        self.assertLess(len(line), 300)
+        self.assertNotIn("\x1b", line)
+
     def test_an_open_group_with_nothing_to_do_says_so(self):
         group = self.covey("create").out.strip()
         self.assertRegex(self.covey("show", group).out, "state +open: nothing runs, and it ends when it is sealed")
