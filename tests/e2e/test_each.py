@@ -177,6 +177,22 @@ class WordsTest(InputTest):
         self.assertRegex(self.covey("show", group).out, "state +succeeded")
 
 
+class OthersTest(InputTest):
+    def test_what_others_mean(self):
+        done = self.shell("covey run --each -- echo ::: a b")
+        self.assertEqual((64, True), (done.returncode, b"not words behind :::" in done.stderr), done)
+        done = self.shell("echo a | covey run --each -- 'echo {}'")
+        self.assertEqual(127, done.returncode)
+        self.assertIn(b"covey: takes 'echo {}' for the name of a program: leave the quotes out, or have sh -c run it\n", done.stderr)
+        done = self.shell(r"""printf '{\n "process": {"argv":["true"]}\n}\n' | covey run -f -""")
+        self.assertEqual((64, b"covey: standard input:1: a task is one line, and this one goes on: jq -c makes one line of each\n"),
+                         (done.returncode, done.stderr))
+        group = self.shell("seq 3 | covey run --detach -j1 --each -- echo").stdout.decode().strip()
+        self.assertIn("3 succeeded", self.covey("wait", group).out)
+        self.assertEqual("0 | 1\n1 | 2\n2 | 3\n", self.covey("logs", "-fn2", group).out)
+        self.assertIn(f'"id":"{group}"', self.covey("ps", "-an1", "-ojson").out)
+
+
 class OrderTest(InputTest):
     def test_output_keeps_the_order_of_the_lines(self):
         """Each task waits until the one behind it has written."""
