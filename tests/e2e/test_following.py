@@ -103,9 +103,9 @@ class TimesTest(FollowingTest):
         self.assertEqual("", self.out("logs", "--since", instant, f"{group}/t"))
         go_on()
         self.covey("wait", group)
-        for restart in (False, True):
-            if restart:
-                self.daemon.stop()
+        for end in (None, self.daemon.stop, self.daemon.kill):
+            if end is not None:
+                end()
                 self.daemon.start()
             first, second, third = self.out("logs", "-t", f"{group}/t").splitlines()
             self.assertRegex(first, rf"^{self.UTC} early$")
