@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "client/cli/other_words.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
 #include "core/text/nearest.h"
@@ -42,7 +43,8 @@ Result<const Command*> TakeCommand(std::vector<std::string>* typed) {
   }
   std::vector<std::string_view> names;
   for (const Command& command : Commands()) names.push_back(command.name);
-  const std::string_view near = Nearest(name, names);
+  const std::string_view ours = OurCommand(name);
+  const std::string_view near = ours.empty() ? Nearest(name, names) : ours;
   return UsageError("unknown command " + Printable(name) +
                     (near.empty() ? "; see covey help" : "; did you mean " + std::string(near) + "?"));
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "client/cli/other_words.h"
 #include "client/cli/text.h"
 #include "core/text/nearest.h"
 
@@ -29,12 +30,50 @@ Error Unknown(std::string_view program, std::span<const Option> options, std::st
   for (const Option& option : options) names.push_back(option.name);
   std::string message = "unknown option " + Printable(typed);
   const std::string_view plain = typed.substr(std::min(typed.find_first_not_of('-'), typed.size()));
-  if (const std::string_view near = Nearest(plain, names); !near.empty()) {
+  const std::string_view ours = OurOption(plain);
+  const bool has_ours = std::find(names.begin(), names.end(), ours) != names.end();
+  if (const std::string_view near = has_ours ? ours : Nearest(plain, names); !near.empty()) {
     message += "; did you mean --" + std::string(near) + "?";
   } else {
     message += "; see " + std::string(program) + " --help";
   }
   return UsageError(std::move(message));
+}
+
+// An option as it was typed, with a value that stands in the same argument.
+struct TypedOption {
+  const Option* option;
+  std::string name;
+  std::optional<std::string> value;
+};
+
+// What one argument has: "--name", "--name=VALUE", or letters, the last of which may have its value behind it: "-f",
+// "-ft", "-n2", "-n=2".
+Result<std::vector<TypedOption>> ReadOptions(std::string_view program, std::span<const Option> options,
+                                             std::string_view argument) {
+  const size_t equals = argument.find('=');
+  const std::string_view name = argument.substr(0, equals);
+  const auto behind = [argument](size_t at) { return std::string(argument.substr(at)); };
+  std::vector<TypedOption> read;
+  if (argument[1] == '-') {
+    const Option* option = Find(options, name.substr(2));
+    if (option == nullptr) return Unknown(program, options, name);
+    read.push_back({option, std::string(name), {}});
+    if (equals != std::string_view::npos) read.back().value = behind(equals + 1);
+    return read;
+  }
+  // "-follow" is not meant as letters.
+  if (name.size() > 2 && Find(options, name.substr(1)) != nullptr) return Unknown(program, options, name);
+  for (size_t at = 1; at < argument.size();) {
+    const Option* option = Find(options, argument[at]);
+    if (option == nullptr) return Unknown(program, options, name);
+    read.push_back({option, std::string("-") + argument[at], {}});
+    ++at;
+    if (at == argument.size() || (option->value.empty() && argument[at] != '=')) continue;
+    read.back().value = behind(argument[at] == '=' ? at + 1 : at);
+    break;
+  }
+  return read;
 }
 
 // The first of `choices`, which it takes away.
@@ -91,25 +130,22 @@ Result<Arguments> ParseArguments(std::string_view program, std::span<const Optio
       arguments.words_.push_back(argument);
       continue;
     }
-    const bool is_long = argument[1] == '-';
-    const size_t equals = argument.find('=');
-    const std::string name = argument.substr(0, equals);
-    const Option* option = is_long            ? Find(options, std::string_view(name).substr(2))
-                           : name.size() == 2 ? Find(options, name[1])
-                                              : nullptr;
-    if (option == nullptr) return Unknown(program, options, name);
-    std::vector<std::string>& values = arguments.options_[std::string(option->name)];
-    if (!values.empty() && !option->repeated)
-      return UsageError("--" + std::string(option->name) + " is given twice");
-    if (option->value.empty()) {
-      if (equals != std::string::npos) return UsageError(name + " takes no value");
-      values.emplace_back();
-    } else if (equals != std::string::npos) {
-      values.push_back(argument.substr(equals + 1));
-    } else if (i + 1 < typed.size()) {
-      values.push_back(typed[++i]);
-    } else {
-      return UsageError(name + " needs a value: " + name + " " + std::string(option->value));
+    const Result<std::vector<TypedOption>> read = ReadOptions(program, options, argument);
+    if (!read.ok()) return read.error();
+    for (const auto& [option, name, value] : read.value()) {
+      std::vector<std::string>& values = arguments.options_[std::string(option->name)];
+      if (!values.empty() && !option->repeated)
+        return UsageError("--" + std::string(option->name) + " is given twice");
+      if (option->value.empty()) {
+        if (value) return UsageError(name + " takes no value");
+        values.emplace_back();
+      } else if (value) {
+        values.push_back(*value);
+      } else if (i + 1 < typed.size()) {
+        values.push_back(typed[++i]);
+      } else {
+        return UsageError(name + " needs a value: " + name + " " + std::string(option->value));
+      }
     }
   }
   for (const Option& option : options) {

@@ -48,7 +48,8 @@ class Arguments {
 
 // Sorts what was typed after `program` ("covey" or "covey run", for messages) into options and words. Options
 // may stand anywhere before "--"; with `stop_at_word` the first word ends them, and it and all that follows
-// are words. Values follow as the next argument or behind '='. Letters are not bundled. kInvalidArgument,
+// are words. Values follow as the next argument or behind '=', those of letters at once as well, and letters
+// may stand together: "-n2", "-ft". kInvalidArgument,
 // reason USAGE, names the bad argument, one that is not UTF-8 among them, and the nearest option for an
 // unknown one.
 Result<Arguments> ParseArguments(std::string_view program, std::span<const Option> options,

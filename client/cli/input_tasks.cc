@@ -1,5 +1,6 @@
 #include "client/cli/input_tasks.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -14,7 +15,7 @@ namespace covey::cli {
 namespace {
 
 constexpr size_t kMaxTasks = 1'000;
-constexpr size_t kMaxBytes = 512 << 10;  // the last task of a batch may go past it
+constexpr size_t kMaxBytes = 512 << 10;  // but for a task that has more by itself
 
 class SingleTask final : public TaskSource {
  public:
@@ -33,6 +34,7 @@ class SingleTask final : public TaskSource {
     stopped_ = true;
     if (input_ != nullptr) input_->Stop();
   }
+  void Bound(size_t) override {}  // it is one already
   std::string FieldName(const TaskBatch&, std::string_view field) const override {
     constexpr std::string_view kOnly = "tasks[0].";
     if (field.starts_with(kOnly)) field.remove_prefix(kOnly.size());
@@ -75,6 +77,7 @@ class InputTasks final : public TaskSource {
 
   Result<TaskBatch> NextBatch() override;
   void Stop() override { records_->Stop(); }
+  void Bound(size_t most_tasks) override { most_tasks_ = std::clamp<size_t>(most_tasks, 1, kMaxTasks); }
   std::string FieldName(const TaskBatch& batch, std::string_view field) const override;
 
  private:
@@ -82,13 +85,21 @@ class InputTasks final : public TaskSource {
   const std::unique_ptr<TaskMaker> maker_;
   const ProcessDefaults defaults_;
   const bool allow_empty_;
-  bool any_ = false;  // there was a task
+  size_t most_tasks_ = kMaxTasks;
+  bool any_ = false;                  // there was a task
+  std::optional<v1::TaskSpec> held_;  // the last one read: it did not fit into its batch
 };
 
 Result<TaskBatch> InputTasks::NextBatch() {
   TaskBatch batch;
   size_t bytes = 0;
-  while (static_cast<size_t>(batch.tasks.size()) < kMaxTasks && bytes < kMaxBytes) {
+  const auto add = [this, &batch, &bytes](v1::TaskSpec task) {
+    bytes += task.ByteSizeLong();
+    *batch.tasks.Add() = std::move(task);
+    batch.lines.Add(records_->number());
+  };
+  if (held_) add(*std::exchange(held_, std::nullopt));
+  while (static_cast<size_t>(batch.tasks.size()) < most_tasks_ && bytes < kMaxBytes) {
     std::string_view record;
     const Result<RecordReader::State> state = records_->Next(batch.tasks.empty(), &record);
     if (!state.ok()) return state.error();
@@ -104,9 +115,11 @@ Result<TaskBatch> InputTasks::NextBatch() {
     if (!made.value()) continue;
     v1::TaskSpec task = *std::move(made.value());
     defaults_.Apply(&task);
-    bytes += task.ByteSizeLong();
-    *batch.tasks.Add() = std::move(task);
-    batch.lines.Add(records_->number());
+    if (!batch.tasks.empty() && bytes + task.ByteSizeLong() > kMaxBytes) {
+      held_ = std::move(task);
+      break;
+    }
+    add(std::move(task));
   }
   any_ = any_ || !batch.tasks.empty();
   if (batch.last && !any_ && !allow_empty_) {

@@ -1,3 +1,5 @@
+#include <google/protobuf/timestamp.pb.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -9,11 +11,14 @@
 #include "client/cli/command.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/find.h"
+#include "client/cli/format.h"
 #include "client/cli/output_printer.h"
+#include "client/cli/since_filter.h"
 #include "client/cli/tail.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
+#include "client/cli/when.h"
 
 namespace covey::cli {
 namespace {
@@ -26,12 +31,17 @@ constexpr std::string_view kLogsDetails =
     "written until the task has ended, or the group, and exits as it ended; the tasks of a group\n"
     "then come as they write, those that have ended first. --tail begins with the last lines, of\n"
     "a group with those of each task. Bytes that the daemon did not keep are told on standard\n"
-    "error.";
+    "error.\n"
+    "\n"
+    "--timestamps puts in front of each line when it was begun, to 100 ms, and less exactly where\n"
+    "a task has written for long; --since leaves out the lines that were begun before. What a\n"
+    "daemon of an older version has kept has no times: its lines have - and are left in.";
 
 constexpr std::string_view kLogsExamples =
     "covey logs G/resize > resize.log\n"
     "covey logs --follow --tail 20 @last\n"
     "covey logs --follow --stderr G/resize\n"
+    "covey logs --timestamps --since 10m G\n"
     "covey logs --from 4096 G/resize\n"
     "covey logs G";
 
@@ -44,16 +54,63 @@ constexpr std::string_view kLogsExits =
 
 constexpr int kLogsPageSize = 1000;
 
+// What was asked for, besides what it is of.
+struct LogOptions {
+  bool standard_error = false;
+  std::optional<uint64_t> from;
+  std::optional<uint64_t> attempt;
+  std::optional<uint64_t> tail;
+  std::optional<google::protobuf::Timestamp> since;
+  bool timestamps = false;
+  std::optional<Times> times;  // how they look
+};
+
+// Where the output goes: what is older than it should be is left out.
+class LogPrinter {
+ public:
+  LogPrinter(Session& session, OutputPrinter::Mode mode, const LogOptions& options)
+      : session_(session), printer_(session.console(), mode, StampOf(options)) {
+    if (options.since) since_.emplace(*options.since);
+  }
+
+  void Print(v1::OutputChunk chunk) {
+    if (since_ && !since_->Keep(&chunk)) return;
+    if (session_.json()) {
+      session_.PrintJson(chunk);
+    } else {
+      printer_.Print(chunk);
+    }
+  }
+  void Flush() { printer_.Flush(); }
+  // When all is printed.
+  void Finish() {
+    printer_.Flush();
+    if (!since_ || !since_->met_unknown() || session_.json()) return;
+    session_.console().Note(
+        "--since: some of it has no times, which an older version did not keep: it is shown whatever its "
+        "age");
+  }
+
+ private:
+  static OutputPrinter::Stamp StampOf(const LogOptions& options) {
+    if (!options.timestamps) return nullptr;
+    return [times = options.times](const google::protobuf::Timestamp* time) -> std::string {
+      if (time == nullptr) return "-";
+      return times ? WhenText(*time, *times, WallClock::now()) : TimeText(*time);  // to the millisecond
+    };
+  }
+
+  Session& session_;
+  OutputPrinter printer_;
+  std::optional<SinceFilter> since_;
+};
+
 // Prints one stream of one attempt.
 Result<Void> PrintStream(Session& session, client::Client& client, const v1::ReadOutputRequest& request,
-                         OutputPrinter* printer) {
+                         LogPrinter* printer) {
   const std::unique_ptr<client::OutputReader> stream = client.ReadOutput(request);
   for (v1::ReadOutputResponse message; stream->Next(&message);) {
-    if (session.json()) {
-      session.PrintJson(message.chunk());
-    } else {
-      printer->Print(message.chunk());
-    }
+    printer->Print(std::move(*message.mutable_chunk()));
     if (session.console().out_error() != 0) {
       stream->Cancel();
       return Void{};
@@ -63,17 +120,15 @@ Result<Void> PrintStream(Session& session, client::Client& client, const v1::Rea
   return stream->Finish();
 }
 
-// What was asked for, besides what it is of.
-struct LogOptions {
-  bool standard_error = false;
-  std::optional<uint64_t> from;
-  std::optional<uint64_t> attempt;
-  std::optional<uint64_t> tail;
-};
-
 Result<LogOptions> ReadLogOptions(const Arguments& arguments) {
   constexpr uint64_t kMostLines = 1'000'000;
-  LogOptions options{.standard_error = arguments.Has("stderr"), .from = {}, .attempt = {}, .tail = {}};
+  LogOptions options{.standard_error = arguments.Has("stderr"),
+                     .from = {},
+                     .attempt = {},
+                     .tail = {},
+                     .since = {},
+                     .timestamps = arguments.Has("timestamps"),
+                     .times = {}};
   const auto read = [&arguments](std::string_view name, uint64_t least, uint64_t most,
                                  std::optional<uint64_t>* value) -> Result<Void> {
     const std::optional<std::string> text = arguments.Get(name);
@@ -87,6 +142,15 @@ Result<LogOptions> ReadLogOptions(const Arguments& arguments) {
   if (const auto attempt = read("attempt", 1, UINT32_MAX, &options.attempt); !attempt.ok())
     return attempt.error();
   if (const auto tail = read("tail", 0, kMostLines, &options.tail); !tail.ok()) return tail.error();
+  if (const auto text = arguments.Get("since")) {
+    const Result<google::protobuf::Timestamp> since = ParseWhen("since", *text, WallClock::now());
+    if (!since.ok()) return since.error();
+    options.since = since.value();
+  }
+  if (const auto times = arguments.Get("times")) {
+    if (!options.timestamps) return UsageError("--times goes with --timestamps");
+    options.times = ReadTimes(*times, Times::kUtc);
+  }
   if (options.tail && options.from) return UsageError("--tail and --from: one of them says where to begin");
   return options;
 }
@@ -147,8 +211,9 @@ int PrintTask(Session& session, client::Client& client, const LogOptions& option
     request.set_offset(offset.value());
   }
   // Bytes of the task's standard error go to our standard output as well: they are what was asked for.
-  OutputPrinter printer(session.console(), OutputPrinter::Mode::kAllToOut);
+  LogPrinter printer(session, OutputPrinter::Mode::kAllToOut, options);
   const Result<Void> printed = PrintStream(session, client, request, &printer);
+  printer.Finish();
   if (!printed.ok()) return session.Fail(printed.error());
   return request.follow() ? ExitAsEnded(session, client, request) : session.ExitWith(0);
 }
@@ -172,32 +237,22 @@ int FollowGroup(Session& session, client::Client& client, const std::string& gro
   v1::StreamOutputRequest request;
   request.set_group_id(group);
   if (options.standard_error) request.set_stream(v1::OUTPUT_STREAM_STDERR);
-  OutputPrinter printer(session.console(), OutputPrinter::Mode::kNamed);
+  LogPrinter printer(session, OutputPrinter::Mode::kNamed, options);
   if (options.tail) {
     const Result<Tails> tails = TakeTails(client, *options.tail, &request);
     if (!tails.ok()) return session.Fail(tails.error());
-    tails.value().ForEach([&](const v1::OutputChunk& chunk) {
-      if (session.json()) {
-        session.PrintJson(chunk);
-      } else {
-        printer.Print(chunk);
-      }
-    });
+    tails.value().ForEach([&](const v1::OutputChunk& chunk) { printer.Print(chunk); });
   }
   request.set_follow(true);
   const std::unique_ptr<client::GroupOutputReader> stream = client.StreamOutput(request);
   for (v1::StreamOutputResponse message; stream->Next(&message);) {
-    if (session.json()) {
-      session.PrintJson(message.chunk());
-    } else {
-      printer.Print(message.chunk());
-    }
+    printer.Print(std::move(*message.mutable_chunk()));
     if (session.console().out_error() != 0) {
       stream->Cancel();
       return session.ExitWith(0);
     }
   }
-  printer.Flush();
+  printer.Finish();
   const Result<Void> printed = stream->Finish();
   if (!printed.ok()) return session.Fail(printed.error());
   const Result<v1::GroupResult> result = client.WaitGroup(group);
@@ -209,7 +264,7 @@ int PrintGroup(Session& session, client::Client& client, const LogOptions& optio
   if (request.follow()) return FollowGroup(session, client, request.group_id(), options);
   std::vector<v1::OutputStream> streams = {v1::OUTPUT_STREAM_STDERR};
   if (!options.standard_error) streams.insert(streams.begin(), v1::OUTPUT_STREAM_STDOUT);
-  OutputPrinter printer(session.console(), OutputPrinter::Mode::kNamed);
+  LogPrinter printer(session, OutputPrinter::Mode::kNamed, options);
   v1::ListTasksRequest list;
   list.set_group_id(request.group_id());
   list.set_page_size(kLogsPageSize);
@@ -235,6 +290,7 @@ int PrintGroup(Session& session, client::Client& client, const LogOptions& optio
     }
     return true;
   });
+  printer.Finish();
   if (!listed.ok()) return session.Fail(listed.error());
   if (!printed.ok()) return session.Fail(printed.error());
   return session.ExitWith(0);
@@ -267,7 +323,7 @@ int DoLogs(Session& session, const Arguments& arguments) {
 Command LogsCommand() {
   return {
       .name = "logs",
-      .synopsis = "[--stderr] [--follow] [--tail N | --from OFFSET] [--attempt N] GROUP[/TASK]",
+      .synopsis = "[--follow] [--tail N] [--since T] [OPTIONS] GROUP[/TASK]",
       .summary = "prints what tasks wrote",
       .details = kLogsDetails,
       .examples = kLogsExamples,
@@ -283,6 +339,15 @@ Command LogsCommand() {
                    .letter = 'n',
                    .value = "N",
                    .help = "the last N lines; of a group, of each task"},
+                  {.name = "since",
+                   .value = "TIME",
+                   .help = "leave out what was written before: 18:00, 2026-11-27, yesterday,\n"
+                           "2026-11-27T18:00:00Z, or how long ago, as in 2h"},
+                  {.name = "timestamps", .letter = 't', .help = "begin each line with its time"},
+                  {.name = "times",
+                   .value = "HOW",
+                   .choices = "relative local utc",
+                   .help = "with --timestamps: relative, local (see TZ) or utc (default)"},
                   {.name = "from", .value = "OFFSET", .help = "first byte to print; default: 0"},
                   {.name = "attempt", .value = "N", .help = "attempt of the task; default: the last"}},
       .run = DoLogs,

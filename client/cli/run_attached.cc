@@ -12,6 +12,7 @@
 
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/named_work.h"
 #include "client/cli/ordered_output.h"
 #include "client/cli/output_printer.h"
 #include "client/cli/progress.h"
@@ -65,8 +66,6 @@ class AttachedRun {
   void SendCancelLocked() COVEY_REQUIRES(mutex_);
   int Report(const Result<v1::GroupResult>& result, TaskBatch* first);
   Error Named(Error error, const TaskBatch& first) COVEY_EXCLUDES(mutex_);
-  // To a task without a name of its own, what it ran: nobody knows the lines of an input by their number.
-  void NameWork(v1::Failure* failure);
   void PrintResult(v1::GroupResult result);
 
   // Constant after construction, or used by the thread of Run alone.
@@ -292,19 +291,11 @@ Error AttachedRun::Named(Error error, const TaskBatch& first) {
   return error;
 }
 
-void AttachedRun::NameWork(v1::Failure* failure) {
-  constexpr client::CallOptions kForOneTask{.timeout = std::chrono::seconds(1)};
-  constexpr size_t kMostOfWork = 60;
-  const std::string& name = failure->task();
-  if (name.empty() || name.find_first_not_of("0123456789") != std::string::npos) return;
-  const Result<v1::Task> task = client_.GetTask(group_->id(), name, kForOneTask);
-  if (task.ok()) failure->set_task(name + " (" + Cut(WorkText(task.value().spec()), kMostOfWork) + ")");
-}
-
 void AttachedRun::PrintResult(v1::GroupResult result) {
   constexpr int kMostFailures = 10;
-  for (int i = 1; i < result.failures_size() && i < kMostFailures; ++i) NameWork(result.mutable_failures(i));
-  if (result.has_first_failure()) NameWork(result.mutable_first_failure());
+  for (int i = 1; i < result.failures_size() && i < kMostFailures; ++i)
+    NameWork(client_, group_->id(), result.mutable_failures(i));
+  if (result.has_first_failure()) NameWork(client_, group_->id(), result.mutable_first_failure());
   Console& console = session_.console();
   for (int i = 1; i < result.failures_size() && i < kMostFailures; ++i) {
     console.Note(BlameText(result.failures(i)));

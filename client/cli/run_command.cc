@@ -7,6 +7,7 @@
 #include "client/cli/dry_run.h"
 #include "client/cli/group_options.h"
 #include "client/cli/interrupts.h"
+#include "client/cli/queue_room.h"
 #include "client/cli/run_attached.h"
 #include "client/cli/submit_detached.h"
 #include "client/cli/task_options.h"
@@ -90,6 +91,7 @@ int DoRun(Session& session, const Arguments& arguments) {
   if (!client.ok()) return session.Fail(client.error());
   const UnreadInput unread(session.console(),
                            tasks.value().single && !tasks.value().reads_input && !session.json());
+  if (!tasks.value().single) FitIntoQueue(client.value(), source);
   if (detach) return SubmitDetached(session, client.value(), spec, source, interrupts);
   return RunAttached(session, client.value(), spec, source, interrupts,
                      {.raw = raw || tasks.value().single, .keep_order = keep_order});

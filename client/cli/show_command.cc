@@ -4,6 +4,7 @@
 #include "client/cli/command.h"
 #include "client/cli/find.h"
 #include "client/cli/format.h"
+#include "client/cli/named_work.h"
 #include "client/cli/table.h"
 #include "client/cli/target.h"
 #include "client/cli/task_text.h"
@@ -65,22 +66,26 @@ std::string GroupText(const v1::Group& group) {
 }
 
 int ShowTask(Session& session, client::Client& client, const Target& target) {
-  const Result<v1::Task> task = client.GetTask(target.group, target.task);
+  Result<v1::Task> task = client.GetTask(target.group, target.task);
   if (!task.ok()) return session.Fail(task.error());
   if (session.json()) {
     session.PrintJson(task.value());
   } else {
+    // Of one that was stopped: who is to blame.
+    if (task.value().has_failure() && task.value().state() == v1::TASK_STATE_STOPPED)
+      NameWork(client, target.group, task.value().mutable_failure());
     session.Print(TaskText(task.value()));
   }
   return session.ExitWith(0);
 }
 
 int ShowGroup(Session& session, client::Client& client, const Target& target, bool all) {
-  const Result<v1::Group> group = client.GetGroup(target.group);
+  Result<v1::Group> group = client.GetGroup(target.group);
   if (!group.ok()) return session.Fail(group.error());
   if (session.json()) {
     session.PrintJson(group.value());
   } else {
+    if (group.value().has_failure()) NameWork(client, target.group, group.value().mutable_failure());
     session.Print(GroupText(group.value()));
   }
   Table table = TaskTable();

@@ -6,6 +6,7 @@
 #include "client/cli/dry_run.h"
 #include "client/cli/find.h"
 #include "client/cli/interrupts.h"
+#include "client/cli/queue_room.h"
 #include "client/cli/submit_detached.h"
 #include "client/cli/task_options.h"
 #include "client/cli/task_source.h"
@@ -47,6 +48,7 @@ int DoSubmit(Session& session, const Arguments& arguments) {
   if (!client.ok()) return session.Fail(client.error());
   const UnreadInput unread(session.console(),
                            tasks.value().single && !tasks.value().reads_input && !session.json());
+  if (!tasks.value().single) FitIntoQueue(client.value(), source);
   const std::string& word = arguments.words()[0];
   const Result<std::string> group = FindGroup(client.value(), word);
   // While the daemon is away the word may be an id: it is tried again.

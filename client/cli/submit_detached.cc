@@ -175,7 +175,9 @@ auto Submission::Insist(Call call) -> decltype(call(client::CallOptions())) {
     std::optional<std::chrono::nanoseconds> after;  // the daemon may know better when it is worth while
     auto answer = call(client::CallOptions{.timeout = {}, .retry_after = &after});
     if (answer.ok() || !MayTryAgain(answer.error(), after.has_value(), give_up)) return answer;
-    const std::chrono::nanoseconds wait = after.value_or(pause);
+    std::chrono::nanoseconds wait = after.value_or(pause);
+    // Room may come with each task that starts: at first it is asked for more often than it is said.
+    if (answer.error().reason == "QUEUE_FULL") wait = std::min<std::chrono::nanoseconds>(wait, pause);
     if (!Sleep(std::clamp<std::chrono::nanoseconds>(wait, kFirstPause, kLongestWait))) return answer;
     pause = std::min(pause * 2, kLongestPause);
   }

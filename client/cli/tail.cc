@@ -1,5 +1,7 @@
 #include "client/cli/tail.h"
 
+#include "client/cli/chunk_parts.h"
+
 namespace covey::cli {
 
 void LineStarts::Feed(uint64_t offset, const std::string& bytes) {
@@ -29,10 +31,7 @@ void Tails::Feed(const v1::OutputChunk& chunk) {
   const auto end = [](const v1::OutputChunk& piece) { return piece.offset() + piece.data().size(); };
   while (kept.chunks.size() > 1 && end(kept.chunks.front()) <= first) kept.chunks.pop_front();
   v1::OutputChunk& front = kept.chunks.front();
-  if (first > front.offset()) {
-    front.mutable_data()->erase(0, first - front.offset());
-    front.set_offset(first);
-  }
+  if (first > front.offset()) CutFront(first - front.offset(), &front);
 }
 
 }  // namespace covey::cli

@@ -30,6 +30,13 @@ bool LooksLikeJson(std::string_view record) {
   return record[first] == '[' && (second == std::string_view::npos || record[second] == '{');
 }
 
+// JSON that is laid out over several lines, as jq does it by itself.
+bool GoesOn(std::string_view record) {
+  const size_t last = record.find_last_not_of(" \t\r");
+  return last != std::string_view::npos &&
+         std::string_view("{[,:").find(record[last]) != std::string_view::npos;
+}
+
 // What Linux takes as one argument (MAX_ARG_STRLEN, less its NUL), and the contract in all.
 constexpr size_t kLongestArgument = 131'071;
 constexpr size_t kAllArguments = 1 << 20;
@@ -63,7 +70,10 @@ class JsonMaker final : public TaskMaker {
       return UsageError("a task is one line such as " + std::string(kExample) + ", got " + reader.Found());
     }
     v1::TaskSpec task;
-    if (const Result<Void> parsed = FromJson(record, &task); !parsed.ok()) return parsed.error();
+    if (const Result<Void> parsed = FromJson(record, &task); !parsed.ok()) {
+      if (!GoesOn(record)) return parsed.error();
+      return UsageError("a task is one line, and this one goes on: jq -c makes one line of each");
+    }
     if (task.work_case() == v1::TaskSpec::WORK_NOT_SET)
       return UsageError("one of \"process\" and \"function\" is required, as in " + std::string(kExample));
     if (task.has_process() && task.process().argv().empty())
@@ -100,7 +110,7 @@ class GuessingMaker final : public TaskMaker {
     }
     maker_ = TasksOfJson();
     MadeTask made = maker_->Make(record);
-    if (made.ok()) return made;
+    if (made.ok() || GoesOn(record)) return made;
     // { true; } is a command as well.
     return UsageError(made.error().message + "; --format lines takes it for a command");
   }

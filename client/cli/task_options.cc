@@ -17,6 +17,7 @@
 #include "client/cli/task_maker.h"
 #include "client/cli/text.h"
 #include "core/base/duration.h"
+#include "core/text/shell_word.h"
 #include "covey/client/task.h"
 
 namespace covey::cli {
@@ -141,6 +142,21 @@ Result<Void> CheckTogether(const std::string& command, const Arguments& argument
   return Void{};
 }
 
+// A whole command line in quotes is no program, and parallel's words behind ::: are no input.
+Result<Void> CheckProgram(Session& session, const std::vector<std::string>& program, bool each) {
+  if (each && std::find(program.begin(), program.end(), ":::") != program.end()) {
+    return UsageError(
+        "--each takes lines of standard input, or of -f FILE, not words behind :::, as in: "
+        "printf '%s\\n' a b | covey run --each -- echo");
+  }
+  if (program.size() == 1 && program[0].find(' ') != std::string::npos &&
+      program[0].find('/') == std::string::npos && !session.json()) {
+    session.console().Note("takes " + Printable(ShellWord(program[0])) +
+                           " for the name of a program: leave the quotes out, or have sh -c run it");
+  }
+  return Void{};
+}
+
 // Who types at a terminal should know that it is read.
 Result<std::unique_ptr<StoppableInput>> OpenInput(Session& session, const std::string& path) {
   Result<std::unique_ptr<StoppableInput>> input = StoppableInput::Open(path);
@@ -160,6 +176,7 @@ Result<Tasks> OpenTasks(Session& session, std::string_view name, const Arguments
   if (const auto checked = CheckTogether("covey " + std::string(name), arguments, !program.empty());
       !checked.ok())
     return checked.error();
+  if (const auto checked = CheckProgram(session, program, each); !checked.ok()) return checked.error();
   ProcessDefaults defaults;
   if (const auto read = ReadDefaults(arguments, &defaults); !read.ok()) return read.error();
   Directory here = defaults.working_dir;

@@ -62,6 +62,8 @@ class TaskSource {
   virtual Result<TaskBatch> NextBatch() = 0;
   // Makes NextBatch, also one that waits, return an empty last batch.
   virtual void Stop() = 0;
+  // Makes batches of no more tasks than so many, from the next one on. For the thread of NextBatch.
+  virtual void Bound(size_t most_tasks) = 0;
   // "tasks[2].process.argv" of a batch, as people know it: "tasks.jsonl:17: process.argv".
   virtual std::string FieldName(const TaskBatch& batch, std::string_view field) const = 0;
 };

@@ -14,6 +14,7 @@
 #include "client/cli/find.h"
 #include "client/cli/format.h"
 #include "client/cli/interrupts.h"
+#include "client/cli/named_work.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
@@ -140,7 +141,9 @@ int WaitForTask(Session& session, client::Client& client, const Target& target,
     session.PrintJson(task.value());
   } else {
     const v1::Failure& failure = task.value().failure();
-    session.Print(Printable(name) + " " + std::string(StateText(task.value().state())) +
+    const bool failed = task.value().state() == v1::TASK_STATE_FAILED;
+    const std::string work = failed ? WorkBehindName(task.value()) : "";
+    session.Print(Printable(name) + work + " " + std::string(StateText(task.value().state())) +
                   (task.value().has_failure() ? ": " + FailureText(failure) : "") + "\n" +
                   Indented("  ", failure.detail()));
   }
@@ -153,13 +156,14 @@ int WaitForGroup(Session& session, client::Client& client, const std::string& gr
   request.set_group_id(group);
   request.set_seal_when_idle(true);
   const client::CallOptions bounded = BoundWait(call, &request);
-  const Result<v1::GroupResult> result = client.WaitGroup(request, bounded);
+  Result<v1::GroupResult> result = client.WaitGroup(request, bounded);
   if (!result.ok()) return session.Fail(Explained(result.error(), group, "group"));
   if (request.has_timeout() && !client::IsOver(result.value().group()))
     return session.Fail(StillGoesOn(group, "group"));
   if (session.json()) {
     session.PrintJson(result.value());
   } else {
+    if (result.value().has_first_failure()) NameWork(client, group, result.value().mutable_first_failure());
     // In one piece, since other waits print as well.
     session.Print(Printable(group) + " " + ResultText(result.value()) + "\n" +
                   Indented("  ", result.value().first_failure().detail()));

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/make_directory.h"
+#include "core/output/file_io.h"
 
 namespace covey {
 namespace {
@@ -31,14 +32,6 @@ uint64_t Check(uint64_t start) { return (start ^ kMagic) * 0x9E3779B97F4A7C15; }
 uint64_t NextId() {
   static std::atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
-}
-
-int OpenRetrying(const std::string& path, int flags) {
-  int fd = -1;
-  do {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
 }
 
 // Opens for appending; makes the directory when it is missing. Another thread may have just made it and not
@@ -62,32 +55,6 @@ UniqueFd OpenToWrite(const std::string& path, int flags, FdCache* fds) {
   }
 }
 
-size_t WriteAll(int fd, std::string_view bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n > 0) {
-      done += static_cast<size_t>(n);
-    } else if (n == 0 || errno != EINTR) {
-      break;
-    }
-  }
-  return done;
-}
-
-size_t ReadAll(int fd, char* out, size_t size, uint64_t at) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::pread(fd, out + done, size - done, static_cast<off_t>(at + done));
-    if (n > 0) {
-      done += static_cast<size_t>(n);
-    } else if (n == 0 || errno != EINTR) {
-      break;
-    }
-  }
-  return done;
-}
-
 uint64_t HeaderSize(int slot) { return slot == 0 ? 0 : sizeof(TailHeader); }
 
 // Where the bytes of a tail file begin; kNoStart for a file that is none, or was torn by a crash.
@@ -100,7 +67,7 @@ uint64_t StartOf(int fd) {
 }  // namespace
 
 OutputLog::OutputLog(std::string path, Bounds bounds, FdCache* fds)
-    : path_(std::move(path)), bounds_(bounds), fds_(fds), id_(NextId()) {}
+    : path_(std::move(path)), bounds_(bounds), fds_(fds), id_(NextId()), times_(path_ + ".times") {}
 
 OutputLog::~OutputLog() {
   if (fds_ != nullptr) fds_->Drop(id_);
@@ -155,6 +122,7 @@ int OutputLog::FreeSlotLocked() {
     // Not truncated: a reader that has it open goes on reading what it expects.
     ::unlink(PathOf(segments_[1].slot).c_str());
     segments_.erase(segments_.begin() + 1);
+    times_.Forget(segments_[0].end(), segments_.size() > 1 ? segments_[1].start : size_);
   }
   for (int slot = 1;; ++slot) {
     const auto taken = [slot](const Segment& segment) { return segment.slot == slot; };
@@ -201,9 +169,10 @@ size_t OutputLog::WriteLocked(std::string_view bytes) {
   return written;
 }
 
-void OutputLog::Append(std::string_view bytes) {
+void OutputLog::Append(std::string_view bytes, std::span<const OutputTime> times) {
   MutexLock lock(mutex_);
   LoadLocked();
+  for (const OutputTime& mark : times) times_.Mark(size_ + mark.offset, mark.time);
   while (!bytes.empty() && !abandoned_) {
     if (RoomLocked() == 0 && !OpenNextLocked()) break;
     const std::string_view part = bytes.substr(0, std::min<uint64_t>(bytes.size(), RoomLocked()));
@@ -215,6 +184,7 @@ void OutputLog::Append(std::string_view bytes) {
     }
   }
   size_ += bytes.size();
+  if (!abandoned_ && !segments_.empty()) times_.Save();
 }
 
 void OutputLog::Lose(uint64_t bytes) {
@@ -272,12 +242,15 @@ OutputPiece OutputLog::Read(uint64_t offset, size_t limit, bool finished) {
     } else {
       segment.start = std::max(offset, size);  // all that there is behind `offset` was dropped
     }
+    piece.offset = std::max(offset, segment.start);
+    piece.bytes.resize(std::min<uint64_t>(limit, segment.end() - piece.offset));
+    piece.times = times_.Between(piece.offset, piece.offset + piece.bytes.size());
   }
-  piece.offset = std::max(offset, segment.start);
-  piece.bytes.resize(std::min<uint64_t>(limit, segment.end() - piece.offset));
   const size_t wanted = piece.bytes.size();
   const uint64_t at = HeaderSize(segment.slot) + (piece.offset - segment.start);
   piece.bytes.resize(fd ? ReadAll(fd.get(), piece.bytes.data(), wanted, at) : 0);
+  while (!piece.times.empty() && piece.times.back().offset >= piece.offset + piece.bytes.size())
+    piece.times.pop_back();
   if (wanted > 0 && piece.bytes.empty()) piece.offset = segment.end();  // unreadable: as if it was dropped
   piece.dropped = piece.offset - offset;
   piece.end = finished && piece.offset + piece.bytes.size() >= size;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/base/mutex.h"
 #include "core/output/fd_cache.h"
 #include "core/output/output_store.h"
+#include "core/output/output_times.h"
 
 namespace covey {
 
@@ -17,6 +19,7 @@ namespace covey {
 //
 //   PATH         bytes 0, 1, …; nothing else
 //   PATH.1 … .6  a header (TailHeader: where its bytes begin in the stream), then bytes
+//   PATH.times   when that was written (OutputTimes); none of what an older version wrote
 //
 // Invariants:
 // 1. Segments are sorted and do not overlap; the newest is the only one that grows.
@@ -39,7 +42,8 @@ class OutputLog {
   OutputLog(std::string path, Bounds bounds, FdCache* fds);
   ~OutputLog();
 
-  void Append(std::string_view bytes) COVEY_EXCLUDES(mutex_);
+  // `times`: of these bytes, their offsets in `bytes`.
+  void Append(std::string_view bytes, std::span<const OutputTime> times = {}) COVEY_EXCLUDES(mutex_);
   // What comes next was lost on its way.
   void Lose(uint64_t bytes) COVEY_EXCLUDES(mutex_);
   // Records on disk how much was written when the end of it was dropped.
@@ -83,6 +87,7 @@ class OutputLog {
   uint64_t size_ COVEY_GUARDED_BY(mutex_) = 0;
   bool broken_ COVEY_GUARDED_BY(mutex_) = false;  // the newest segment grows no more
   bool abandoned_ COVEY_GUARDED_BY(mutex_) = false;
+  OutputTimes times_ COVEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace covey

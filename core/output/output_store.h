@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/spec/output_sizes.h"
+#include "core/spec/wall_time.h"
 #include "covey/output_stream.h"
 #include "covey/result.h"
 
@@ -22,11 +24,20 @@ struct OutputKey {
   OutputStream stream = OutputStream::kStdout;
 };
 
+// From `offset` on what was written came at `time`.
+struct OutputTime {
+  uint64_t offset = 0;
+  WallTime time;
+  bool operator==(const OutputTime&) const = default;
+};
+
 struct OutputPiece {
   uint64_t offset = 0;   // of bytes[0] in what was written
   uint64_t dropped = 0;  // bytes missing just before `offset`
   std::string bytes;
   bool end = false;  // finished, and nothing follows these bytes
+  // When they were written, each up to the next. What comes before the first, or all: not known.
+  std::vector<OutputTime> times{};
 };
 
 // What tasks wrote, bounded per attempt and stream: the first and the last MiB (configurable) with a gap

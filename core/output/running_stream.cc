@@ -1,6 +1,7 @@
 #include "core/output/running_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace covey {
@@ -12,6 +13,9 @@ constexpr size_t kLeastRoom = 4096;
 constexpr size_t kMostPending = size_t{1} << 20;
 // The files keep at least what a reader may not have taken yet, and what comes while that is read.
 constexpr uint64_t kLeastTail = 2 * RunningStream::kWindow;
+
+// Of what waits for a disk that hangs.
+constexpr size_t kMostTimes = 64;
 
 OutputLog::Bounds BoundsOf(OutputLog::Bounds bounds, bool paced) {
   if (paced) bounds.tail = std::max(bounds.tail, kLeastTail);
@@ -59,6 +63,9 @@ bool RunningStream::Push(std::string_view bytes) {
   const bool fits = lost_ == 0 && pending_.size() + in_flight_ + bytes.size() <= kMostPending &&
                     shared_->pending + bytes.size() <= 2 * kBoundOfAll;
   if (fits) {
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    if (times_.empty() || (times_.size() < kMostTimes && !OutputTimes::Near(times_.back().time, now)))
+      times_.push_back({.offset = pending_.size(), .time = now});
     pending_.append(bytes);
     shared_->pending += bytes.size();
   } else {
@@ -103,14 +110,16 @@ void RunningStream::Abandon() {
 
 RunningStream::Next RunningStream::WriteOut() {
   std::string bytes;
+  std::vector<OutputTime> times;
   uint64_t lost = 0;
   {
     MutexLock lock(mutex_);
     bytes.swap(pending_);
+    times.swap(times_);
     lost = std::exchange(lost_, 0);
     in_flight_ = bytes.size();
   }
-  log_.Append(bytes);
+  log_.Append(bytes, times);
   log_.Lose(lost);
   size_ += bytes.size() + lost;
   Next next;

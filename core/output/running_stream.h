@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/mutex.h"
 #include "core/output/fd_cache.h"
@@ -83,10 +84,11 @@ class RunningStream {
 
   mutable Mutex mutex_;  // a leaf
   std::string pending_ COVEY_GUARDED_BY(mutex_);
-  uint64_t lost_ COVEY_GUARDED_BY(mutex_) = 0;     // what came behind pending_
-  uint64_t written_ COVEY_GUARDED_BY(mutex_) = 0;  // in all
-  uint64_t taken_ COVEY_GUARDED_BY(mutex_) = 0;    // of those, by the reader
-  size_t in_flight_ COVEY_GUARDED_BY(mutex_) = 0;  // bytes that WriteOut is at
+  std::vector<OutputTime> times_ COVEY_GUARDED_BY(mutex_);  // of pending_: offsets in it
+  uint64_t lost_ COVEY_GUARDED_BY(mutex_) = 0;              // what came behind pending_
+  uint64_t written_ COVEY_GUARDED_BY(mutex_) = 0;           // in all
+  uint64_t taken_ COVEY_GUARDED_BY(mutex_) = 0;             // of those, by the reader
+  size_t in_flight_ COVEY_GUARDED_BY(mutex_) = 0;           // bytes that WriteOut is at
   bool scheduled_ COVEY_GUARDED_BY(mutex_) = false;
   bool abandoned_ COVEY_GUARDED_BY(mutex_) = false;
   std::function<void()> has_room_ COVEY_GUARDED_BY(mutex_);

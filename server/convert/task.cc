@@ -73,6 +73,11 @@ v1::OutputChunk ToProto(const OutputKey& key, std::string task_name, OutputPiece
   out.set_data(std::move(piece.bytes));
   out.set_dropped(piece.dropped);
   out.set_end(piece.end);
+  for (const OutputTime& mark : piece.times) {
+    v1::OutputTime& time = *out.add_times();
+    time.set_offset(mark.offset);
+    *time.mutable_time() = ToProto(mark.time);
+  }
   return out;
 }
 

@@ -28,6 +28,7 @@ def commands(group):
         "show ID": ["show", group], "show BEGINNING": ["show", begun], "show NAME": ["show", "measured"],
         "show @last-failed": ["show", "@last-failed"], "tasks": ["tasks", begun], "explain": ["explain", begun],
         "events": ["events", begun], "logs": ["logs", begun], "logs --tail 1": ["logs", "--tail", "1", begun],
+        "logs -t --since": ["logs", "-t", "--since", "1h", begun],
         "wait": ["wait", begun], "cancel": ["cancel", begun], "top --once": ["top", "--once"],
         "create": ["create", "--label", "bench=cli"], "completion": ["completion", "words", "--", "show", begun[:4]],
     }

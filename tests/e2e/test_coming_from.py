@@ -230,6 +230,11 @@ class GroupTest(ComingFromTest):
         self.daemon.covey("wait", place.detach(process_task("echo", "hello", name="t")))
         self.assertIn("hello", place.run()[0])
 
+    @row("covey logs -t --since 10m $group", "covey logs --timestamps $group")
+    def test_logs_with_their_times(self, place):
+        self.daemon.covey("wait", place.detach(process_task("echo", "hello", name="t")))
+        self.assertRegex(place.run()[0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z t \| hello\n$")
+
     @row("covey logs --tail 1 flock", "covey logs @last")
     def test_logs_of_one_that_has_no_id(self, place):
         group = place.detach(process_task("sh", "-c", "echo first; echo last", name="t"), flags=("--name", "flock"))

@@ -120,6 +120,29 @@ class StreamTest(InputTest):
             self.assertEqual((64, b"covey: standard input is closed\n"), (done.returncode, done.stderr), command)
 
 
+class SmallQueueTest(InputTest):
+    """A batch of more tasks than may wait for a slot goes in as room comes."""
+
+    flags = ("--max-queued", "10", "--pool", "default=2")
+
+    def test_more_tasks_than_the_queue_holds(self):
+        numbers = "".join(f"{n}\n" for n in range(1, 101))
+        with tempfile.NamedTemporaryFile("w") as commands:
+            commands.write("".join(f"echo {n}\n" for n in range(1, 101)))
+            commands.flush()
+            for command in ("seq 100 | covey run --each --keep-order --raw -- echo",
+                            f"covey run --keep-order --raw -f {commands.name}"):
+                done = self.shell(command)
+                self.assertEqual((0, numbers), (done.returncode, done.stdout.decode()), done)
+
+    def test_of_groups_that_live_on_their_own(self):
+        for command in ("seq 100 | covey run --detach --each -- true",
+                        "group=$(covey create); seq 100 | covey submit $group --seal --each -- true >&2; echo $group"):
+            done = self.shell(command)
+            self.assertEqual(0, done.returncode, done)
+            self.assertIn("100 succeeded", self.covey("wait", done.stdout.decode().strip()).out)
+
+
 class WordsTest(InputTest):
     def test_a_line_that_failed_is_told_by_what_it_ran(self):
         """Its number alone says nothing to who has typed no numbers."""
@@ -129,11 +152,45 @@ class WordsTest(InputTest):
                                             done.stderr.decode().partition("task 0 (")[2].partition("):")[0]]), done)
         self.assertEqual(1, done.stderr.decode().count("first"), done)
 
+    def test_wait_and_show_tell_it_as_well(self):
+        group = self.shell("seq 3 | covey run --detach --policy settled --each -- sh -c 'exit 3' {}").stdout.decode().strip()
+        told = r"task \d \(sh -c 'exit 3' \d\): exit 3"
+        self.assertRegex(self.covey("wait", group).out, rf"first failure: {told}\n")
+        self.assertRegex(self.covey("wait", f"{group}/1").out, rf"^{group}/1 \(sh -c 'exit 3' 2\) failed: exit 3\n")
+        group = self.shell("seq 3 | covey run --detach -j 1 --each -- sh -c 'exit 3' {}").stdout.decode().strip()
+        self.covey("wait", group)
+        self.assertRegex(self.covey("show", group).out, rf"(?m)^state +failed: {told}$")
+        self.assertRegex(self.covey("show", f"{group}/2").out, rf"(?m)^state +stopped: never started; {told}$")
+
+    def test_what_it_ran_is_bounded_and_escaped(self):
+        group = self.shell("printf 'exit 3 # \\033[31m%0500d\\n' 0 | covey run --detach -f -").stdout.decode().strip()
+        line = self.covey("wait", group).out
+        self.assertIn(r"task 0 (sh -c 'exit 3 # \x1b[31m000", line)
+        self.assertIn("…): exit 3\n", line)
+        self.assertLess(len(line), 300)
+        self.assertNotIn("\x1b", line)
+
     def test_an_open_group_with_nothing_to_do_says_so(self):
         group = self.covey("create").out.strip()
         self.assertRegex(self.covey("show", group).out, "state +open: nothing runs, and it ends when it is sealed")
         self.covey("seal", group)
         self.assertRegex(self.covey("show", group).out, "state +succeeded")
+
+
+class OthersTest(InputTest):
+    def test_what_others_mean(self):
+        done = self.shell("covey run --each -- echo ::: a b")
+        self.assertEqual((64, True), (done.returncode, b"not words behind :::" in done.stderr), done)
+        done = self.shell("echo a | covey run --each -- 'echo {}'")
+        self.assertEqual(127, done.returncode)
+        self.assertIn(b"covey: takes 'echo {}' for the name of a program: leave the quotes out, or have sh -c run it\n", done.stderr)
+        done = self.shell(r"""printf '{\n "process": {"argv":["true"]}\n}\n' | covey run -f -""")
+        self.assertEqual((64, b"covey: standard input:1: a task is one line, and this one goes on: jq -c makes one line of each\n"),
+                         (done.returncode, done.stderr))
+        group = self.shell("seq 3 | covey run --detach -j1 --each -- echo").stdout.decode().strip()
+        self.assertIn("3 succeeded", self.covey("wait", group).out)
+        self.assertEqual("0 | 1\n1 | 2\n2 | 3\n", self.covey("logs", "-fn2", group).out)
+        self.assertIn(f'"id":"{group}"', self.covey("ps", "-an1", "-ojson").out)
 
 
 class OrderTest(InputTest):

@@ -1,10 +1,15 @@
 """What tasks write and what happens, from where people want it and to the end."""
 
+import base64
+import datetime
+import itertools
 import json
+import os
 import select
+import time
 import unittest
 
-from daemon import DaemonTest, function_task, lines, process_task, wait_until
+from daemon import DaemonTest, LIMIT, function_task, lines, process_task, wait_until
 import seen
 
 
@@ -72,6 +77,103 @@ class LogsTest(FollowingTest):
                                 (("--tail", "1", "--from", "1", f"{group}/t"), "--tail and --from")):
             result = self.assertExit(64, self.covey("logs", *arguments))
             self.assertIn(says, result.err)
+
+
+class TimesTest(FollowingTest):
+    """When what was written was written: `logs --timestamps` and `--since`."""
+
+    UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+    def two_parts(self, name="t", error=False):
+        """A group whose task has written `early` and, a while later, `late`; and an instant between them."""
+        gate = os.path.join(self.daemon.folder, f"gate-{next(self.numbers)}")
+        both = "; echo wrong >&2" if error else ""
+        group = self.detach(self.script(f"echo early{both}; until [ -e {gate} ]; do sleep 0.05; done; echo late{both}; printf end",
+                                        name))
+        wait_until(lambda: self.out("logs", f"{group}/{name}") == "early\n", "the first line is there")
+        time.sleep(0.3)  # marks are 100 ms apart
+        instant = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        return group, instant, lambda: open(gate, "w", encoding="utf-8").close()
+
+    numbers = itertools.count()
+
+    def test_of_a_task_also_behind_a_restart(self):
+        group, instant, go_on = self.two_parts()
+        self.assertRegex(self.out("logs", "--timestamps", f"{group}/t"), rf"^{self.UTC} early\n$")
+        self.assertEqual("", self.out("logs", "--since", instant, f"{group}/t"))
+        go_on()
+        self.covey("wait", group)
+        for end in (None, self.daemon.stop, self.daemon.kill):
+            if end is not None:
+                end()
+                self.daemon.start()
+            first, second, third = self.out("logs", "-t", f"{group}/t").splitlines()
+            self.assertRegex(first, rf"^{self.UTC} early$")
+            self.assertRegex(second, rf"^{self.UTC} late$")
+            self.assertRegex(third, rf"^{self.UTC} end$")
+            self.assertLess(first[:24], instant[:23] + "Z")
+            self.assertLess(instant[:23] + "Z", second[:24])
+            self.assertEqual("late\nend", self.out("logs", "--since", instant, f"{group}/t"))
+            self.assertEqual("early\nlate\nend", self.out("logs", "--since", "1h", f"{group}/t"))
+            self.assertEqual("", self.out("logs", "--since", "2099-01-01", f"{group}/t"))
+            self.assertEqual("late\nend", self.out("logs", "--since", instant, "--tail", "9", f"{group}/t"))
+            self.assertRegex(self.out("logs", "-t", "--since", instant, "--tail", "1", f"{group}/t"), rf"^{self.UTC} end\n$")
+        self.assertRegex(self.out("logs", "-t", "--times", "local", f"{group}/t"), r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d early\n")
+        self.assertRegex(self.out("logs", "-t", "--times", "relative", f"{group}/t"), r"^(now|\d+m?s ago) early\n")
+
+    def test_of_a_group(self):
+        group, instant, go_on = self.two_parts(error=True)
+        go_on()
+        self.covey("wait", group)
+        result = self.covey("logs", "--timestamps", "--since", instant, group)
+        self.assertRegex(result.out, rf"^{self.UTC} t \| late\n{self.UTC} t \| end\n$")
+        self.assertRegex(result.err, rf"^{self.UTC} t \| wrong\n$")
+        result = self.covey("logs", "--follow", "--timestamps", group)
+        self.assertRegex(result.out, rf"^{self.UTC} t \| early\n{self.UTC} t \| late\n{self.UTC} t \| end\n$")
+
+    def test_of_what_is_followed(self):
+        group, instant, go_on = self.two_parts()
+        followers = [self.daemon.covey_start("logs", "-f", "-t", f"{group}/t"),
+                     self.daemon.covey_start("logs", "-f", "--since", instant, group)]
+        for follower in followers:
+            self.addCleanup(follower.kill)
+        self.assertRegex(followers[0].stdout.readline(), rf"^{self.UTC} early\n$")
+        go_on()
+        outs = [follower.communicate(timeout=LIMIT)[0] for follower in followers]
+        self.assertRegex(outs[0], rf"^{self.UTC} late\n{self.UTC} end\n$")
+        self.assertEqual("t | late\nt | end\n", outs[1])
+
+    def test_as_json(self):
+        group, instant, go_on = self.two_parts()
+        go_on()
+        self.covey("wait", group)
+        for options in ((f"{group}/t",), (group,), ("--follow", group)):
+            chunks = [json.loads(line) for line in self.out("-o", "json", "logs", "--timestamps", *options).splitlines()]
+            times = [mark for chunk in chunks for mark in chunk.get("times", ())]
+            self.assertEqual([None, "6"], [mark.get("offset") for mark in times][:2], chunks)
+            self.assertLess(times[0]["time"], instant[:23] + "Z")
+            self.assertLess(instant[:23] + "Z", times[1]["time"])
+            chunks = [json.loads(line) for line in self.out("-o", "json", "logs", "--since", instant, *options).splitlines()]
+            self.assertEqual(b"late\nend", b"".join(base64.b64decode(chunk.get("data", "")) for chunk in chunks))
+            self.assertEqual("6", chunks[0]["offset"])
+            self.assertEqual("6", chunks[0]["times"][0]["offset"])
+
+    def test_what_an_older_version_kept_has_none(self):
+        group, _, go_on = self.two_parts()
+        go_on()
+        self.covey("wait", group)
+        self.daemon.stop()
+        os.remove(os.path.join(self.daemon.data, "output", group, "0.1.out.times"))
+        self.daemon.start()
+        self.assertEqual("- early\n- late\n- end\n", self.out("logs", "--timestamps", f"{group}/t"))
+        result = self.assertExit(0, self.covey("logs", "--since", "1s", f"{group}/t"))
+        self.assertEqual("early\nlate\nend", result.out)
+        self.assertEqual("covey: --since: some of it has no times, which an older version did not keep: it is shown whatever its age\n",
+                         result.err)
+
+    def test_wrong_uses(self):
+        for arguments, says in ((("--since", "noon"), "--since"), (("--times", "utc"), "--times goes with --timestamps")):
+            self.assertIn(says, self.assertExit(64, self.covey("logs", *arguments, "g")).err)
 
 
 class EventsTest(FollowingTest):

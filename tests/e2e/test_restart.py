@@ -102,13 +102,16 @@ class RestartTest(RestartBase):
 
     def test_wait_goes_on_waiting(self):
         group = self.detach(process_task("sleep", "60"), process_task("true"), options=("--limit", "1"))
-        waiter = self.follow("wait", group)
+        over = self.detach(process_task("true"))
+        waiter = self.follow("wait", over, group)
         wait_until(lambda: "running" in self.covey("tasks", group).out, "the first task runs")
-        # Nothing tells from outside that the call is open; the restart is bridged also when it comes first.
+        # Nothing tells from outside that the call is open; the restart is bridged also when it comes first, but a daemon
+        # that has never answered is not waited for.
+        waiter.wait_for(1)
         self.restart()
         code, err = waiter.end()
         self.assertEqual(1, code, err)
-        self.assertIn("lost", waiter.lines[0])
+        self.assertIn("lost", waiter.lines[1])
 
     def test_run_says_how_its_group_ended(self):
         """It is lost with the daemon, which ends the group when it is back."""

@@ -48,6 +48,9 @@ TEST_F(CliCommandTest, UsageErrorsNameWhatWasMeant) {
   EXPECT_EQ(complaint({"rnu"}), "covey: unknown command rnu; did you mean run?\n");
   EXPECT_EQ(complaint({"help", "wiat"}), "covey: unknown command wiat; did you mean wait?\n");
   EXPECT_EQ(complaint({"frobnicate"}), "covey: unknown command frobnicate; see covey help\n");
+  EXPECT_EQ(complaint({"kill", "g"}), "covey: unknown command kill; did you mean cancel?\n");
+  EXPECT_EQ(complaint({"status"}), "covey: unknown command status; did you mean ps?\n");
+  EXPECT_EQ(complaint({"version"}), "covey: unknown command version; did you mean --version?\n");
   EXPECT_EQ(complaint({"--adress", "x", "info"}),
             "covey: unknown option --adress; did you mean --address?\n");
   EXPECT_EQ(complaint({"ps", "--al"}), "covey: unknown option --al; did you mean --all?\n");

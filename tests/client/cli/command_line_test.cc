@@ -15,6 +15,8 @@ const std::vector<Option> kOptions = {
     {.name = "limit", .value = "N", .help = "h"},
     {.name = "file", .letter = 'f', .value = "FILE", .help = "h", .local = true},
     {.name = "label", .value = "K=V", .help = "h", .repeated = true},
+    {.name = "tail", .letter = 'n', .value = "N", .help = "h"},
+    {.name = "times", .letter = 't', .help = "h"},
     {.name = "detach", .help = "h"}};
 
 Result<Arguments> Parse(const std::vector<std::string>& typed, bool stop_at_word = false) {
@@ -43,6 +45,19 @@ TEST(CommandLineTest, OptionsAndWordsMix) {
   EXPECT_EQ(arguments.words_before_dashes(), 2U);
 }
 
+TEST(CommandLineTest, LettersStandTogetherAndAtTheirValue) {
+  for (const std::vector<std::string>& typed : std::vector<std::vector<std::string>>{
+           {"-n2", "-t", "w"}, {"-tn2", "w"}, {"-tn", "2", "w"}, {"-tn=2", "w"}, {"-n=2", "w", "-t"}}) {
+    const Result<Arguments> parsed = Parse(typed);
+    ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+    EXPECT_EQ(parsed.value().Get("tail"), "2");
+    EXPECT_TRUE(parsed.value().Has("times"));
+    EXPECT_EQ(parsed.value().words(), std::vector<std::string>{"w"});
+  }
+  EXPECT_EQ(Parse({"-fa=b"}).value().Get("file"), "a=b");
+  EXPECT_EQ(Parse({"-f-"}).value().Get("file"), "-");
+}
+
 TEST(CommandLineTest, NothingIsAnOptionBehindTheDashes) {
   const Result<Arguments> parsed = Parse({"--limit", "1", "--", "ls", "--limit", "--", "-x"});
   ASSERT_TRUE(parsed.ok());
@@ -64,7 +79,14 @@ TEST(CommandLineTest, BadOptionsAreNamed) {
   EXPECT_EQ(Complaint({"--limt", "3"}), "unknown option --limt; did you mean --limit?");
   EXPECT_EQ(Complaint({"--zzzzzz=1"}), "unknown option --zzzzzz; see covey test --help");
   EXPECT_EQ(Complaint({"-x"}), "unknown option -x; see covey test --help");
-  EXPECT_EQ(Complaint({"-ffile"}), "unknown option -ffile; did you mean --file?");
+  EXPECT_EQ(Complaint({"-file"}), "unknown option -file; did you mean --file?") << "not -f ile";
+  EXPECT_EQ(Complaint({"-tx"}), "unknown option -tx; see covey test --help");
+  EXPECT_EQ(Complaint({"-t=x"}), "-t takes no value");
+  EXPECT_EQ(Complaint({"-tn"}), "-n needs a value: -n N");
+  EXPECT_EQ(Complaint({"-tt"}), "--times is given twice");
+  EXPECT_EQ(Complaint({"-P", "4"}), "unknown option -P; did you mean --limit?") << "of xargs";
+  EXPECT_EQ(Complaint({"--jobs=4"}), "unknown option --jobs; did you mean --limit?") << "of parallel";
+  EXPECT_EQ(Complaint({"-e", "A=b"}), "unknown option -e; see covey test --help") << "there is no --env";
   EXPECT_EQ(Complaint({"--limit"}), "--limit needs a value: --limit N");
   EXPECT_EQ(Complaint({"--detach=yes"}), "--detach takes no value");
   EXPECT_EQ(Complaint({"--limit=1", "--limit=2"}), "--limit is given twice");

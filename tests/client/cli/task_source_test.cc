@@ -7,7 +7,9 @@
 
 #include <future>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "client/cli/input_tasks.h"
 #include "covey/client/task.h"
@@ -106,11 +108,43 @@ TEST_F(TaskSourceTest, BatchesAreBoundedInNumberAndSize) {
       bytes += task.ByteSizeLong();
       ++tasks;
     }
-    EXPECT_LE(bytes, 700'000U);
+    EXPECT_LE(bytes, 512U << 10);
     if (batch.value().last) break;
   }
   EXPECT_EQ(tasks, 2'520);
   EXPECT_GE(batches, 6);  // 3 of many tasks, the rest of long ones
+}
+
+TEST_F(TaskSourceTest, BatchesAreNoLargerThanTold) {
+  std::string content;
+  for (int i = 0; i < 7; ++i) content += "{\"function\":{\"name\":\"f\"}}\n";
+  const auto source = Open(content);
+  source->Bound(3);
+  std::vector<int> sizes;
+  for (bool last = false; !last;) {
+    const auto batch = source->NextBatch();
+    ASSERT_TRUE(batch.ok());
+    last = batch.value().last;
+    sizes.push_back(batch.value().tasks.size());
+  }
+  EXPECT_EQ(sizes, (std::vector<int>{3, 3, 1}));
+}
+
+// One that is larger than a batch comes alone, and each keeps its line.
+TEST_F(TaskSourceTest, ATaskThatDoesNotFitWaitsForTheNextBatch) {
+  const std::string small = "{\"name\":\"s\",\"function\":{\"name\":\"f\"}}\n";
+  const std::string large = "{\"name\":\"l\",\"function\":{\"name\":\"f\",\"payload\":{\"text\":\"" +
+                            std::string(600 << 10, 'x') + "\"}}}\n";
+  const auto source = Open(small + large + small);
+  uint64_t line = 0;
+  for (const std::string_view name : {"s", "l", "s"}) {
+    const auto batch = source->NextBatch();
+    ASSERT_TRUE(batch.ok());
+    ASSERT_EQ(batch.value().tasks.size(), 1);
+    EXPECT_EQ(batch.value().tasks[0].name(), name);
+    EXPECT_EQ(batch.value().lines[0], ++line);
+    EXPECT_EQ(batch.value().last, line == 3);
+  }
 }
 
 TEST_F(TaskSourceTest, FieldsAreNamedByTheirLine) {

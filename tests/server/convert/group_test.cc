@@ -167,7 +167,11 @@ TEST(Filter, BoundsAreExact) {
 }
 
 TEST(Output, APieceIsTold) {
-  OutputPiece piece{.offset = 10, .dropped = 4, .bytes = "\xFF\x00z", .end = true};
+  OutputPiece piece{.offset = 10,
+                    .dropped = 4,
+                    .bytes = "\xFF\x00z",
+                    .end = true,
+                    .times = {{.offset = 10, .time = Moment(7)}, {.offset = 11, .time = Moment(9)}}};
   const v1::OutputChunk out =
       ToProto(OutputKey{.group = "g", .task = 3, .attempt = 2, .stream = OutputStream::kStderr}, "name",
               std::move(piece));
@@ -179,6 +183,9 @@ TEST(Output, APieceIsTold) {
   EXPECT_EQ(out.dropped(), 4u);
   EXPECT_EQ(out.data()[0], '\xFF');
   EXPECT_TRUE(out.end());
+  ASSERT_EQ(out.times_size(), 2);
+  EXPECT_EQ(out.times(0).offset(), 10u);
+  EXPECT_EQ(ToCore(out.times(1).time()), Moment(9));
   EXPECT_EQ(ToCore(v1::OUTPUT_STREAM_UNSPECIFIED), OutputStream::kStdout);
   EXPECT_EQ(ToCore(v1::OUTPUT_STREAM_STDERR), OutputStream::kStderr);
 }
