@@ -84,7 +84,7 @@ class JsonMaker final : public TaskMaker {
 
 class CommandMaker final : public TaskMaker {
  public:
-  explicit CommandMaker(Directory directory) : directory_(std::move(directory)) {}
+  explicit CommandMaker(Directory&& directory) : directory_(std::move(directory)) {}
 
   MadeTask Make(std::string_view record) override {
     if (IsNone(record)) return std::optional<v1::TaskSpec>();
@@ -97,7 +97,7 @@ class CommandMaker final : public TaskMaker {
 
 class GuessingMaker final : public TaskMaker {
  public:
-  GuessingMaker(Directory directory, std::function<void()> on_commands)
+  GuessingMaker(Directory&& directory, std::function<void()> on_commands)
       : directory_(std::move(directory)), on_commands_(std::move(on_commands)) {}
 
   MadeTask Make(std::string_view record) override {
