@@ -56,7 +56,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
     const int why = errno;
     UniqueFd closed(listener);
     return Error{.code = ErrorCode::kUnavailable,
-                 .reason = "HTTP_UNAVAILABLE",
                  .message = std::string("HTTP cannot be served: ") + std::strerror(why)};
   }
   return server;

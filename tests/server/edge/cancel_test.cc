@@ -337,7 +337,8 @@ TEST(ChildOfAHandler, MadeAfterTheCancelItWaitsForNothing) {
     {
       const Alive here(*alive);
       const Signal never;
-      (void)co_await never.Wait();
+      const Wake wake = co_await never.Wait();
+      EXPECT_EQ(wake, Wake::kCancelled);
     }
     Task<void> task = Forever(*alive);
     const Child<void> late(std::move(task));
