@@ -55,8 +55,7 @@ void AddGroups(const Engine& engine, const Pools& pools, Families& families) {
       for (size_t outcome = 1; outcome < kOutcomes; ++outcome) {
         for (size_t failure = 0; failure < kFailureKinds; ++failure) {
           const double value = Value(counts->groups_ended[outcome][failure]);
-          const bool always = outcome == 1 ? failure == 0 : false;
-          if (value == 0 && !always) continue;
+          if (value == 0 && (outcome != 1 || failure != 0)) continue;
           ended.Add({{"pool", pool},
                      {"outcome", std::string(kOutcomeNames[outcome])},
                      {"failure", FailureName(failure)}},
