@@ -127,7 +127,8 @@ void Console::Leave() {
   constexpr std::chrono::milliseconds kPause{5};
   leaving_ = true;
   for (int i = 0; i < kTries && drawing_; ++i) std::this_thread::sleep_for(kPause);
-  if (err_is_terminal_) WriteAll(err_fd_, !at_line_start_ ? "\n" : escapes_ ? kClearLine : "");
+  // A terminal without escapes shows what was typed to end the program, as ^C, where a line begins.
+  if (err_is_terminal_) WriteAll(err_fd_, at_line_start_ && escapes_ ? kClearLine : "\n");
 }
 
 int Console::out_error() const {

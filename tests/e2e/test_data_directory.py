@@ -280,7 +280,7 @@ class GoneTest(unittest.TestCase):
         wait_until(lambda: "is there again" in self.daemon.log(), "the daemon has noticed that too", limit=10)
         self.assertEqual(wire.NOT_SERVING, health(b"", timeout=30))
         self.assertEqual(0, self.daemon.covey("undrain").code)
-        self.assertEqual(wire.SERVING, health(b"", timeout=30))
+        wait_until(lambda: health(b"", timeout=30) == wire.SERVING, "it serves, once its journal was tried", limit=10)
 
     def test_it_comes_back(self):
         os.rename(self.daemon.data, self.away)

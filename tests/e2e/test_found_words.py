@@ -60,10 +60,15 @@ class StopTest(WordsTest):
 
     def test_the_terminal_is_left_whole(self):
         """Two Ctrl-C: the shell's prompt begins a line."""
+        for terminal, runs, stops in (("xterm", b"running", b"stopping"), ("dumb", b"", b"Ctrl-C again")):
+            with self.subTest(terminal):
+                self.leave_twice(terminal, runs, stops)
+
+    def leave_twice(self, terminal, runs, stops):
         master, slave = pty.openpty()
         seconds = odd_seconds()
         client = subprocess.Popen([COVEY, "run", "--", "sh", "-c", f"trap '' TERM; while :; do sleep {seconds}; done"],
-                                  stdin=slave, stdout=slave, stderr=slave, env=self.daemon.env(), start_new_session=True,
+                                  stdin=slave, stdout=slave, stderr=slave, env={**self.daemon.env(), "TERM": terminal}, start_new_session=True,
                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.addCleanup(client.wait)
         self.addCleanup(client.kill)
@@ -77,9 +82,11 @@ class StopTest(WordsTest):
             while word not in printed and time.monotonic() < end:
                 if select.select([master], [], [], 0.1)[0]:
                     printed += os.read(master, 65536)
-        read_until(b"running")
+        wait_until(lambda: sleepers(seconds), "the task runs")
+        read_until(runs)
         os.write(master, b"\x03")
-        read_until(b"stopping")
+        read_until(stops)
+        self.assertIn(stops, printed)
         os.write(master, b"\x03")
         client.wait(timeout=10)
         while select.select([master], [], [], 0.2)[0]:
