@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """run_unittest.py FILE [NAME…]: runs one file of unittest cases. Exit 0 passed, 77 all skipped, 1 failed or empty.
 
 Also by hand: COVEY_BIN_DIR=build/dev/bin tests/support/run_unittest.py tests/e2e/test_cli.py CliTest.test_exit_code
