@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,10 +18,12 @@
 #include "core/process/errno_text.h"
 #include "core/process/event_loop.h"
 #include "core/process/proc_fs.h"
+#include "core/process/quiet_thread.h"
 #include "core/process/residents.h"
 #include "core/process/spawner.h"
 #include "core/process/start_queue.h"
 #include "core/process/start_rules.h"
+#include "core/process/subreaper.h"
 #include "core/process/supervised.h"
 #include "core/process/tree_tracker.h"
 
@@ -34,10 +35,8 @@ unsigned SpawnThreads(const ProcessSupervisor::Options& options) {
                                    : std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
 }
 
-bool IsSubreaper() {
-  int value = 0;
-  return ::prctl(PR_GET_CHILD_SUBREAPER, &value) == 0 && value != 0;
-}
+// More threads than these may hang in starts (a file system that does not answer) before all others wait for them.
+constexpr unsigned kReserveThreads = 8;
 
 Error NotHere(std::string message) {
   return {.code = ErrorCode::kFailedPrecondition,
@@ -46,30 +45,20 @@ Error NotHere(std::string message) {
           .fields = {}};
 }
 
-// A thread that no signal of the program goes to, and whose children start with every signal blocked.
-std::thread StartQuietThread(std::function<void()> run) {
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(run));
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
-}
-
 }  // namespace
 
 class ProcessSupervisor::Impl {
  public:
   Impl(const Options& options, bool adopts)
       : options_(options), adopts_(adopts), queue_(options.most_at_once) {
-    for (unsigned i = 0; i < SpawnThreads(options); ++i)
+    for (unsigned i = 0; i < SpawnThreads(options) + kReserveThreads; ++i)
       spawners_.emplace_back(Spawner::Options{.open_files = options.open_files});
   }
 
   ~Impl() {
     if (loop_thread_.joinable()) ShutDown();
     tracker_.reset();
-    if (made_subreaper_) ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    if (made_subreaper_) SetSubreaper(false);
     residents::MoveOut();
   }
 
@@ -80,9 +69,7 @@ class ProcessSupervisor::Impl {
       return NotHere("SIGCHLD is ignored: how children end could not be known");
     }
     if (options_.become_subreaper && adopts_ && !IsSubreaper()) {
-      if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-        return NotHere("cannot become a subreaper: " + ErrnoText(errno));
-      }
+      if (!SetSubreaper(true)) return NotHere("cannot become a subreaper: " + ErrnoText(errno));
       made_subreaper_ = true;
     }
     if (Result<Void> opened = OpenTracker(); !opened.ok()) return opened;
@@ -90,9 +77,9 @@ class ProcessSupervisor::Impl {
     loop_.emplace(tracker_.get(), [this](const EventLoop::Batch& gone) { Forget(gone); });
     if (Result<Void> opened = loop_->Open(); !opened.ok()) return opened;
     loop_thread_ = StartQuietThread([this] { loop_->Run(); });
-    for (Spawner& spawner : spawners_) {
-      spawn_threads_.push_back(StartQuietThread([this, &spawner] { SpawnUntilClosed(spawner); }));
-    }
+    MutexLock lock(mutex_);
+    for (unsigned i = 0; i < SpawnThreads(options_); ++i) AddSpawnThreadLocked(/*reserve=*/false);
+    AddSpawnThreadLocked(/*reserve=*/true);
     return Void{};
   }
 
@@ -119,7 +106,7 @@ class ProcessSupervisor::Impl {
       }
     }
     if (cancelled) loop_->Post(EventLoop::Order::kCancelled, std::move(process));
-    if (wake) queued_.NotifyOne();
+    if (!cancelled) (wake ? queued_ : stuck_).NotifyOne();
     return id;
   }
 
@@ -225,6 +212,34 @@ class ProcessSupervisor::Impl {
     return false;
   }
 
+  void AddSpawnThreadLocked(bool reserve) COVEY_REQUIRES(mutex_) {
+    Spawner& spawner = spawners_[spawn_threads_.size()];
+    spawn_threads_.push_back(StartQuietThread([this, &spawner, reserve] {
+      if (reserve && !StepIn()) return;
+      if (reserve && options_.log) options_.log("starts of processes hang: one more thread starts what waits");
+      SpawnUntilClosed(spawner);
+    }));
+  }
+
+  // Waits until all spawning threads hang in starts while more are to be started; false: closed. From then on the
+  // reserve is one of them, and the next one waits in its place.
+  bool StepIn() {
+    MutexLock lock(mutex_);
+    while (!closed_) {
+      const auto due = idle_spawners_ == 0 ? queue_.NextDue() : std::nullopt;
+      if (!due) {
+        stuck_.Wait(mutex_);
+      } else if (const auto late = std::max(*due, last_taken_) + options_.spawn_patience;
+                 std::chrono::steady_clock::now() < late) {
+        stuck_.WaitUntil(mutex_, late);
+      } else {
+        if (spawn_threads_.size() < spawners_.size()) AddSpawnThreadLocked(/*reserve=*/true);
+        return true;
+      }
+    }
+    return false;
+  }
+
   void SpawnUntilClosed(Spawner& spawner) {
     while (std::shared_ptr<Supervised> process = NextToSpawn()) Spawn(spawner, process);
   }
@@ -236,6 +251,8 @@ class ProcessSupervisor::Impl {
       if (closed_) return nullptr;
       if (std::shared_ptr<Supervised> process = queue_.Pop(std::chrono::steady_clock::now())) {
         process->phase = Supervised::Phase::kSpawning;
+        last_taken_ = std::chrono::steady_clock::now();
+        if (idle_spawners_ == 0 && queue_.NextDue()) stuck_.NotifyOne();
         return process;
       }
       ++idle_spawners_;
@@ -343,7 +360,7 @@ class ProcessSupervisor::Impl {
         dead.push_back(std::move(found->second));
         processes_.erase(found);
       }
-      if (queue_.NextDue() && idle_spawners_ > 0) queued_.NotifyOne();
+      if (queue_.NextDue()) (idle_spawners_ > 0 ? queued_ : stuck_).NotifyOne();
       empty = closing_ && processes_.empty();
       if (empty) emptied_.NotifyAll();
     }
@@ -356,11 +373,17 @@ class ProcessSupervisor::Impl {
       while (!processes_.empty()) emptied_.Wait(mutex_);
       closed_ = true;
       queued_.NotifyAll();
+      stuck_.NotifyAll();
     }
     loop_->Quit();
     loop_thread_.join();
     // Only now: the end of such a thread is the parent-death signal of what it started.
-    for (std::thread& thread : spawn_threads_) thread.join();
+    std::vector<std::thread> threads;
+    {
+      MutexLock lock(mutex_);
+      threads.swap(spawn_threads_);
+    }
+    for (std::thread& thread : threads) thread.join();
   }
 
   // Constant after Open.
@@ -373,17 +396,19 @@ class ProcessSupervisor::Impl {
   std::unique_ptr<TreeTracker> tracker_;
   std::optional<EventLoop> loop_;
   std::thread loop_thread_;
-  std::vector<std::thread> spawn_threads_;
 
   std::deque<Spawner> spawners_;  // each used by one spawning thread alone once that runs
 
   // Before the mutexes of the loop and the tracker; never held when one of them is called, nor a listener.
   Mutex mutex_;
   CondVar queued_;
+  CondVar stuck_;  // for the one that is in reserve
   CondVar emptied_;
   std::unordered_map<ProcessId, std::shared_ptr<Supervised>> processes_
       COVEY_GUARDED_BY(mutex_);  // until gone
   StartQueue queue_ COVEY_GUARDED_BY(mutex_);
+  std::vector<std::thread> spawn_threads_ COVEY_GUARDED_BY(mutex_);  // each for the spawner at its place
+  std::chrono::steady_clock::time_point last_taken_ COVEY_GUARDED_BY(mutex_);  // from the queue
   ProcessId last_id_ COVEY_GUARDED_BY(mutex_) = 0;
   unsigned idle_spawners_ COVEY_GUARDED_BY(mutex_) = 0;
   bool closing_ COVEY_GUARDED_BY(mutex_) = false;  // nothing is started any more

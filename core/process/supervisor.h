@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,7 +38,7 @@ namespace covey {
 // 1. Each Start leads to exactly one OnGone, and nothing of that tree runs then.
 // 2. All threads live as long as the supervisor: those that start processes (a parent-death signal is bound to
 //    the thread that started the process) and the loop. A slow file system delays starts, never output, stops
-//    or ends.
+//    or ends; one that hangs delays those of others by spawn_patience.
 // 3. Only pids that were started here, or adopted from them, are ever signalled or reaped.
 class ProcessSupervisor {
  public:
@@ -57,6 +58,9 @@ class ProcessSupervisor {
     // Threads that start processes; each stands still while its child executes its program, so one alone
     // would leave processors idle. 0: one for each processor, 2 to 8.
     unsigned spawn_threads = 0;
+    // When each of these hangs in a start for so long (a program or a directory on a file system that does not
+    // answer) while more is to be started, one more thread is, up to 8 more.
+    std::chrono::milliseconds spawn_patience{1000};
     // So many processes at once; more wait until one has ended. 0: as many as there are descriptors for (each
     // takes kDescriptorsEach at most).
     size_t most_at_once = 0;

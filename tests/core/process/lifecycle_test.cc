@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <thread>
@@ -43,6 +44,45 @@ TEST_P(LifecycleTest, TwoHundredAtOnce) {
     ASSERT_TRUE(processes[i]->WaitGone());
     EXPECT_EQ(processes[i]->result().code, i % 100);
     EXPECT_EQ(processes[i]->out(), "input " + std::to_string(i) + "\nup\n");
+  }
+}
+
+// A file that whoever opens it has to wait for, as on a file system that does not answer: until Answer, or for as long
+// as the kernel lets a lease be broken (45 s).
+class HungFile {
+ public:
+  explicit HungFile(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    ::signal(SIGIO, SIG_IGN);  // it tells that somebody opens it
+    held_ = ::fcntl(fd_.get(), F_SETLEASE, F_WRLCK) == 0;
+  }
+  ~HungFile() { Answer(); }
+  bool held() const { return held_; }
+  void Answer() { ::fcntl(fd_.get(), F_SETLEASE, F_UNLCK); }
+
+ private:
+  UniqueFd fd_;
+  bool held_ = false;
+};
+
+TEST_P(LifecycleTest, StartsThatHangHoldUpNoOthers) {
+  TemporaryDirectory directory;
+  const std::string program = directory.path() + "/hung";
+  ASSERT_EQ(std::system(("cp /bin/true " + program).c_str()), 0);
+  HungFile file(program);
+  if (!file.held()) GTEST_SKIP() << "no lease can be had on this file system";
+  std::vector<std::shared_ptr<Recorder>> hung;
+  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
+  for (unsigned i = 0; i < threads + 2; ++i) hung.push_back(Start(Command({program})));
+  const auto waiting = Start(Command({"/bin/true"}));
+  const auto other = Start(Command({"/bin/true"}));
+  ASSERT_TRUE(waiting->WaitGone());
+  ASSERT_TRUE(other->WaitGone());
+  EXPECT_EQ(waiting->result().kind, Kind::kExited);
+  for (const auto& process : hung) EXPECT_EQ(process->gone_calls(), 0);
+  file.Answer();
+  for (const auto& process : hung) {
+    ASSERT_TRUE(process->WaitGone());
+    EXPECT_EQ(process->result().code, 0);
   }
 }
 
