@@ -122,6 +122,10 @@ int DoCancel(Session& session, const Arguments& arguments) {
   if (arguments.words().empty()) {
     const Result<std::vector<v1::Group>> chosen = Choose(client.value(), filter.value());
     if (!chosen.ok()) return session.Fail(chosen.error());
+    if (chosen.value().empty()) {
+      session.console().Note(filtered ? "nothing to cancel: no group that fits is open"
+                                      : "nothing to cancel: no group is open");
+    }
     const bool ask = !filtered && !arguments.Has("yes") && !chosen.value().empty();
     if (ask && !Confirm(session, chosen.value())) {
       session.console().Note("nothing was cancelled");

@@ -75,11 +75,24 @@ void DurableGroup::Create(std::vector<TaskSpec> tasks, bool seal, RequestMark re
 
 void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark request, SubmitDone done,
                           Submitter submitter) {
+  Submit({.tasks = std::move(tasks), .seal = seal, .request = std::move(request), .submitter = submitter},
+         std::move(done));
+}
+
+void DurableGroup::Submit(Submission submission, SubmitDone done) {
   Step step(this);
+  if (submission.folded != ledger_.tasks().folded()) {
+    if (std::vector<Mark> marks = MarksToFindLocked(submission); !marks.empty()) {
+      submission.folded = ledger_.tasks().folded();
+      step.Finish();
+      return LookUp(std::move(submission), std::move(marks), std::move(done));
+    }
+  }
   const auto answer = [&done](SubmitReply reply) -> Reply {
     return [done, reply](std::optional<Error> failed) { failed ? done(std::move(*failed)) : done(reply); };
   };
-  if (const TaskTable::Request* known = ledger_.tasks().FindRequest(request.id)) {
+  RequestMark& request = submission.request;
+  if (const auto known = FindRequestLocked(submission)) {
     if (known->mark.fingerprint != request.fingerprint) {
       return step.FinishWith(
           done, Error{.code = ErrorCode::kInvalidArgument,
@@ -93,9 +106,13 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     }
     return step.Finish(answer(reply));
   }
-  if (refusing_ && submitter == Submitter::kAnybody) return step.FinishWith(done, RefusedByStop());
+  if (refusing_ && submission.submitter == Submitter::kAnybody)
+    return step.FinishWith(done, RefusedByStop());
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
+  std::vector<TaskSpec>& tasks = submission.tasks;
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));
+  if (auto error = TaskTable::NameTaken(tasks, submission.found))
+    return step.FinishWith(done, *std::move(error));
   if (auto error = ReserveLocked(tasks)) return step.FinishWith(done, *std::move(error));
   const SubmitReply reply{.first_index = ledger_.tasks().size(),
                           .count = static_cast<uint32_t>(tasks.size())};
@@ -106,7 +123,7 @@ void DurableGroup::Submit(std::vector<TaskSpec> tasks, bool seal, RequestMark re
     mark = std::make_shared<const RequestMark>(std::move(request));
   }
   AddTasksLocked(std::move(tasks), std::move(mark), step.effects());
-  if (seal) DecideLocked({.command = {.kind = CommandKind::kSeal}}, step.effects());
+  if (submission.seal) DecideLocked({.command = {.kind = CommandKind::kSeal}}, step.effects());
   step.Finish(answer(reply));
 }
 
@@ -198,16 +215,14 @@ void DurableGroup::Cancel(Failure cause, Reply done) {
 }
 
 void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done) {
+  if (const auto task = FindTask(name)) return CancelTask(*task, std::move(cause), std::move(done));
+  done(TaskNotFound(spec_->id, name));
+}
+
+void DurableGroup::CancelTask(uint32_t task, Failure cause, Reply done) {
   Step step(this);
-  const auto task = ledger_.tasks().Find(name);
-  // One that is not durable yet does not exist for others.
-  if (!task || *task >= ledger_.standing().committed().submitted) {
-    return step.FinishWith(done, Error{.code = ErrorCode::kNotFound,
-                                       .reason = "TASK_NOT_FOUND",
-                                       .message = "group " + spec_->id + " has no task " + name});
-  }
   auto shared = Share(std::move(cause));
-  Fact fact{.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = *task},
+  Fact fact{.command = {.kind = CommandKind::kCancelTask, .failure = FailureKind::kCancelled, .task = task},
             .failure = shared};
   if (DoubtfulLocked()) {
     if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
@@ -215,11 +230,11 @@ void DurableGroup::CancelTask(const std::string& name, Failure cause, Reply done
     return step.Finish(ThenStop(task, std::move(shared), std::move(done)));
   }
   FactLocked(std::move(fact), step.effects());
-  if (Attempts::Attempt* const attempt = attempts_.Find(*task)) {
+  if (Attempts::Attempt* const attempt = attempts_.Find(task)) {
     attempt->cancel = FailureKind::kCancelled;
     attempts_.Stop(*attempt, std::move(shared), step.effects());
   } else {
-    WithdrawLocked(*task);
+    WithdrawLocked(task);
   }
   step.Finish(ToldToStop(std::move(done)));
 }
@@ -329,9 +344,9 @@ uint64_t DurableGroup::TicketLocked(uint32_t task) const {
 
 void DurableGroup::PushQueuedLocked(Effects& effects) {
   if (ledger_.standing().pending().decided) return;
-  for (uint32_t task = 0; task < ledger_.tasks().size(); ++task) {
+  ledger_.tasks().ForEach([&](uint32_t task) COVEY_NO_TSA {
     if (ledger_.tasks()[task].pending.phase == Phase::kQueued) effects.push.push_back(TicketLocked(task));
-  }
+  });
 }
 
 // -------------------------------------------------------------------------------------------------------------
@@ -348,6 +363,7 @@ bool DurableGroup::Replay(std::shared_ptr<const Batch> records) {
 
 uint64_t DurableGroup::MissingSpec() const {
   MutexLock lock(mutex_);
+  if (const uint64_t first = ledger_.tasks().MissingFirst()) return first;
   const std::optional<uint32_t> task = ledger_.tasks().FirstRunningWithoutSpec();
   return task ? ledger_.tasks()[*task].number : 0;
 }
@@ -391,11 +407,11 @@ void DurableGroup::Resume(Reply done) {
 
 // What is said to run and has no attempt here.
 void DurableGroup::LoseOrphansLocked(const char* why, Effects& effects) {
-  for (uint32_t task = 0; task < ledger_.tasks().size(); ++task) {
+  ledger_.tasks().ForEach([&](uint32_t task) COVEY_NO_TSA {
     const state::TaskState& state = ledger_.tasks()[task].pending;
-    if (state.phase != Phase::kRunning || attempts_.Find(task) != nullptr) continue;
-    LoseLocked(task, state.attempt, {.message = why}, nullptr, effects);
-  }
+    if (state.phase == Phase::kRunning && attempts_.Find(task) == nullptr)
+      LoseLocked(task, state.attempt, {.message = why}, nullptr, effects);
+  });
 }
 
 // Asks the executors for attempts that outlived the daemon; those that they know are under way again.
@@ -403,12 +419,12 @@ void DurableGroup::RecoverAttempts() {
   std::vector<Effects::Start> running;
   {
     MutexLock lock(mutex_);
-    for (uint32_t task = 0; task < ledger_.tasks().size(); ++task) {
+    ledger_.tasks().ForEach([&](uint32_t task) COVEY_NO_TSA {
       const state::TaskState& state = ledger_.tasks()[task].pending;
-      if (state.phase != Phase::kRunning) continue;
+      if (state.phase != Phase::kRunning) return;
       attempts_.Begin(task, state.attempt, Attempts::Slot::kNone).launched = true;
       running.push_back(MakeStartLocked(task, state.attempt));
-    }
+    });
   }
   for (Effects::Start& each : running) {
     const uint32_t task = each.launch.index;

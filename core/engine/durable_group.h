@@ -45,12 +45,15 @@ struct GroupEnvironment {
   std::function<void(const std::string& line)> warn;
   std::shared_ptr<EngineCounts> counts;
   bool parked = false;  // nothing may be written
+  // So many tasks of a group end before those are left to the journal alone.
+  size_t fold_after = 8192;
   // The last answer of the journal to any group was a failure, so that the next may be one as well.
   mutable std::atomic<bool> journal_fails = false;
 };
 
 // kUnavailable: what is asked for is to be asked of the next daemon.
 Error RefusedByStop();
+Error TaskNotFound(const std::string& group, const std::string& task);
 
 // The daemon's driver of one group: it appends first. Commands are decided on the pending state (committed
 // plus in flight); replies, starts and streamed events are released when their append is committed; stopping
@@ -95,6 +98,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // The first append: the group, its first tasks, the seal.
   void Create(std::vector<TaskSpec> tasks, bool seal, RequestMark request, Reply done) COVEY_EXCLUDES(mutex_);
 
+  // Begins with a snapshot of it; nothing of the events before snapshot.next_event is told again. Before Replay.
+  void Restore(const GroupSnapshot& snapshot) COVEY_EXCLUDES(mutex_);
   // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
   // False when the records do not follow from each other: the group is damaged from there on.
   bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
@@ -114,8 +119,9 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // `cause` of kind kCancelled. Stops what runs at once; `done` when the request is durable. While the journal
   // fails a request, which has a `done`, is durable first: one that is refused has changed nothing.
   void Cancel(Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
-  // kNotFound for an unknown name.
+  // kNotFound for an unknown name; tasks that are not in memory are known by their index alone.
   void CancelTask(const std::string& name, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
+  void CancelTask(uint32_t index, Failure cause, Reply done) COVEY_EXCLUDES(mutex_);
   // Seals when the last unfinished task ends, as long as one that wanted it waits: Disarm takes one Arm back.
   void Arm() COVEY_EXCLUDES(mutex_);
   void Disarm() COVEY_EXCLUDES(mutex_);
@@ -139,7 +145,15 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   GroupSummary View() const COVEY_EXCLUDES(mutex_);
   GroupEnd End() const COVEY_EXCLUDES(mutex_);
   std::optional<uint32_t> FindTask(std::string_view name) const COVEY_EXCLUDES(mutex_);
+  // Of one that is not in memory only that it has ended: Engine::ReadTask has all.
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);
+  // Nothing: it has ended, and is in the journal alone.
+  std::optional<TaskView> TaskInMemory(uint32_t index) const COVEY_EXCLUDES(mutex_);
+  // The tasks before this one that have ended are in the journal alone: of them the views below tell only that they
+  // have ended.
+  uint32_t folded() const COVEY_EXCLUDES(mutex_);
+  // The tasks of the journal from `first` on, which is one of those: to be read as a group that is over is.
+  FoldedTasks Folded(uint32_t first) const COVEY_EXCLUDES(mutex_);
   // Up to `limit` tasks from `first` on.
   std::vector<TaskView> ViewTasks(uint32_t first, size_t limit) const COVEY_EXCLUDES(mutex_);
   // Task and number of each attempt that is under way.
@@ -231,6 +245,26 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnDeadline() COVEY_EXCLUDES(mutex_);
   void RecoverAttempts() COVEY_EXCLUDES(mutex_);
 
+  // Leaves tasks that have ended to the journal, when there are many.
+  void FoldLocked(Effects& effects) COVEY_REQUIRES(mutex_);
+  void PutSnapshot(Effects::Fold fold) COVEY_EXCLUDES(mutex_);
+  void OnSnapshot(const GroupSnapshot& snapshot, bool put) COVEY_EXCLUDES(mutex_);
+  // A submit on its way. What it must not repeat of the tasks before `folded` was looked up in the journal.
+  struct Submission {
+    std::vector<TaskSpec> tasks;
+    bool seal = false;
+    RequestMark request;
+    Submitter submitter = Submitter::kAnybody;
+    uint32_t folded = 0;
+    std::vector<Mark> found;
+  };
+  void Submit(Submission submission, SubmitDone done) COVEY_EXCLUDES(mutex_);
+  // What is to be looked up of it.
+  std::vector<Mark> MarksToFindLocked(const Submission& submission) const COVEY_REQUIRES(mutex_);
+  void LookUp(Submission submission, std::vector<Mark> marks, SubmitDone done) COVEY_EXCLUDES(mutex_);
+  std::optional<TaskTable::Request> FindRequestLocked(const Submission& submission) const
+      COVEY_REQUIRES(mutex_);
+
   // Answers of the journal.
   void OnAppended(const AppendResult& result) COVEY_EXCLUDES(mutex_);
   void OnRead(Result<std::vector<Record>> records) COVEY_EXCLUDES(mutex_);
@@ -270,6 +304,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   Reservation memory_ COVEY_GUARDED_BY(mutex_);           // between steps: of what ledger and feed hold
   std::deque<uint32_t> unread_ COVEY_GUARDED_BY(mutex_);  // tasks to launch whose specs must be read first
   bool reading_specs_ COVEY_GUARDED_BY(mutex_) = false;
+  bool folding_ COVEY_GUARDED_BY(mutex_) = false;  // a snapshot is on its way
+  size_t fold_at_ COVEY_GUARDED_BY(mutex_) = 0;    // tasks that have ended, and are in memory
 };
 
 }  // namespace covey

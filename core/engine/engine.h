@@ -49,6 +49,7 @@ class Engine {
     size_t resident_bytes = 32u << 20;               // of those
     // Of what groups hold of what the journal holds as well: newest events, specs of what waits.
     size_t group_bytes = 48u << 20;
+    size_t fold_after = 8'192;  // tasks of one group have ended, and are left to the journal alone
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
@@ -110,6 +111,14 @@ class Engine {
   void ReadTasks(GroupSummary over, uint32_t first, Done<OverGroups::WindowPtr> done) {
     over_groups_.Tasks(std::move(over), first, std::move(done));
   }
+  // The same of a group that is not over, of the tasks before DurableGroup::folded(). How those that have not ended stand
+  // memory says (DurableGroup::TaskInMemory).
+  void ReadFolded(const GroupPtr& group, uint32_t first, Done<OverGroups::WindowPtr> done);
+  // A task by its name, and as it stands, wherever it is. TASK_NOT_FOUND; kDataLoss.
+  void FindTask(const GroupPtr& group, const std::string& name, Done<uint32_t> done);
+  void ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done);
+  // Whether a submit with this request id was accepted.
+  void KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done);
   void ReadEnd(GroupSummary over, Done<GroupEnd> done) { over_groups_.End(std::move(over), std::move(done)); }
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,

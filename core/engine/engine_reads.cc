@@ -40,6 +40,45 @@ void Engine::FindOrLook(const std::string& id, uint32_t most_tasks, Done<Found> 
   });
 }
 
+void Engine::ReadFolded(const GroupPtr& group, uint32_t first, Done<OverGroups::WindowPtr> done) {
+  over_groups_.Folded(group->Folded(first), first, std::move(done));
+}
+
+void Engine::ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done) {
+  if (std::optional<TaskView> task = group->TaskInMemory(index)) return done(*std::move(task));
+  ReadFolded(group, index, [group, index, done = std::move(done)](Result<OverGroups::WindowPtr> window) {
+    if (!window.ok()) return done(window.error());
+    done(std::move(window.value()->Views(index, 1, group->View()).front()));
+  });
+}
+
+void Engine::FindTask(const GroupPtr& group, const std::string& name, Done<uint32_t> done) {
+  if (const std::optional<uint32_t> index = group->FindTask(name)) return done(*index);
+  const uint32_t folded = group->folded();
+  if (folded == 0) return done(TaskNotFound(group->id(), name));
+  journal_->FindMarks(
+      group->id(), {{.kind = Mark::Kind::kTaskName, .key = name}},
+      [this, group, name, folded, done = std::move(done)](Result<std::vector<Mark>> found) {
+        if (!found.ok()) return done(found.error());
+        if (!found.value().empty()) return done(found.value().front().first);
+        const std::optional<uint32_t> index = TaskTable::IndexOf(name);  // of one that has no name
+        if (!index || *index >= folded) return done(TaskNotFound(group->id(), name));
+        ReadTask(group, *index, [group, name, done](Result<TaskView> task) {
+          if (!task.ok()) return done(task.error());
+          task.value().name == name ? done(task.value().index) : done(TaskNotFound(group->id(), name));
+        });
+      });
+}
+
+void Engine::KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done) {
+  if (group->Knows(request_id) || request_id.empty() || group->folded() == 0)
+    return done(group->Knows(request_id));
+  journal_->FindMarks(group->id(), {{.kind = Mark::Kind::kRequest, .key = request_id}},
+                      [done = std::move(done)](const Result<std::vector<Mark>>& found) {
+                        found.ok() ? done(!found.value().empty()) : done(found.error());
+                      });
+}
+
 void Engine::ReadEventsOf(const std::string& over, uint64_t after, PageLimit limit, Done<EventPage> done) {
   journal_->Read(over, after + 1, limit,
                  [after, done = std::move(done)](Result<std::vector<Record>> records) {

@@ -161,7 +161,7 @@ Explanation Explainer::Group() const {
 
 Explanation Explainer::Task(uint32_t index) const {
   Explanation explanation;
-  const TaskTable::Entry& entry = tasks_.at(index);
+  const TaskTable::Entry& entry = tasks_[index];
   const std::string name = "task " + tasks_.Name(index);
   const Attempts::Attempt* const attempt = attempts_.Find(index);
   if (Stopped(committed_, entry.committed)) {
@@ -189,18 +189,22 @@ Explanation Explainer::Task(uint32_t index) const {
     case Phase::kEnded:
       break;
   }
-  if (entry.failure() == nullptr) {
-    explanation.summary = name + " succeeded in attempt " + std::to_string(entry.committed.attempt);
-    return explanation;
-  }
-  const bool stopped = entry.committed.result == state::Ending::kStopped;
-  explanation.summary =
-      stopped ? name + " was stopped with its group" : name + " failed: " + Why(*entry.failure());
+  explanation = ExplainEnded(tasks_.View(index, ledger_.View()));
+  if (entry.committed.result == state::Ending::kStopped) AddDecisionCauses(&explanation.causes);
+  return explanation;
+}
+
+Explanation ExplainEnded(const TaskView& task) {
+  const std::string name = "task " + task.name;
+  if (task.failure == nullptr)
+    return {.summary = name + " succeeded in attempt " + std::to_string(task.state.attempt)};
+  const bool stopped = task.state.result == state::Ending::kStopped;
+  Explanation explanation{.summary = stopped ? name + " was stopped with its group"
+                                             : name + " failed: " + Why(*task.failure)};
   explanation.causes.push_back({.message = explanation.summary,
-                                .time = entry.ended(),
-                                .event = entry.ended_number(),
-                                .failure = entry.failure()});
-  if (stopped) AddDecisionCauses(&explanation.causes);
+                                .time = task.ended,
+                                .event = task.ended_event,
+                                .failure = task.failure});
   return explanation;
 }
 

@@ -40,4 +40,7 @@ class Explainer {
   const state::GroupState& committed_;
 };
 
+// Why a task that has ended, and never was stopped in the queue, ended as it did.
+Explanation ExplainEnded(const TaskView& task);
+
 }  // namespace covey

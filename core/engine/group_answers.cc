@@ -29,6 +29,7 @@ void DurableGroup::OnAppended(const AppendResult& result) {
 // Commits what is known to be written; then what is to be done about the rest.
 void DurableGroup::SettleLocked(Effects& effects) {
   while (const auto entry = ledger_.log().TakeCommitted()) CommitLocked(*entry, effects);
+  FoldLocked(effects);
   effects.notice = effects.events && feed_.OweNotice();
   switch (ledger_.log().Settle()) {
     case GroupLog::Todo::kNothing:
@@ -212,6 +213,7 @@ void DurableGroup::CarryOut(Effects effects) {
   // Before the replies: who is told that the group is over may delete it.
   if (effects.completed && environment_->on_completed) environment_->on_completed(id());
   for (const auto& call : effects.calls) call();
+  if (effects.fold) PutSnapshot(*std::move(effects.fold));
   if (effects.release > 0) lane_->Release(effects.release);
   if (effects.events && environment_->on_events) environment_->on_events();
   if (effects.notice) environment_->answers->PostLast([self = shared_from_this()] { self->TellWatchers(); });

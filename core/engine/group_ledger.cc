@@ -209,22 +209,49 @@ std::optional<Error> GroupLedger::CheckFollows(const Record& record) const {
                                 std::to_string(log_.committed()));
 }
 
+// `told`: the group as a whole has it already.
+void GroupLedger::FoldTask(const Record& record, bool told) {
+  const Event& event = record.event;
+  if (event.kind == EventKind::kTaskSubmitted) {
+    if (record.request != nullptr) tasks_.Remember(*record.request, event.task);
+    tasks_.Add(record.task);
+  }
+  tasks_.Decided(event);
+  tasks_.Commit(record, told);
+}
+
 std::optional<Error> GroupLedger::Fold(const Batch& batch) {
   for (const Record& record : batch.records()) {
-    if (auto error = CheckFollows(record)) return error;
     const Event& event = record.event;
-    if (event.kind == EventKind::kTaskSubmitted) {
-      if (record.request != nullptr) tasks_.Remember(*record.request, event.task);
-      tasks_.Add(record.task);
+    const bool told = record.number <= restored_;
+    if (told && AboutTask(event) && event.task < tasks_.folded()) {
+      if (record.number != log_.committed() + 1)
+        return Damaged(spec_->id, "event " + std::to_string(record.number) + " is not where it was");
+      log_.Fold(record.number);
+      continue;
     }
-    standing_.Decided(record);
-    if (AboutTask(event)) tasks_.Decided(event);
+    if (auto error = CheckFollows(record)) return error;
+    if (!told) standing_.Decided(record);
+    if (AboutTask(event)) FoldTask(record, told);
     log_.Fold(record.number);
-    standing_.Commit(record);
-    if (AboutTask(event)) tasks_.Commit(record);
+    if (!told) standing_.Commit(record);
     if (event.kind == EventKind::kGroupDecided) tasks_.LeaveQueuedSpecs();  // they never start
   }
   return std::nullopt;
+}
+
+GroupSnapshot GroupLedger::MakeSnapshot(uint32_t fold, std::vector<Mark>* marks) const {
+  GroupSnapshot snapshot{.number = log_.committed()};
+  standing_.FillSnapshot(&snapshot);
+  tasks_.FillSnapshot(fold, &snapshot, marks);
+  return snapshot;
+}
+
+void GroupLedger::Restore(const GroupSnapshot& snapshot) {
+  restored_ = snapshot.number;
+  log_.BeginBehind(snapshot.next_event - 1);
+  standing_.Restore(snapshot);
+  tasks_.Restore(snapshot);
 }
 
 // -------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,12 @@ class GroupLedger {
   // follow: the log is damaged.
   std::optional<Error> Fold(const Batch& batch);
 
+  // How it stands, durably, with the tasks folded up to `fold`, and the marks of those before. Requires that it is not
+  // decided.
+  GroupSnapshot MakeSnapshot(uint32_t fold, std::vector<Mark>* marks) const;
+  // Before all else: as it was then. Events are to be folded from snapshot.next_event on.
+  void Restore(const GroupSnapshot& snapshot);
+
   // As committed.
   GroupSummary View() const;
   GroupEnd End() const;
@@ -68,11 +74,13 @@ class GroupLedger {
   // The failure of a group that ran to its end. `last`: of the task that ended now, if it failed.
   std::shared_ptr<const Failure> SummedUp(const std::shared_ptr<const Failure>& last) const;
   std::optional<Error> CheckFollows(const Record& record) const;
+  void FoldTask(const Record& record, bool told);
 
   const std::shared_ptr<const GroupSpec> spec_;
   GroupStanding standing_;
   TaskTable tasks_;
   GroupLog log_;
+  uint64_t restored_ = 0;  // the snapshot that it began with has what the events up to this one tell of the group
 };
 
 // A failure as it is kept: within its bounds.

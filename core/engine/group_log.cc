@@ -27,6 +27,11 @@ bool ChangesListing(const Record& record) {
 
 GroupLog::GroupLog(std::string group, uint64_t epoch) : group_(std::move(group)), epoch_(epoch) {}
 
+void GroupLog::BeginBehind(uint64_t number) {
+  COVEY_CHECK(committed_ == 0 && pending_ == 0);
+  committed_ = pending_ = acknowledged_ = number;
+}
+
 void GroupLog::Fold(uint64_t number) {
   COVEY_CHECK(number == committed_ + 1 && committed_ == pending_);
   committed_ = pending_ = number;

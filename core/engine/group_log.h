@@ -64,11 +64,14 @@ class GroupLog {
   uint64_t committed() const { return committed_; }
   uint64_t pending() const { return pending_; }
   bool idle() const { return in_flight_.empty(); }
+  uint64_t epoch() const { return epoch_; }
   bool stopped() const { return stopped_; }
   // Another owner has the group.
   bool fenced() const { return fenced_; }
   const std::string& why() const { return why_.message; }
 
+  // Before all else: the events up to this one are durable, and not told again.
+  void BeginBehind(uint64_t number);
   // A record that was read: it is durable already.
   void Fold(uint64_t number);
 

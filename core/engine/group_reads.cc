@@ -21,7 +21,7 @@ uint64_t DurableGroup::Wait(std::function<void()> done) {
 uint64_t DurableGroup::WaitTask(uint32_t index, std::function<void()> done) {
   {
     MutexLock lock(mutex_);
-    const state::TaskState& task = ledger_.tasks().at(index).committed;
+    const state::TaskState& task = ledger_.tasks()[index].committed;
     if (task.phase != Phase::kEnded && !Stopped(ledger_.standing().committed(), task) &&
         !ledger_.log().fenced()) {
       return feed_.WaitTask(index, std::move(done));
@@ -54,6 +54,12 @@ GroupEnd DurableGroup::End() const {
 
 TaskView DurableGroup::ViewTask(uint32_t index) const {
   MutexLock lock(mutex_);
+  return ledger_.tasks().View(index, ledger_.View());
+}
+
+std::optional<TaskView> DurableGroup::TaskInMemory(uint32_t index) const {
+  MutexLock lock(mutex_);
+  if (!ledger_.tasks().Has(index)) return std::nullopt;
   return ledger_.tasks().View(index, ledger_.View());
 }
 

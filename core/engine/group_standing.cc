@@ -49,6 +49,24 @@ void GroupStanding::RollBack() {
   if (!committed_.completed) completed_ = {};
 }
 
+void GroupStanding::FillSnapshot(GroupSnapshot* snapshot) const {
+  snapshot->state = committed_;
+  snapshot->created = created_;
+  snapshot->output_bytes = committed_output_;
+  snapshot->creation = creation_;
+}
+
+void GroupStanding::Restore(const GroupSnapshot& snapshot) {
+  state::GroupState state = snapshot.state;
+  state.policy = committed_.policy;
+  state.max_failures = committed_.max_failures;
+  state.armed = false;
+  pending_ = committed_ = state;
+  created_ = snapshot.created;
+  pending_output_ = committed_output_ = snapshot.output_bytes;
+  creation_ = snapshot.creation;
+}
+
 GroupSummary GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,
                                  uint64_t number, std::shared_ptr<const Failure> first_failure) const {
   GroupSummary view{.spec = std::move(spec),

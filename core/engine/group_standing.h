@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/engine/group_snapshot.h"
 #include "core/engine/view.h"
 #include "core/journal/journal.h"
 #include "core/state/group_state.h"
@@ -26,6 +27,10 @@ class GroupStanding {
   void Commit(const Record& record);
   // What was decided and is not durable is not so.
   void RollBack();
+
+  // What a snapshot keeps of it, and takes back. Requires that it is not decided.
+  void FillSnapshot(GroupSnapshot* snapshot) const;
+  void Restore(const GroupSnapshot& snapshot);
 
   WallTime decided() const { return decided_; }
   uint64_t decided_number() const { return decided_number_; }  // of the durable event

@@ -1,5 +1,6 @@
 #include "core/engine/load_group.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -27,10 +28,13 @@ void Finish(const std::shared_ptr<GroupLoad>& load) {
   const uint64_t missing = load->group->MissingSpec();
   if (missing == 0) return load->done(load->group);
   load->environment->journal->Read(load->group->id(), missing, {.count = 1},
-                                   [load](Result<std::vector<Record>> records) {
+                                   [load, missing](Result<std::vector<Record>> records) {
                                      if (!records.ok()) return load->done(records.error());
                                      load->group->TakeSpecs(records.value());
-                                     Finish(load);
+                                     if (load->group->MissingSpec() != missing) return Finish(load);
+                                     load->group->SetDamage(
+                                         EventsMissing(load->group->id(), missing, missing));
+                                     load->done(load->group);
                                    });
 }
 
@@ -70,16 +74,30 @@ void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from) {
       [load = std::move(load), from](auto page) { OnPage(load, from, std::move(page)); });
 }
 
+// One that is damaged, or of a build that keeps more, is no loss: the events tell what it does.
+void OnSnapshot(const std::shared_ptr<GroupLoad>& load, Result<std::optional<Snapshot>> read) {
+  if (!read.ok() && read.error().code != ErrorCode::kDataLoss) return load->done(read.error());
+  if (!read.ok() || !read.value()) return ReadPage(load, 1);
+  const std::optional<GroupSnapshot> snapshot = DecodeGroupSnapshot(read.value()->bytes);
+  if (!snapshot || snapshot->number != read.value()->number) return ReadPage(load, 1);
+  load->group->Restore(*snapshot);
+  load->head = std::max(load->head, snapshot->number);
+  ReadPage(load, snapshot->next_event);
+}
+
 }  // namespace
 
 void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
                std::shared_ptr<Pool> pool, uint64_t epoch, Done done) {
-  auto group = DurableGroup::New(environment, listed.spec, std::move(pool), epoch);
-  ReadPage(std::make_shared<GroupLoad>(GroupLoad{.environment = std::move(environment),
-                                                 .group = std::move(group),
-                                                 .head = listed.last_number,
-                                                 .done = std::move(done)}),
-           1);
+  const bool goes_on = pool != nullptr;
+  auto load = std::make_shared<GroupLoad>(
+      GroupLoad{.environment = environment,
+                .group = DurableGroup::New(environment, listed.spec, std::move(pool), epoch),
+                .head = listed.last_number,
+                .done = std::move(done)});
+  if (!goes_on) return ReadPage(std::move(load), 1);  // all of its tasks will be asked for
+  environment->journal->ReadSnapshot(
+      load->group->id(), [load](Result<std::optional<Snapshot>> read) { OnSnapshot(load, std::move(read)); });
 }
 
 }  // namespace covey

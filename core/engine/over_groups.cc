@@ -20,7 +20,7 @@ struct OverGroups::Scan {
 
 // A window on its way, smaller each time that it was too large.
 struct OverGroups::WindowRead {
-  GroupSummary group;
+  FoldedTasks tasks;
   uint32_t first;
   uint32_t count;
   Done<WindowPtr> done;
@@ -79,39 +79,53 @@ uint64_t OverGroups::BeginningOf(const GroupSummary& group, uint32_t first) {
 }
 
 void OverGroups::Tasks(GroupSummary group, uint32_t first, Done<WindowPtr> done) {
-  TakeTurn([this, group = std::move(group), first, done = std::move(done)]() mutable {
-    if (WindowPtr kept = FindKept(group, first)) {  // also read by whoever had the turn before
+  const uint32_t end = group.state.submitted;
+  Folded({.group = std::move(group), .end = end, .open = {}}, first, std::move(done));
+}
+
+void OverGroups::Folded(FoldedTasks tasks, uint32_t first, Done<WindowPtr> done) {
+  TakeTurn([this, tasks = std::move(tasks), first, done = std::move(done)]() mutable {
+    if (WindowPtr kept = FindKept(tasks.group, first)) {  // also read by whoever had the turn before
       EndTurn();
       return done(std::move(kept));
     }
-    const uint32_t count = std::min(kTasks, group.state.submitted - first);
+    const uint32_t count = std::min(kTasks, tasks.end - first);
     ReadWindow(std::make_shared<WindowRead>(
-        WindowRead{.group = std::move(group), .first = first, .count = count, .done = std::move(done)}));
+        WindowRead{.tasks = std::move(tasks), .first = first, .count = count, .done = std::move(done)}));
   });
 }
 
 void OverGroups::ReadWindow(std::shared_ptr<WindowRead> read) {
-  auto window = std::make_shared<TaskWindow>(read->first, read->first + read->count);
-  auto scan = std::make_shared<Scan>(
-      Scan{.group = read->group, .next = BeginningOf(read->group, read->first), .take = {}, .done = {}});
+  const GroupSummary& group = read->tasks.group;
+  const uint32_t end = read->first + read->count;
+  const std::vector<uint32_t>& all_open = read->tasks.open;
+  const auto open = static_cast<size_t>(
+      std::lower_bound(all_open.begin(), all_open.end(), end) -
+      std::lower_bound(all_open.begin(), all_open.end(), read->first));
+  auto window = std::make_shared<TaskWindow>(read->first, end, open);
+  auto scan = std::make_shared<Scan>(Scan{.group = group,
+                                          .next = std::max(read->tasks.from, BeginningOf(group, read->first)),
+                                          .take = {},
+                                          .done = {}});
   auto follows = std::make_shared<bool>(true);
-  const bool is_last = window->end() == read->group.state.submitted;
+  const bool is_last = end == read->tasks.end;
   scan->take = [window, follows, is_last](const std::vector<Record>& records) {
     *follows = window->Fold(records);
     return *follows && window->bytes() <= kBytes &&
            !(window->settled() && (is_last || window->next_event() != 0));
   };
-  scan->done = [this, window, follows, read](std::optional<Error> error) {
+  scan->done = [this, window, follows, read, open](std::optional<Error> error) {
     if (!error && window->bytes() > kBytes && read->count > 1) {
       read->count /= 2;
       return ReadWindow(read);
     }
     if (!error && !(*follows && window->complete())) {
-      error = EventsMissing(read->group.spec->id, 1, read->group.last_number);
+      const GroupSummary& damaged = read->tasks.group;
+      error = EventsMissing(damaged.spec->id, 1, damaged.last_number);
       error->message =
-          "group " + read->group.spec->id + ": the events of its tasks do not follow from each other";
+          "group " + damaged.spec->id + ": the events of its tasks do not follow from each other";
     }
-    if (!error) Keep(read->group, window);
+    if (!error && open == 0) Keep(read->tasks.group, window);  // what of it is open does not stay as it is
     EndTurn();
     read->done(error ? Result<WindowPtr>(*std::move(error)) : Result<WindowPtr>(window));
   };

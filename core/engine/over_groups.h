@@ -38,6 +38,8 @@ class OverGroups {
 
   // A window that has task `first`, one of those of `group`. kDataLoss.
   void Tasks(GroupSummary group, uint32_t first, Done<WindowPtr> done) COVEY_EXCLUDES(mutex_);
+  // The same of a group that is not over, whose `tasks` begin with `first` at the latest.
+  void Folded(FoldedTasks tasks, uint32_t first, Done<WindowPtr> done) COVEY_EXCLUDES(mutex_);
   // How it ended: without a read of its events when no task failed. kDataLoss.
   void End(GroupSummary group, Done<GroupEnd> done) COVEY_EXCLUDES(mutex_);
 

@@ -21,16 +21,7 @@ size_t BytesOfSpec(const TaskTable::Entry& entry) {
   return kFixed + entry.spec_bytes;
 }
 
-// The number that `name` is the plain decimal form of.
-std::optional<uint32_t> ParseIndex(std::string_view name) {
-  uint32_t index = 0;
-  if (name.empty() || name.size() > 10 || (name.size() > 1 && name[0] == '0')) return std::nullopt;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return index;
-}
-
-Error NameTaken(size_t i, const std::string& name) {
+Error Taken(size_t i, const std::string& name) {
   return {.code = ErrorCode::kInvalidArgument,
           .reason = "TASK_NAME_TAKEN",
           .message = "two tasks of one group cannot have one name",
@@ -40,24 +31,42 @@ Error NameTaken(size_t i, const std::string& name) {
 
 }  // namespace
 
+std::optional<uint32_t> TaskTable::IndexOf(std::string_view name) {
+  uint32_t index = 0;
+  if (name.empty() || name.size() > 10 || (name.size() > 1 && name[0] == '0')) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return index;
+}
+
 std::optional<Error> TaskTable::CheckNames(std::span<const TaskSpec> more) const {
   std::unordered_set<std::string_view> fresh;
   for (size_t i = 0; i < more.size(); ++i) {
     const std::string& name = more[i].name;
     if (name.empty()) continue;
-    if (names_.contains(name) || !fresh.insert(name).second) return NameTaken(i, name);
-    const auto index = ParseIndex(name);  // may be what an unnamed task is called by
+    if (names_.contains(name) || !fresh.insert(name).second) return Taken(i, name);
+    const auto index = IndexOf(name);  // may be what an unnamed task is called by
     if (!index) continue;
     const size_t at = *index;
     const bool other_unnamed =
-        at < size() ? entries_[at].name == nullptr
+        at < size() ? (*this)[*index].name == nullptr
                     : at - size() < more.size() && at - size() != i && more[at - size()].name.empty();
-    if (other_unnamed) return NameTaken(i, name);
+    if (other_unnamed) return Taken(i, name);
   }
   for (size_t i = 0; i < more.size(); ++i) {
     if (!more[i].name.empty()) continue;
     const std::string name = std::to_string(size() + i);
-    if (names_.contains(name)) return NameTaken(i, name);
+    if (names_.contains(name)) return Taken(i, name);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> TaskTable::NameTaken(std::span<const TaskSpec> more, std::span<const Mark> found) {
+  for (const Mark& mark : found) {
+    if (mark.kind != Mark::Kind::kTaskName) continue;
+    const auto task = std::find_if(more.begin(), more.end(),
+                                   [&mark](const TaskSpec& spec) { return spec.name == mark.key; });
+    if (task != more.end()) return Taken(static_cast<size_t>(task - more.begin()), mark.key);
   }
   return std::nullopt;
 }
@@ -85,21 +94,21 @@ void TaskTable::Leave(const Entry& entry) {
 }
 
 void TaskTable::Decided(const state::Event& event) {
-  Entry& entry = entries_[event.task];
+  Entry& entry = Get(event.task);
   Leave(entry);
   Apply(entry.pending, event);
   Enter(entry);
 }
 
 void TaskTable::RollBack(uint32_t task) {
-  Entry& entry = entries_[task];
+  Entry& entry = Get(task);
   Leave(entry);
   entry.pending = entry.committed;
   Enter(entry);
 }
 
 void TaskTable::Truncate(uint32_t size) {
-  while (entries_.size() > size) {
+  while (this->size() > size) {
     Leave(entries_.back());
     if (const std::string* name = entries_.back().name) names_.erase(names_.find(*name));
     entries_.pop_back();
@@ -109,14 +118,14 @@ void TaskTable::Truncate(uint32_t size) {
 }
 
 std::string TaskTable::Name(uint32_t task) const {
-  const std::string* name = entries_[task].name;
+  const std::string* name = (*this)[task].name;
   return name == nullptr ? std::to_string(task) : *name;
 }
 
 std::optional<uint32_t> TaskTable::Find(std::string_view name) const {
   if (const auto found = names_.find(std::string(name)); found != names_.end()) return found->second;
-  const auto index = ParseIndex(name);
-  if (!index || *index >= size() || entries_[*index].name != nullptr) return std::nullopt;
+  const auto index = IndexOf(name);
+  if (!index || !Has(*index) || (*this)[*index].name != nullptr) return std::nullopt;
   return index;
 }
 
@@ -131,9 +140,9 @@ void TaskTable::Remember(RequestMark mark, uint32_t first) {
   requests_.emplace(std::move(id), Request{.mark = std::move(mark), .first = first});
 }
 
-void TaskTable::Commit(const Record& record) {
+void TaskTable::Commit(const Record& record, bool told) {
   const state::Event& event = record.event;
-  Entry& entry = entries_[event.task];
+  Entry& entry = Get(event.task);
   Apply(entry.committed, event);
   switch (event.kind) {
     case EventKind::kTaskSubmitted:
@@ -146,21 +155,22 @@ void TaskTable::Commit(const Record& record) {
       entry.started = record.time;
       break;
     case EventKind::kTaskExited:
-      if (event.result != state::Ending::kNone) End(entry, record);  // else it runs again
+      if (event.result != state::Ending::kNone) End(entry, record, told);  // else it runs again
       break;
     default:
       break;
   }
 }
 
-void TaskTable::End(Entry& entry, const Record& record) {
+void TaskTable::End(Entry& entry, const Record& record, bool told) {
   auto ending = std::make_unique<Ending>(Ending{.failure = record.failure,
                                                 .result = record.result,
                                                 .output = record.output,
                                                 .at = record.time,
                                                 .number = record.number});
-  bool told = false;  // among the first failures, which are kept as they are
-  if (record.event.result == state::Ending::kFailed && record.failure != nullptr &&
+  ++ended_;
+  // Among the first failures, which are kept as they are?
+  if (!told && record.event.result == state::Ending::kFailed && record.failure != nullptr &&
       failures_.size() < GroupEnd::kMaxFailures) {
     failures_.push_back(record.failure);
     told = true;
@@ -187,14 +197,14 @@ void TaskTable::End(Entry& entry, const Record& record) {
 void TaskTable::LeaveSpec(Entry& entry) {
   if (entry.spec == nullptr || entry.number == 0) return;
   held_bytes_ -= BytesOfSpec(entry);
-  if (&entry == &entries_.front() && first_ == nullptr)
+  if (folded_ == 0 && &entry == &entries_.front() && first_ == nullptr)
     first_ = std::make_shared<const TaskSpec>(TaskSpec{.work = BeginningOf(entry.spec->work)});
   entry.spec = nullptr;
 }
 
-void TaskTable::LeaveSpecsFrom(size_t first) {
-  for (size_t task = first; task < entries_.size(); ++task) {
-    Entry& entry = entries_[task];
+void TaskTable::LeaveSpecsFrom(uint32_t first) {
+  for (uint32_t task = std::max(first, folded_); task < size(); ++task) {
+    Entry& entry = Get(task);
     if (entry.pending.phase == state::TaskState::Phase::kQueued) LeaveSpec(entry);
   }
 }
@@ -204,31 +214,44 @@ void TaskTable::LeaveNewSpecs() {
   KeepNewSpecs();
 }
 
-void TaskTable::LeaveQueuedSpecs() { LeaveSpecsFrom(0); }
+void TaskTable::LeaveQueuedSpecs() {
+  for (auto& [task, entry] : open_) {
+    if (entry.pending.phase == state::TaskState::Phase::kQueued) LeaveSpec(entry);
+  }
+  LeaveSpecsFrom(folded_);
+}
 
 void TaskTable::TakeSpec(uint32_t task, const std::shared_ptr<const TaskSpec>& spec) {
-  if (task >= size() || spec == nullptr) return;
-  Entry& entry = entries_[task];
+  if (task == 0 && spec != nullptr && MissingFirst() != 0)
+    first_ = std::make_shared<const TaskSpec>(TaskSpec{.work = BeginningOf(spec->work)});
+  if (!Has(task) || spec == nullptr) return;
+  Entry& entry = Get(task);
   if (entry.spec != nullptr || entry.committed.phase == state::TaskState::Phase::kEnded) return;
   entry.spec = spec;
   held_bytes_ += BytesOfSpec(entry);
 }
 
 std::optional<uint32_t> TaskTable::FirstRunningWithoutSpec() const {
-  for (uint32_t task = 0; task < size(); ++task) {
-    const Entry& entry = entries_[task];
-    if (entry.committed.phase == state::TaskState::Phase::kRunning && entry.spec == nullptr) return task;
+  const auto missed = [](const Entry& entry) {
+    return entry.committed.phase == state::TaskState::Phase::kRunning && entry.spec == nullptr;
+  };
+  for (const auto& [task, entry] : open_) {
+    if (missed(entry)) return task;
+  }
+  for (uint32_t task = folded_; task < size(); ++task) {
+    if (missed((*this)[task])) return task;
   }
   return std::nullopt;
 }
 
 size_t TaskTable::bytes() const {
   constexpr size_t kNode = 64;  // of a map
-  return held_bytes_ + entries_.size() * sizeof(Entry) + (names_.size() + requests_.size()) * 2 * kNode;
+  return held_bytes_ + entries_.size() * sizeof(Entry) + open_.size() * (sizeof(Entry) + kNode) +
+         (names_.size() + requests_.size()) * 2 * kNode;
 }
 
 TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
-  const Entry& entry = entries_.at(task);
+  const Entry& entry = (*this)[task];
   TaskView view{.group = group.spec->id,
                 .name = Name(task),
                 .index = task,
@@ -243,6 +266,7 @@ TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
     view.result = ending->result;
     view.output = ending->output;
     view.ended = ending->at;
+    view.ended_event = ending->number;
     if (ending->left_out) view.end_event = ending->number;
   }
   if (view.stopped) {

@@ -14,8 +14,8 @@ namespace covey {
 // Not thread-safe; immutable once it is shared.
 class TaskWindow {
  public:
-  // Tasks `first` to before `end`.
-  TaskWindow(uint32_t first, uint32_t end) : first_(first), end_(end) {}
+  // Tasks `first` to before `end`; so many of them have not ended.
+  TaskWindow(uint32_t first, uint32_t end, size_t open = 0) : first_(first), end_(end), open_(open) {}
 
   // Takes the group's next events in; the first are those from the submission of task `first`, or some before it.
   // False: they do not follow from each other.
@@ -24,8 +24,8 @@ class TaskWindow {
   uint32_t first() const { return first_; }
   uint32_t end() const { return end_; }
   bool Has(uint32_t task) const { return task >= first_ && task < end_; }
-  // All were submitted, and have ended: no event says more of them.
-  bool settled() const { return ended_ == end_ - first_; }
+  // All were submitted, and those that have ended did: no event says more of them.
+  bool settled() const { return complete() && ended_ + open_ >= end_ - first_; }
   // All were submitted.
   bool complete() const { return tasks_.size() == end_ - first_; }
   // The event of the submission of task `end`, once it was met; 0: not yet.
@@ -40,6 +40,7 @@ class TaskWindow {
 
   const uint32_t first_;
   const uint32_t end_;
+  const size_t open_;
   TaskTable tasks_;  // numbered from 0
   uint32_t ended_ = 0;
   uint64_t next_event_ = 0;

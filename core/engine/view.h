@@ -31,9 +31,19 @@ struct TaskView {
   WallTime submitted{};
   WallTime started{};  // epoch: never
   WallTime ended{};    // epoch: not yet
+  uint64_t ended_event = 0;  // which says that; 0: not yet
   uint64_t spec_event = 0;
   // Not 0: this event has `failure` and `result` in full, of which something is left out here.
   uint64_t end_event = 0;
+};
+
+// The tasks before `end` of a group that is not over, as the journal has them; how those of `open` stand is known in memory
+// alone.
+struct FoldedTasks {
+  GroupSummary group;
+  uint32_t end = 0;
+  uint64_t from = 1;           // the events of the first one that is asked for begin here, or behind it
+  std::vector<uint32_t> open;  // of those from that one on
 };
 
 // What something waits for. The values are those of covey.v1.WaitReason.

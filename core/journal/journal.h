@@ -128,11 +128,27 @@ struct JournalUsage {
   WallTime purges_from{};
 };
 
+// What the owner of a group looks up by a key once it is no longer in its memory.
+struct Mark {
+  enum class Kind : uint8_t { kTaskName = 1, kRequest = 2 };  // stored in journals: never renumber
+
+  Kind kind{};
+  std::string key;
+  // Of a name the index of the task; of a request that of its first task, with what RequestMark has.
+  uint32_t first = 0;
+  uint32_t count = 0;
+  uint64_t fingerprint = 0;
+
+  bool operator==(const Mark&) const = default;
+};
+
 // The state of a group as of one of its events, so that a replay of it need not begin with the first. What
 // the bytes say is the affair of the owner, who made them.
 struct Snapshot {
   uint64_t number = 0;  // of the last event that is in it
   std::string bytes;
+  // Kept for FindMarks beside those of older snapshots; ReadSnapshot gives none.
+  std::vector<Mark> marks;
 
   bool operator==(const Snapshot&) const = default;
 };
@@ -220,6 +236,8 @@ class Journal {
   virtual void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) = 0;
   // The newest snapshot; nullopt: there is none. kDataLoss: damaged, the events alone tell the state.
   virtual void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) = 0;
+  // Those of these marks, by kind and key, that snapshots of the group have kept. kNotFound.
+  virtual void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) = 0;
 
   // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the
   // appends.

@@ -23,7 +23,6 @@ using Values = std::vector<StoredRow::Value>;
 // Rows as they lie in the file, column by column (sql::kSchema); a row id is null there.
 constexpr std::string_view kGroupRow = "nibbiii?bibi";
 constexpr std::string_view kRecordsRow = "niiiiibi";
-constexpr std::string_view kSnapshotRow = "nibi";
 constexpr std::string_view kGarbageRow = "n";
 constexpr std::string_view kMetaRow = "bi";
 constexpr std::string_view kRequestRow = "ibb?";
@@ -217,13 +216,12 @@ class Harvester {
     }
   }
 
-  // 2. Events and snapshots --------------------------------------------------------------------------------
+  // 2. Events ----------------------------------------------------------------------------------------------
 
   Result<Void> TakeEvents() {
     return WalkPages(damaged_, [this](const StoredRow& row) {
       if (failed_ || !row.keyed) return;
       if (row.Is(kRecordsRow)) TakeRecords(row.row_id, row.values);
-      if (row.Is(kSnapshotRow)) TakeSnapshot(row.row_id, row.values);
     });
   }
 
@@ -267,25 +265,6 @@ class Harvester {
         "INSERT OR IGNORE INTO records SELECT CASE WHEN EXISTS(SELECT 1 FROM records WHERE seq = ?1) "
         "THEN (SELECT max(seq) + 1 FROM records) ELSE ?1 END, ?2, ?3, ?4, ?5, ?6, ?7, ?8",
         {Integer(seq), gid, values[2], last, values[4], values[5], values[6], values[7]});
-  }
-
-  void TakeSnapshot(int64_t gid, const Values& values) {
-    const Place place{
-        .part = Part::kSnapshot, .gid = gid, .number = static_cast<uint64_t>(values[1].integer)};
-    if (!ProvedByName(place, values[2].bytes, values[3].integer)) return;
-    const auto there =
-        Query("SELECT number, data, data_sum FROM snapshots WHERE gid = ?1", {Integer(gid)}, "ibi");
-    if (!there.empty() &&
-        Proves({.part = place.part,
-                .gid = gid,
-                .group = names_[gid],
-                .number = static_cast<uint64_t>(there[0][0].integer)},
-               there[0][1].bytes, there[0][2].integer) &&
-        there[0][0].integer >= values[1].integer) {
-      return;
-    }
-    (void)Query("INSERT OR REPLACE INTO snapshots VALUES(?1, ?2, ?3, ?4)",
-                {Integer(gid), values[1], values[2], values[3]});
   }
 
   // 3. Groups whose row is gone ----------------------------------------------------------------------------

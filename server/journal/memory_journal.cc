@@ -342,8 +342,13 @@ void MemoryJournal::PutSnapshot(std::string group, uint64_t epoch, Snapshot snap
     result = journal::Closed();
   } else if (auto refused = journal::RefuseSnapshot(group, epoch, snapshot, standing)) {
     result = *std::move(refused);
-  } else if (auto& kept = found->second.snapshot; !kept || kept->number <= snapshot.number) {
-    kept = std::move(snapshot);
+  } else {
+    for (Mark& mark : std::exchange(snapshot.marks, {})) {
+      const auto key = std::pair(mark.kind, mark.key);
+      found->second.marks.insert_or_assign(key, std::move(mark));
+    }
+    auto& kept = found->second.snapshot;
+    if (!kept || kept->number <= snapshot.number) kept = std::move(snapshot);
   }
   lock.Unlock();
   done(std::move(result));
@@ -356,6 +361,23 @@ void MemoryJournal::ReadSnapshot(std::string group, Done<std::optional<Snapshot>
     result = *std::move(error);
   } else if (const auto found = groups_.find(group); found != groups_.end()) {
     result = found->second.snapshot;
+  }
+  lock.Unlock();
+  done(std::move(result));
+}
+
+void MemoryJournal::FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) {
+  MutexLock lock(mutex_);
+  Result<std::vector<Mark>> result = std::vector<Mark>();
+  if (auto error = RefuseReadLocked()) {
+    result = *std::move(error);
+  } else if (const auto found = groups_.find(group); found == groups_.end()) {
+    result = journal::NotFound(group);
+  } else {
+    for (const Mark& mark : marks) {
+      const auto kept = found->second.marks.find({mark.kind, mark.key});
+      if (kept != found->second.marks.end()) result.value().push_back(kept->second);
+    }
   }
   lock.Unlock();
   done(std::move(result));

@@ -60,6 +60,7 @@ class MemoryJournal final : public Journal {
   void OutputIsGone(std::vector<std::string>) override {}
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
+  void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
   void Pools(Done<std::vector<StoredPool>> done) override;
@@ -102,6 +103,7 @@ class MemoryJournal final : public Journal {
     std::string request;
     uint64_t bytes = 0;  // once it is over
     std::optional<Snapshot> snapshot;
+    std::map<std::pair<Mark::Kind, std::string>, Mark> marks;
     std::map<uint64_t, uint64_t> entries;  // by number of their last record: key in log_
   };
 

@@ -122,6 +122,16 @@ constexpr std::string_view kSteps[] = {
   CREATE INDEX ended_time ON ended(failed, time, gid);
 )sql",
     "",  // the pages have checksums, which OpenForWriting sees to
+    R"sql(
+  CREATE TABLE marks(
+    gid INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    PRIMARY KEY(gid, kind, key)) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kSteps) + 1 == sql::kSchemaVersion);
 

@@ -299,6 +299,26 @@ Result<std::optional<Snapshot>> ReadConnection::ReadSnapshot(const std::string& 
   return std::optional<Snapshot>(std::move(snapshot.value()));
 }
 
+Result<std::vector<Mark>> ReadConnection::FindMarks(const std::string& group, std::vector<Mark> marks) {
+  const ReadTransaction transaction(*statements_);
+  Result<int64_t> gid = FindGid(group);
+  if (!gid.ok()) return gid.error();
+  if (gid.value() == 0) return journal::NotFound(group);
+  std::vector<Mark> found;
+  for (Mark& mark : marks) {
+    sqlite::Use find(statements_->find_mark);
+    const sqlite::Step step =
+        find->Bind(gid.value()).Bind(static_cast<int64_t>(mark.kind)).BindText(mark.key).Next();
+    if (step == sqlite::Step::kFailed) return db_.last_error();
+    if (step == sqlite::Step::kDone) continue;
+    mark.first = static_cast<uint32_t>(find->Int(0));
+    mark.count = static_cast<uint32_t>(find->Int(1));
+    mark.fingerprint = static_cast<uint64_t>(find->Int(2));
+    found.push_back(std::move(mark));
+  }
+  return found;
+}
+
 Result<std::string> ReadConnection::FindRequest(const std::string& request_id, WallTime now) {
   sqlite::Use find(statements_->find_request);
   switch (find->BindText(request_id).Bind(storage::ToMicros(now)).Next()) {

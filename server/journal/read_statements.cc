@@ -23,6 +23,7 @@ Result<Void> ReadStatements::Prepare(sqlite::Database& db) {
       {&get_spec, sql::kGetSpec},
       {&get_summary, sql::kGetSummary},
       {&get_snapshot, sql::kGetSnapshot},
+      {&find_mark, sql::kFindMark},
       {&find_request, sql::kFindRequest},
       {&pools, sql::kPools},
       {&list_all, sql::kListAll},

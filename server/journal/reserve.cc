@@ -13,7 +13,7 @@ bool Reserve::Keep() {
   struct stat found {};
   if (!fd || ::fstat(fd.get(), &found) != 0 || !S_ISREG(found.st_mode)) return false;
   kept_ = ::posix_fallocate(fd.get(), 0, kBytes) == 0;
-  if (!kept_) (void)::ftruncate(fd.get(), 0);
+  if (!kept_ && ::ftruncate(fd.get(), 0) != 0) return false;  // what could not be had is given back
   return kept_;
 }
 

@@ -7,7 +7,7 @@
 namespace covey::sql {
 
 inline constexpr int kApplicationId = 0x636F7679;  // "covy"
-inline constexpr int kSchemaVersion = 5;           // 5: as 4, with checksums in the pages
+inline constexpr int kSchemaVersion = 6;           // 5: as 4, with checksums in the pages
 
 // gid and seq are never used again (meta keeps the next ones across a purge): garbage waits for its deletion
 // by gid, and a cursor of Watch is a seq.
@@ -20,7 +20,8 @@ inline constexpr int kSchemaVersion = 5;           // 5: as 4, with checksums in
 // purged: until `expires` they outlive their group (promise 13). garbage: gids of purged groups whose records
 // are still to be deleted. orphans: ids of purged groups whose
 // output may still be there. ended: the groups that are over, with the time of their end and about how many bytes
-// they take. snapshots: the newest of each group that has one. pools: those made while the
+// they take. snapshots: the newest of each group that has one. marks: what its owner looks up once it is behind a
+// snapshot. pools: those made while the
 // daemon ran. Each …sum is the Checksum of what stands before it.
 inline constexpr std::string_view kSchema = R"sql(
   CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -61,6 +62,14 @@ inline constexpr std::string_view kSchema = R"sql(
     data_sum INTEGER NOT NULL DEFAULT 0);
   CREATE UNIQUE INDEX records_group ON records(gid, last);
   CREATE TABLE snapshots(gid INTEGER PRIMARY KEY, number INTEGER NOT NULL, data BLOB NOT NULL, data_sum INTEGER NOT NULL);
+  CREATE TABLE marks(
+    gid INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    PRIMARY KEY(gid, kind, key)) WITHOUT ROWID;
   CREATE TABLE requests(
     ns INTEGER NOT NULL, id TEXT NOT NULL, group_id TEXT NOT NULL, expires INTEGER, PRIMARY KEY(ns, id)) WITHOUT ROWID;
   CREATE INDEX requests_expires ON requests(expires) WHERE expires IS NOT NULL;
@@ -104,6 +113,7 @@ inline constexpr std::string_view kInsertOwner = "INSERT OR REPLACE INTO owners 
 inline constexpr std::string_view kPutSnapshot =
     "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4) ON CONFLICT(gid) DO UPDATE SET number = excluded.number, "
     "data = excluded.data, data_sum = excluded.data_sum WHERE excluded.number >= number";
+inline constexpr std::string_view kPutMark = "INSERT OR REPLACE INTO marks VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
 
 inline constexpr std::string_view kInsertEnded = "INSERT OR REPLACE INTO ended VALUES(?1, ?2, ?3, ?4)";
 // The rows of a group, for their sizes.
@@ -139,6 +149,8 @@ inline constexpr std::string_view kNextGarbage = "SELECT min(gid) FROM garbage";
 inline constexpr std::string_view kLookAtGarbage = "SELECT epoch FROM records WHERE gid = ?1 LIMIT ?2";
 inline constexpr std::string_view kCollectGarbage =
     "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE gid = ?1 LIMIT ?2)";
+inline constexpr std::string_view kForgetMarks =
+    "DELETE FROM marks WHERE gid = ?1 AND (kind, key) IN (SELECT kind, key FROM marks WHERE gid = ?1 LIMIT ?2)";
 inline constexpr std::string_view kFindGarbage = "SELECT 1 FROM garbage WHERE gid = ?1";
 inline constexpr std::string_view kFindRow = "SELECT 1 FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";
@@ -166,6 +178,8 @@ inline constexpr std::string_view kGetSummary =
     "SELECT id, spec, spec_sum, head, summary, summary_sum FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSnapshot =
     "SELECT number, data, data_sum FROM snapshots WHERE gid = ?1";
+inline constexpr std::string_view kFindMark =
+    "SELECT first, count, fingerprint FROM marks WHERE gid = ?1 AND kind = ?2 AND key = ?3";
 
 // Listing: (created, gid) of candidates, newest first, from `created` >= ?1 to before (?2, ?3).
 inline constexpr std::string_view kListAll =
@@ -209,6 +223,6 @@ inline constexpr std::string_view kStatements[] = {
     kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools,          kInsertEnded,  kRowSizes,
     kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans,
     kListOneName,    kListId,        kManyIds,       kNextSeq,        kFindGarbage,  kFindRow,
-    kLookAtGarbage,  kGetSize};
+    kLookAtGarbage,  kGetSize,       kPutMark,       kForgetMarks,    kFindMark};
 
 }  // namespace covey::sql

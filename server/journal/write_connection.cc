@@ -326,7 +326,16 @@ Result<Void> WriteConnection::PutSnapshot(const std::string& group, uint64_t epo
                        .BindBlob(snapshot.bytes)
                        .Bind(Checksum(place, snapshot.bytes))
                        .Run();
-  if (!put || !Commit()) return Fail();
+  const bool marked = std::all_of(snapshot.marks.begin(), snapshot.marks.end(), [&](const Mark& mark) {
+    return statements_->put_mark.Bind(head->gid)
+        .Bind(static_cast<int64_t>(mark.kind))
+        .BindText(mark.key)
+        .Bind(static_cast<int64_t>(mark.first))
+        .Bind(static_cast<int64_t>(mark.count))
+        .Bind(mark.fingerprint)
+        .Run();
+  });
+  if (!put || !marked || !Commit()) return Fail();
   return Void{};
 }
 

@@ -255,8 +255,9 @@ std::optional<bool> WriteConnection::ForgetSome() {
   }
   // What is damaged stays: a row that is not what was stored may lead to pages that are not its own.
   if (!LookAtGarbage(gid, rows)) return changed > 0 || gone > 0;
-  const bool run = rows > 0 ? statements_->collect_garbage.Bind(gid).Bind(rows).Run()
-                            : statements_->delete_garbage.Bind(gid).Run();
+  bool run = rows > 0 ? statements_->collect_garbage.Bind(gid).Bind(rows).Run()
+                      : statements_->forget_marks.Bind(gid).Bind(kRowsStep).Run();
+  if (run && rows == 0 && db_.changes() == 0) run = statements_->delete_garbage.Bind(gid).Run();
   if (!run) return std::nullopt;
   return true;
 }

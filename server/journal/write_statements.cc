@@ -25,6 +25,8 @@ Result<Void> WriteStatements::Prepare(sqlite::Database& db) {
       {&insert_records, sql::kInsertRecords},
       {&insert_owner, sql::kInsertOwner},
       {&put_snapshot, sql::kPutSnapshot},
+      {&put_mark, sql::kPutMark},
+      {&forget_marks, sql::kForgetMarks},
       {&put_pool, sql::kPutPool},
       {&remove_pool, sql::kRemovePool},
       {&insert_ended, sql::kInsertEnded},

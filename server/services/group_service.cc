@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/engine/explain.h"
 #include "core/engine/queued_bytes.h"
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
@@ -69,8 +70,14 @@ Handled SubmitTasks(CallContext& context, SubmitCall& call, const GroupPtr& grou
   const v1::SubmitTasksRequest& request = call.request();
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, request.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
-  if (!tasks.ok() && group->Knows(request.request_id())) tasks = TasksOf(request.tasks());
-  if (!tasks.ok()) co_return tasks.error();
+  if (!tasks.ok()) {  // unless they were accepted before
+    edge::Completion<bool> asking;
+    context.engine().KnowsRequest(group, request.request_id(), asking.completer());
+    const Result<bool> known = co_await asking;
+    if (!known.ok()) co_return known.error();
+    if (!known.value()) co_return tasks.error();
+    tasks = TasksOf(request.tasks());
+  }
   edge::Completion<Submitted> submitted;
   RequestMark mark = MarkOf(request);
   context.engine().Submit(group, std::move(tasks.value()), request.seal(), std::move(mark),
@@ -119,8 +126,14 @@ Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, 
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context.service, message.tasks());
   Result<std::vector<TaskSpec>> tasks = co_await taking;
   const RequestMark mark = MarkOf(upload, message);
-  if (!tasks.ok() && upload.group->Knows(mark.id)) tasks = TasksOf(message.tasks());
-  if (!tasks.ok()) co_return tasks.error();
+  if (!tasks.ok()) {  // unless they were accepted before
+    edge::Completion<bool> asking;
+    context.engine().KnowsRequest(upload.group, mark.id, asking.completer());
+    const Result<bool> known = co_await asking;
+    if (!known.ok()) co_return known.error();
+    if (!known.value()) co_return tasks.error();
+    tasks = TasksOf(message.tasks());
+  }
   RoomWait wait;
   for (;;) {
     const Budget::Amount amount = QueuedAmount(tasks.value());
@@ -268,14 +281,22 @@ Handled ListGroups(CallContext& context, ListCall& call) {
   }
 }
 
-Handled Explain(CallContext&, ExplainCall& call, const GroupPtr& group) {
-  std::optional<uint32_t> index;
-  if (!call.request().task().empty()) {
-    const Result<uint32_t> task = FindTask(*group, call.request().task());
-    if (!task.ok()) co_return task.error();
-    index = task.value();
+Handled Explain(CallContext& context, ExplainCall& call, const GroupPtr& group) {
+  if (call.request().task().empty()) {
+    call.response() = ToProto(group->Explain(std::nullopt));
+    co_return Void{};
   }
-  call.response() = ToProto(group->Explain(index));
+  edge::Task<Result<uint32_t>> finding = FindTask(context, group, call.request().task());
+  const Result<uint32_t> index = co_await finding;
+  if (!index.ok()) co_return index.error();
+  if (group->TaskInMemory(index.value())) {
+    call.response() = ToProto(group->Explain(index.value()));
+    co_return Void{};
+  }
+  edge::Task<Result<TaskView>> reading = ReadTask(context, group, index.value());
+  const Result<TaskView> task = co_await reading;
+  if (!task.ok()) co_return task.error();
+  call.response() = ToProto(ExplainEnded(task.value()));
   co_return Void{};
 }
 

@@ -84,9 +84,12 @@ Handled OutputRelay::SendEnd(uint32_t task, uint32_t attempt, std::shared_ptr<co
 
 Handled OutputRelay::Send(StreamKey stream, OutputPiece piece) {
   position_.sent[stream] = {.offset = piece.offset + piece.bytes.size(), .end = piece.end};
-  std::string task = group_->ViewTask(stream.task).name;
+  edge::Completion<TaskView> reading;
+  context_.engine->ReadTask(group_, stream.task, reading.completer());
+  Result<TaskView> task = co_await reading;
+  if (!task.ok()) co_return task.error();
   const OutputKey key = KeyOf(stream);
-  Handled sending = sink_.Send(key, std::move(task), std::move(piece), position_);
+  Handled sending = sink_.Send(key, std::move(task.value().name), std::move(piece), position_);
   const Result<Void> sent = co_await sending;
   co_return sent;
 }

@@ -75,8 +75,13 @@ Handled RunIntake::Sift(v1::RunGroupRequest& message, const GroupPtr& group) {
 
 edge::Task<Result<Void>> RunIntake::CheckTask(const v1::TaskSpec& task, const GroupPtr& group) {
   if (Violations bad = Check(task); !bad.empty()) co_return BadRequest(std::move(bad));
-  if (group != nullptr && !task.name().empty() && group->FindTask(task.name()))
-    co_return NameTwice(task.name());
+  if (group != nullptr && !task.name().empty()) {
+    edge::Completion<uint32_t> finding;
+    context_.engine->FindTask(group, task.name(), finding.completer());
+    const Result<uint32_t> found = co_await finding;
+    if (found.ok()) co_return NameTwice(task.name());
+    if (found.error().code != ErrorCode::kNotFound) co_return found.error();
+  }
   google::protobuf::RepeatedPtrField<v1::TaskSpec> alone;
   *alone.Add() = task;
   edge::Task<Result<std::vector<TaskSpec>>> taking = TakeTasks(context_, alone);

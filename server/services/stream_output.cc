@@ -36,7 +36,9 @@ bool Fits(const OutputPosition& position, const DurableGroup& group) {
   if (position.after > group.View().last_number) return false;
   const uint32_t tasks = group.task_count();
   for (const auto& [key, sent] : position.sent) {
-    if (key.task >= tasks || key.attempt > group.ViewTask(key.task).state.attempt) return false;
+    if (key.task >= tasks) return false;
+    const std::optional<TaskView> task = group.TaskInMemory(key.task);
+    if (task && key.attempt > task->state.attempt) return false;
   }
   return true;
 }

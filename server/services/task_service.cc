@@ -34,7 +34,10 @@ bool IsOver(const TaskView& task) {
 // Fills `message` with one task as it stands, with what of it the journal alone holds.
 Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t index, View view,
                  v1::Task* message) {
-  TaskView task = group->ViewTask(index);
+  edge::Task<Result<TaskView>> reading = ReadTask(context, group, index);
+  Result<TaskView> read = co_await reading;
+  if (!read.ok()) co_return read.error();
+  TaskView& task = read.value();
   WholeTasks whole(context.engine(), group->id(), group);
   Handled completing = whole.Complete(task, view);
   const Result<Void> completed = co_await completing;
@@ -47,7 +50,8 @@ Handled Describe(const CallContext& context, const GroupPtr& group, uint32_t ind
 }
 
 Handled GetTask(CallContext& context, GetTaskCall& call, const GroupPtr& group) {
-  const Result<uint32_t> task = FindTask(*group, call.request().task());
+  edge::Task<Result<uint32_t>> finding = FindTask(context, group, call.request().task());
+  const Result<uint32_t> task = co_await finding;
   if (!task.ok()) co_return task.error();
   const View view = ToCore(call.request().view(), View::kFull);
   Handled describing = Describe(context, group, task.value(), view, call.response().mutable_task());
@@ -75,7 +79,8 @@ Result<uint32_t> ParseToken(const v1::ListTasksRequest& request) {
   return error;
 }
 
-// What ListTasks reads from: a group in memory, or, of one that is over, a window of its tasks.
+// What ListTasks reads from: a group in memory, or a window of tasks that are in the journal alone, of a group that is over
+// or one that has left them there.
 struct Listing {
   GroupPtr group;
   GroupSummary over;
@@ -84,7 +89,14 @@ struct Listing {
   uint32_t count() const { return group != nullptr ? group->task_count() : over.state.submitted; }
   uint32_t end() const { return window != nullptr ? window->end() : count(); }
   std::vector<TaskView> Views(uint32_t first, size_t limit) const {
-    return window != nullptr ? window->Views(first, limit, over) : group->ViewTasks(first, limit);
+    if (window == nullptr) return group->ViewTasks(first, limit);
+    std::vector<TaskView> views = window->Views(first, limit, group != nullptr ? group->View() : over);
+    if (group == nullptr) return views;
+    for (TaskView& view : views) {  // how those stand that have not ended is known in memory alone
+      if (IsOver(view)) continue;
+      if (std::optional<TaskView> task = group->TaskInMemory(view.index)) view = *std::move(task);
+    }
+    return views;
   }
   std::optional<Error> damage() const { return group != nullptr ? group->damage() : std::nullopt; }
 };
@@ -98,15 +110,20 @@ edge::Task<Result<Listing>> OpenListing(CallContext& context, const v1::ListTask
       .group = std::move(found.value().group), .over = std::move(found.value().over), .window = {}};
   const Result<uint32_t> first = ParseToken(request);
   if (!first.ok()) co_return first.error();
-  if (listing.group != nullptr || first.value() >= listing.count()) co_return std::move(listing);
+  const bool whole = listing.group != nullptr && first.value() >= listing.group->folded();
+  if (whole || first.value() >= listing.count()) co_return std::move(listing);
   edge::Completion<OverGroups::WindowPtr> reading;
-  context.engine().ReadTasks(listing.over, first.value(), reading.completer());
+  if (listing.group != nullptr) {
+    context.engine().ReadFolded(listing.group, first.value(), reading.completer());
+  } else {
+    context.engine().ReadTasks(listing.over, first.value(), reading.completer());
+  }
   Result<OverGroups::WindowPtr> window = co_await reading;
   if (window.ok()) {
     listing.window = std::move(window.value());
     co_return std::move(listing);
   }
-  if (window.error().code != ErrorCode::kDataLoss) co_return window.error();
+  if (window.error().code != ErrorCode::kDataLoss || listing.group != nullptr) co_return window.error();
   edge::Completion<GroupPtr> readable;  // damaged: it is told as far as it goes
   context.engine().FindReadable(request.group_id(), readable.completer());
   Result<GroupPtr> group = co_await readable;
@@ -163,7 +180,8 @@ Handled ListTasks(CallContext& context, ListTasksCall& call) {
 }
 
 Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group) {
-  const Result<uint32_t> task = FindTask(*group, call.request().task());
+  edge::Task<Result<uint32_t>> finding = FindTask(context, group, call.request().task());
+  const Result<uint32_t> task = co_await finding;
   if (!task.ok()) co_return task.error();
   Handled waiting = TaskOver(context, group, task.value(), WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
@@ -175,12 +193,13 @@ Handled WaitTask(CallContext& context, WaitTaskCall& call, const GroupPtr& group
 
 Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& group) {
   const v1::CancelTaskRequest& request = call.request();
-  const Result<uint32_t> task = FindTask(*group, request.task());
+  edge::Task<Result<uint32_t>> finding = FindTask(context, group, request.task());
+  const Result<uint32_t> task = co_await finding;
   if (!task.ok()) co_return task.error();
   Failure cause = CancelledByRequest(request.reason());
   cause.task = request.task();
   edge::Completion<Void> cancelled;
-  group->CancelTask(request.task(), std::move(cause), cancelled.completer());
+  group->CancelTask(task.value(), std::move(cause), cancelled.completer());
   const Result<Void> done = co_await cancelled;
   if (!done.ok()) co_return done.error();
   if (request.wait()) {
@@ -195,12 +214,16 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
 
 // Waits until the exit of an attempt, whose output has come to its end, is written. How much it wrote; null when
 // nobody knows any more.
-edge::Task<Result<std::shared_ptr<const OutputSizes>>> SizesAtTheEnd(OutputCall& call, const GroupPtr& group,
+edge::Task<Result<std::shared_ptr<const OutputSizes>>> SizesAtTheEnd(CallContext& context, OutputCall& call,
+                                                                     const GroupPtr& group,
                                                                      const OutputKey& key,
                                                                      const edge::Signal& news) {
   const Watch watch(group, news.notifier());
   for (;;) {
-    const TaskView view = group->ViewTask(key.task);
+    edge::Task<Result<TaskView>> reading = ReadTask(context, group, key.task);
+    const Result<TaskView> task = co_await reading;
+    if (!task.ok()) co_return task.error();
+    const TaskView& view = task.value();
     if (view.state.attempt != key.attempt) co_return nullptr;  // another one runs
     if (view.state.phase != state::TaskState::Phase::kRunning) co_return view.output;
     const edge::Wake wake = co_await news.Wait();
@@ -219,7 +242,8 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     const std::optional<Error> damage = group->damage();  // nobody knows where the output ends
     piece.value().end = piece.value().end && !damage;
     if (piece.value().end) {
-      edge::Task<Result<std::shared_ptr<const OutputSizes>>> asking = SizesAtTheEnd(call, group, key, news);
+      edge::Task<Result<std::shared_ptr<const OutputSizes>>> asking =
+          SizesAtTheEnd(context, call, group, key, news);
       const Result<std::shared_ptr<const OutputSizes>> sizes = co_await asking;
       if (!sizes.ok()) co_return sizes.error();
       if (sizes.value() != nullptr) TellLostEnd(SizeOf(*sizes.value(), key.stream), &piece.value());
@@ -244,7 +268,8 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
 
 Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group) {
   const v1::ReadOutputRequest& request = call.request();
-  const Result<uint32_t> task = FindTask(*group, request.task());
+  edge::Task<Result<uint32_t>> finding = FindTask(context, group, request.task());
+  const Result<uint32_t> task = co_await finding;
   const std::optional<Error> damage = group->damage();
   if (!task.ok() && damage) co_return *damage;
   if (!task.ok()) co_return task.error();
@@ -259,21 +284,26 @@ Handled ReadOutput(CallContext& context, OutputCall& call, const GroupPtr& group
                 .stream = ToCore(request.stream())};
   std::optional<Watch> watch(std::in_place, group, news.notifier());
   while (key.attempt == 0) {  // the last one started; there may be none yet
-    const TaskView view = group->ViewTask(key.task);
-    key.attempt = view.state.attempt;
+    edge::Task<Result<TaskView>> reading = ReadTask(context, group, key.task);
+    const Result<TaskView> view = co_await reading;
+    if (!view.ok()) co_return view.error();
+    key.attempt = view.value().state.attempt;
     if (key.attempt > 0) break;
     if (damage) co_return *damage;
-    if (IsOver(view) || !request.follow()) co_return Void{};
+    if (IsOver(view.value()) || !request.follow()) co_return Void{};
     const edge::Wake wake = co_await news.Wait();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
   watch.reset();
-  const TaskView asked = group->ViewTask(key.task);
-  if (key.attempt > asked.state.attempt && !damage) {
-    co_return BadField("attempt", "must be 0.." + std::to_string(asked.state.attempt) + ", got " +
-                                      std::to_string(key.attempt));
+  edge::Task<Result<TaskView>> reading = ReadTask(context, group, key.task);
+  const Result<TaskView> asked = co_await reading;
+  if (!asked.ok()) co_return asked.error();
+  const uint32_t attempts = asked.value().state.attempt;
+  if (key.attempt > attempts && !damage) {
+    co_return BadField("attempt",
+                       "must be 0.." + std::to_string(attempts) + ", got " + std::to_string(key.attempt));
   }
-  Handled sending = SendOutput(context, call, group, key, asked.name, news);
+  Handled sending = SendOutput(context, call, group, key, asked.value().name, news);
   const Result<Void> sent = co_await sending;
   co_return sent;
 }

@@ -231,6 +231,7 @@ class EndTest(CommandTest):
         self.assertEqual(groups, {group["id"] for group in cancelled})
         self.assertEqual("GROUP_STATE_RUNNING", self.json("show", other)[0]["state"])
         self.assertEqual("", self.text("cancel", "--label", "test=nobody"))
+        self.assertIn("no group that fits is open", self.daemon.covey("cancel", "--label", "test=nobody").err)
 
     def test_wait_for_one_task(self):
         group = self.detach(lines(process_task("true", name="good"), process_task("sh", "-c", "exit 9", name="bad"),

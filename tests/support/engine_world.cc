@@ -164,6 +164,7 @@ std::optional<Error> World::Open() {
                                                .resident_groups = resident_groups,
                                                .resident_bytes = resident_bytes,
                                                .group_bytes = group_bytes,
+                                               .fold_after = fold_after,
                                                .answers = answers,
                                                .warn = warn}));
   if (auto error = engine().Recover(recovery_watcher)) return error;
@@ -225,6 +226,10 @@ Result<std::vector<Record>> World::Records(const std::string& id) {
       [&](auto done) { journal->Read(id, 1, {.count = SIZE_MAX, .bytes = SIZE_MAX}, std::move(done)); }));
 }
 
+Result<TaskView> World::ReadTask(const GroupPtr& group, uint32_t index) {
+  return Get(Ask<Result<TaskView>>([&](auto done) { engine().ReadTask(group, index, std::move(done)); }));
+}
+
 std::vector<std::string> World::Story(const std::string& id) {
   std::vector<std::string> lines;
   const auto records = Records(id);
@@ -268,10 +273,11 @@ std::string World::CheckLog(const GroupPtr& group) {
   folded.armed = view.state.armed;  // not an event
   if (!(folded == view.state)) return "the view is not the fold of the log";
   if (view.last_number != number) return "the view's number";
-  const auto views = group->ViewTasks(0, SIZE_MAX);
-  if (views.size() != tasks.size()) return "the number of tasks";
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (!(views[i].state == tasks[i])) return "task " + std::to_string(i) + " is not the fold of the log";
+  if (view.state.submitted != tasks.size()) return "the number of tasks";
+  for (uint32_t i = 0; i < tasks.size(); ++i) {
+    const Result<TaskView> task = ReadTask(group, i);
+    if (!task.ok()) return task.error().message;
+    if (!(task.value().state == tasks[i])) return "task " + std::to_string(i) + " is not the fold of the log";
   }
   return "";
 }

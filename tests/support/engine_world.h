@@ -155,6 +155,8 @@ class World {
   std::future<std::optional<Error>> Cancel(const GroupPtr& group, std::string message = "enough");
   std::future<std::optional<Error>> CancelTask(const GroupPtr& group, const std::string& name);
   Result<std::vector<Record>> Records(const std::string& id);
+  // A task as it stands, wherever it is.
+  Result<TaskView> ReadTask(const GroupPtr& group, uint32_t index);
 
   // What the journal holds of a group, one short line an event, without group_created.
   std::vector<std::string> Story(const std::string& id = "g");
@@ -186,6 +188,7 @@ class World {
   size_t resident_groups = 1'000;
   size_t resident_bytes = 1u << 30;
   size_t group_bytes = 1u << 30;
+  size_t fold_after = 8192;
 
  private:
   std::vector<std::shared_ptr<ScriptedExecutor>> dead_executors_;

@@ -79,6 +79,9 @@ class HeldJournal : public Journal {
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override {
     journal_->ReadSnapshot(std::move(group), std::move(done));
   }
+  void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override {
+    journal_->FindMarks(std::move(group), std::move(marks), std::move(done));
+  }
   void Pools(Done<std::vector<StoredPool>> done) override { journal_->Pools(std::move(done)); }
   void Close() override { journal_->Close(); }
 

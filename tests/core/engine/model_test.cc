@@ -18,6 +18,7 @@ class Model {
   explicit Model(unsigned seed) : random_(seed), world_(1 + random_() % 4) {}
 
   void Run() {
+    if (Below(2) == 0) world_.fold_after = 1 + Below(6);
     ASSERT_FALSE(world_.Open());
     GroupSpec spec{.id = "g", .limit = Below(3)};
     spec.policy = static_cast<state::Policy>(1 + Below(3));

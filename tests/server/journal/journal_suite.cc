@@ -370,6 +370,41 @@ TEST_P(JournalSuite, ASnapshotGoesWithItsGroup) {
   EXPECT_EQ(client_->ReadSnapshot("g").value(), std::nullopt);
 }
 
+TEST_P(JournalSuite, MarksOfAllSnapshotsAreFound) {
+  using MarkKind = Mark::Kind;
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  Commit(Writer("h", epoch_).Create());
+  Commit(group.Tasks(10));
+  const Mark name{.kind = MarkKind::kTaskName, .key = "a", .first = 3};
+  const Mark request{
+      .kind = MarkKind::kRequest, .key = "a", .first = 4'000'000'000, .count = 7, .fingerprint = ~uint64_t{0}};
+  const Mark odd{.kind = MarkKind::kTaskName, .key = std::string("a\n\xC3\xA9", 4), .first = 9};
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 5, .marks = {name, request}}).ok());
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 10, .marks = {odd}}).ok());
+  const auto find = [&](const std::string& id) {
+    return client_->FindMarks(id, {{.kind = MarkKind::kTaskName, .key = "a"},
+                                   {.kind = MarkKind::kTaskName, .key = "b"},
+                                   {.kind = MarkKind::kRequest, .key = "a"},
+                                   {.kind = odd.kind, .key = odd.key}});
+  };
+  EXPECT_EQ(find("g").value(), std::vector<Mark>({name, request, odd}));
+  EXPECT_EQ(find("h").value(), std::vector<Mark>());
+  EXPECT_EQ(find("absent").error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(client_->ReadSnapshot("g").value()->marks.empty());
+}
+
+TEST_P(JournalSuite, MarksGoWithTheirGroup) {
+  MakeCompleted("g");
+  const Mark mark{.kind = Mark::Kind::kTaskName, .key = "a", .first = 3};
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 5, .marks = {mark}}).ok());
+  ASSERT_TRUE(client_->Purge("g").ok());
+  EXPECT_EQ(client_->FindMarks("g", {mark}).error().code, ErrorCode::kNotFound);
+  now_ += std::chrono::hours(25);
+  Commit(Writer("g", epoch_).Create());
+  EXPECT_EQ(client_->FindMarks("g", {mark}).value(), std::vector<Mark>());
+}
+
 TEST_P(JournalSuite, PoolsAreKeptByName) {
   EXPECT_TRUE(client_->Pools().value().empty());
   ASSERT_TRUE(client_->PutPool({.name = "b", .max = 2}).ok());

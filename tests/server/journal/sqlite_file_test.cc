@@ -109,14 +109,20 @@ TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
          {group.Create(), group.Tasks(5000), group.Decide(state::Outcome::kFailed), group.Complete()}) {
       ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
     }
+    Snapshot snapshot{.number = 5000};
+    for (uint32_t i = 0; i < 5000; ++i)
+      snapshot.marks.push_back({.kind = Mark::Kind::kTaskName, .key = std::to_string(i), .first = i});
+    ASSERT_TRUE(open.client->PutSnapshot("g", open.epoch, snapshot).ok());
     ASSERT_TRUE(open.client->Purge("g").ok());
   }
   const auto rows = [this] {
     sqlite3* db = nullptr;
     sqlite3_stmt* statement = nullptr;
     sqlite3_open_v2(File().c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
-    sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM garbage)", -1,
-                       &statement, nullptr);
+    sqlite3_prepare_v2(db, 
+                       "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM marks) + "
+                       "(SELECT count(*) FROM garbage)",
+                       -1, &statement, nullptr);
     sqlite3_step(statement);
     const int count = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);

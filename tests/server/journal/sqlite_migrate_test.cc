@@ -235,6 +235,26 @@ TEST_F(SqliteMigrateTest, Version3LearnsWhatIsOverAndPurgesNothingForAWeek) {
   EXPECT_TRUE(open.client->Purge("over").ok());
 }
 
+// The last one that kept no marks; its pages are summed already.
+TEST_F(SqliteMigrateTest, Version5LearnsToKeepMarks) {
+  {
+    OpenJournal open(Options());
+    Writer group("g", open.epoch);
+    ASSERT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+    ASSERT_EQ(open.client->Send(group.Tasks(100)).kind, Kind::kCommitted);
+  }
+  sqlite3* db = nullptr;
+  ASSERT_EQ(OpenSummed(File(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, "DROP TABLE marks; PRAGMA user_version = 5", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  OpenJournal open(Options());
+  EXPECT_EQ(log_, Lines({File() + ": the journal was migrated from version 5 to version " + kNow}));
+  EXPECT_EQ(open.client->Read("g").value().size(), 101u);
+  const Mark mark{.kind = Mark::Kind::kTaskName, .key = "a", .first = 3};
+  ASSERT_TRUE(open.client->PutSnapshot("g", open.epoch, {.number = 5, .marks = {mark}}).ok());
+  EXPECT_EQ(open.client->FindMarks("g", {mark}).value(), std::vector<Mark>({mark}));
+}
+
 TEST_F(SqliteMigrateTest, AMigratedJournalIsLikeANewOne) {
   MakeVersion2(dir_.path());
   { OpenJournal open(Options()); }

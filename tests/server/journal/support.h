@@ -102,6 +102,10 @@ class Client {
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group) {
     return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
+  Result<std::vector<Mark>> FindMarks(const std::string& group, std::vector<Mark> marks) {
+    return Call<std::vector<Mark>>(
+        [&](auto done) { journal_->FindMarks(group, std::move(marks), std::move(done)); });
+  }
   Result<Void> Purge(const std::string& group, bool keeps_id = true) {
     const auto all = PurgeAll({group}, keeps_id);
     return all.ok() ? all.value().at(0) : Result<Void>(all.error());

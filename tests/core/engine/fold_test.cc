@@ -1,0 +1,416 @@
+// Tasks that have ended and are left to the journal alone: everything answers as if they were in memory, also after a
+// restart that begins with a snapshot.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <sstream>
+
+#include "core/base/packed.h"
+#include "core/engine/group_snapshot.h"
+#include "tests/support/engine_world.h"
+#include "tests/support/held_journal.h"
+
+namespace covey::testing {
+namespace {
+
+using Lines = std::vector<std::string>;
+using Reply = Result<DurableGroup::SubmitReply>;
+
+// The journal, with the first event of every read of events, and answers to FindMarks that can be held back.
+class SeenJournal : public HeldJournal {
+ public:
+  using HeldJournal::HeldJournal;
+
+  void Read(std::string group, uint64_t from, PageLimit limit, Done<std::vector<Record>> done) override {
+    reads.push_back(from);
+    HeldJournal::Read(std::move(group), from, limit, std::move(done));
+  }
+  void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override {
+    HeldJournal::FindMarks(std::move(group), std::move(marks), [this, done = std::move(done)](auto found) {
+      ++looks;
+      if (!hold) return done(std::move(found));
+      held.push_back([done, found = std::move(found)] { done(found); });
+    });
+  }
+  void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
+    if (refuse) return done(Error{.code = ErrorCode::kUnavailable, .message = "full"});
+    HeldJournal::PutSnapshot(std::move(group), epoch, std::move(snapshot), std::move(done));
+  }
+
+  std::vector<uint64_t> reads;
+  int looks = 0;
+  bool hold = false;
+  bool refuse = false;
+  std::vector<std::function<void()>> held;
+};
+
+std::string Text(const TaskView& task) {
+  std::ostringstream out;
+  out << task.index << " " << task.name << " phase " << static_cast<int>(task.state.phase) << " result "
+      << static_cast<int>(task.state.result) << " attempt " << task.state.attempt << " cancel "
+      << static_cast<int>(task.state.cancel) << (task.state.cancel_delivered ? " delivered" : "")
+      << (task.stopped ? " stopped" : "") << " submitted " << task.submitted.time_since_epoch().count() << " started "
+      << task.started.time_since_epoch().count() << " ended " << task.ended.time_since_epoch().count() << " by "
+      << task.ended_event;
+  if (task.failure != nullptr) out << " " << Status(*task.failure).ToString();
+  if (task.result != nullptr) out << " = " << task.result->bytes;
+  return out.str();
+}
+
+// All that can be told of a group and its tasks, each as it is read one by one.
+Lines Tell(World& world, const World::GroupPtr& group) {
+  Lines lines;
+  const GroupEnd end = group->End();
+  std::ostringstream head;
+  const state::GroupState& state = end.group.state;
+  head << state.submitted << " " << state.queued << " " << state.running << " " << state.succeeded << " "
+       << state.failed << " " << state.stopped << " first failed " << state.first_failed << " events "
+       << end.group.last_number << " created " << end.group.created.time_since_epoch().count() << " kept "
+       << end.group.output_bytes << " runs "
+       << (end.group.first_task == nullptr ? "?" : std::get<FunctionSpec>(end.group.first_task->work).name);
+  lines.push_back(head.str());
+  for (const auto& failure : end.failures) lines.push_back(Status(*failure).ToString());
+  for (uint32_t i = 0; i < state.submitted; ++i) {
+    const Result<TaskView> task = world.ReadTask(group, i);
+    lines.push_back(task.ok() ? Text(task.value()) : task.error().message);
+  }
+  return lines;
+}
+
+class FoldTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    world_.fold_after = 10;
+    world_.between = journal_;
+    ASSERT_FALSE(world_.Open());
+  }
+  // One open group in which so many named tasks have succeeded.
+  World::GroupPtr MakeEnded(int count) {
+    world_.executor->ExitAtOnce();
+    auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled}}).value();
+    for (int i = 0; i < count; ++i) EXPECT_TRUE(SubmitOne(group, "n" + std::to_string(i)).ok());
+    return group;
+  }
+  Reply SubmitOne(const World::GroupPtr& group, const std::string& name, RequestMark request = {}) {
+    world_.Advance(std::chrono::milliseconds(1));
+    return Get(world_.Submit(group, {World::Task(name)}, std::move(request)));
+  }
+  Result<uint32_t> Find(const World::GroupPtr& group, const std::string& name) {
+    return Get(
+        Ask<Result<uint32_t>>([&](auto done) { world_.engine().FindTask(group, name, std::move(done)); }));
+  }
+
+  World world_{4};
+  std::shared_ptr<SeenJournal> journal_ = std::make_shared<SeenJournal>(world_.journal);
+};
+
+TEST_F(FoldTest, WhatHasEndedLeavesMemoryAndIsReadFromTheJournal) {
+  const auto group = MakeEnded(105);
+  EXPECT_GE(group->folded(), 90u);
+  EXPECT_FALSE(group->TaskInMemory(3).has_value());
+  EXPECT_TRUE(group->TaskInMemory(104).has_value());
+  const Result<TaskView> task = world_.ReadTask(group, 3);
+  EXPECT_EQ(task.value().name, "n3");
+  EXPECT_EQ(task.value().state.result, state::Ending::kSucceeded);
+  EXPECT_EQ(task.value().index, 3u);
+  EXPECT_NE(task.value().ended, WallTime{});
+  EXPECT_EQ(world_.CheckLog(group), "");
+}
+
+TEST_F(FoldTest, MemoryDoesNotGrowWithWhatHasEnded) {
+  const auto group = MakeEnded(600);  // as many events as are kept in memory
+  const size_t before = group->bytes();
+  for (int i = 600; i < 1'400; ++i) ASSERT_TRUE(SubmitOne(group, "n" + std::to_string(i)).ok());
+  EXPECT_LT(group->bytes(), before + 10'000) << "800 tasks take some 200 kB";
+}
+
+TEST_F(FoldTest, ReadsBeginWithAMilestone) {
+  const auto group = MakeEnded(500);
+  journal_->reads.clear();
+  ASSERT_TRUE(world_.ReadTask(group, 480).ok());
+  EXPECT_GT(*std::min_element(journal_->reads.begin(), journal_->reads.end()), 1'000u);
+}
+
+TEST_F(FoldTest, NamesStayTaken) {
+  const auto group = MakeEnded(50);
+  const Reply again = SubmitOne(group, "n3");
+  EXPECT_EQ(again.error().reason, "TASK_NAME_TAKEN");
+  EXPECT_NE(again.error().fields.at(0).description.find("n3"), std::string::npos);
+  EXPECT_EQ(SubmitOne(group, "n50").value().first_index, 50u);
+}
+
+TEST_F(FoldTest, TasksAreFoundByTheirNames) {
+  const auto group = MakeEnded(50);
+  EXPECT_EQ(Find(group, "n3").value(), 3u);
+  EXPECT_EQ(Find(group, "n49").value(), 49u);
+  EXPECT_EQ(Find(group, "n50").error().reason, "TASK_NOT_FOUND");
+  EXPECT_EQ(Find(group, "3").error().reason, "TASK_NOT_FOUND") << "that one is named n3";
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
+  EXPECT_EQ(Find(group, "60").value(), 60u) << "an unnamed one";
+}
+
+TEST_F(FoldTest, ARetriedRequestGetsItsFirstAnswer) {
+  world_.executor->ExitAtOnce();
+  const auto group = world_.Create({.spec = {.id = "g"}}).value();
+  ASSERT_EQ(SubmitOne(group, "a", {.id = "r", .fingerprint = 7}).value().first_index, 0u);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
+  ASSERT_FALSE(group->Knows("r")) << "not in memory";
+  EXPECT_TRUE(Get(Ask<Result<bool>>([&](auto done) {
+                world_.engine().KnowsRequest(group, "r", std::move(done));
+              })).value());
+  const Reply again = SubmitOne(group, "a", {.id = "r", .fingerprint = 7});
+  EXPECT_EQ(again.value().first_index, 0u);
+  EXPECT_EQ(again.value().count, 1u);
+  EXPECT_EQ(SubmitOne(group, "a", {.id = "r", .fingerprint = 8}).error().reason, "REQUEST_ID_REUSED");
+  EXPECT_EQ(group->task_count(), 51u);
+}
+
+// A name is looked up in the journal, and leaves memory before the answer has come.
+TEST_F(FoldTest, ANameThatIsFoldedDuringItsLookUpIsLookedUpAgain) {
+  const auto group = MakeEnded(20);
+  ASSERT_GT(group->folded(), 0u);
+  const uint32_t folded = group->folded();
+  ASSERT_TRUE(SubmitOne(group, "late").ok());
+  ASSERT_TRUE(group->FindTask("late").has_value()) << "in memory alone";
+  journal_->hold = true;
+  auto twice = world_.Submit(group, {World::Task("late")});
+  ASSERT_EQ(journal_->held.size(), 1u);
+  journal_->hold = false;
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(Get(world_.Submit(group, {World::Task()})).ok());
+  ASSERT_GT(group->folded(), folded);
+  ASSERT_FALSE(group->FindTask("late").has_value());
+  const int looks = journal_->looks;
+  journal_->held[0]();
+  EXPECT_EQ(Get(std::move(twice)).error().reason, "TASK_NAME_TAKEN");
+  EXPECT_EQ(journal_->looks, looks + 1);
+}
+
+TEST_F(FoldTest, WhatHasNotEndedStaysWhereverItIs) {
+  const auto group = world_.Make(1, false);
+  world_.executor->ExitAtOnce();
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
+  ASSERT_GT(group->folded(), 40u);
+  ASSERT_TRUE(group->TaskInMemory(0).has_value());
+  EXPECT_EQ(group->TaskInMemory(0)->state.phase, state::TaskState::Phase::kRunning);
+  EXPECT_TRUE(world_.ReadTask(group, 1).ok()) << "its window has one that has not ended";
+  EXPECT_EQ(group->Folded(0).open, std::vector<uint32_t>{0});
+  // It outlives a restart as it would have anyway.
+  world_.next_executor = std::make_shared<ScriptedExecutor>();
+  world_.next_executor->Recovers();
+  ASSERT_FALSE(world_.Open());
+  const auto again = world_.Find("g").value();
+  EXPECT_EQ(again->folded(), group->folded());
+  EXPECT_EQ(world_.executor->running(), Lines{"0.1"});
+  world_.executor->Exit("0.1", ExitFailure(3));
+  EXPECT_EQ(world_.ReadTask(again, 0).value().failure->code, 3);
+  EXPECT_TRUE(again->View().state.decided) << "policy ALL";
+  EXPECT_EQ(world_.CheckLog(again), "");
+}
+
+TEST_F(FoldTest, ARestartReadsFromTheSnapshotOn) {
+  const auto group = MakeEnded(500);
+  const Lines before = Tell(world_, group);
+  journal_->reads.clear();
+  ASSERT_FALSE(world_.Open());
+  const auto reads = journal_->reads;
+  const auto again = world_.Find("g").value();
+  EXPECT_EQ(again->folded(), group->folded());
+  EXPECT_EQ(Tell(world_, again), before);
+  for (const uint64_t from : reads)
+    EXPECT_TRUE(from > 1'400 || from == 2) << from << "; 2: what the first task runs";
+}
+
+TEST_F(FoldTest, ASnapshotThatCannotBeReadIsNoLoss) {
+  const auto group = MakeEnded(60);
+  const Lines before = Tell(world_, group);
+  const uint64_t last = group->View().last_number;
+  ASSERT_TRUE(Get(Ask<Result<Void>>([&](auto done) {
+                world_.journal->PutSnapshot("g", 1, {.number = last, .bytes = "of a later build"}, std::move(done));
+              })).ok());
+  ASSERT_FALSE(world_.Open());
+  const auto again = world_.Find("g").value();
+  EXPECT_EQ(again->folded(), 0u);
+  EXPECT_EQ(Tell(world_, again), before);
+}
+
+TEST_F(FoldTest, AJournalThatRefusesSnapshotsLosesNothing) {
+  journal_->refuse = true;
+  const auto group = MakeEnded(60);
+  EXPECT_EQ(group->folded(), 0u);
+  journal_->refuse = false;
+  for (int i = 60; i < 80; ++i) ASSERT_TRUE(SubmitOne(group, "n" + std::to_string(i)).ok());
+  EXPECT_GT(group->folded(), 50u);
+  EXPECT_EQ(SubmitOne(group, "n3").error().reason, "TASK_NAME_TAKEN");
+}
+
+TEST_F(FoldTest, AFoldedGroupEndsAndIsReadAsOneThatIsOver) {
+  const auto group = MakeEnded(60);
+  ASSERT_FALSE(Get(world_.Seal(group)));
+  ASSERT_TRUE(group->completed());
+  const Lines before = Tell(world_, group);
+  EXPECT_EQ(world_.CheckLog(group), "");
+  world_.resident_groups = 0;
+  ASSERT_FALSE(world_.Open());
+  EXPECT_EQ(Tell(world_, world_.Find("g").value()), before);
+}
+
+// Whatever is done to two groups, of which one leaves what has ended to the journal, they answer alike; and so they do after
+// restarts.
+TEST(FoldModelTest, TwinsAnswerAlike) {
+  const char* const chosen = std::getenv("COVEY_SEED");
+  const unsigned first = chosen != nullptr ? static_cast<unsigned>(std::atoi(chosen)) : 1;
+  for (unsigned seed = first; seed < first + (chosen != nullptr ? 1 : 60); ++seed) {
+    SCOPED_TRACE("COVEY_SEED=" + std::to_string(seed));
+    std::mt19937 random(seed);
+    const auto below = [&random](unsigned n) { return static_cast<unsigned>(random() % n); };
+    World folds(3);
+    World twin(3);
+    folds.fold_after = 1 + below(12);
+    std::vector<World*> both = {&folds, &twin};
+    std::vector<World::GroupPtr> groups;
+    for (World* world : both) {
+      ASSERT_FALSE(world->Open());
+      groups.push_back(world->Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled}}).value());
+    }
+    unsigned names = 0;
+    for (int step = 0; step < 150; ++step) {
+      const unsigned what = below(20);
+      const unsigned count = 1 + below(6);
+      const unsigned pick = random();
+      const bool named = below(2) == 0;
+      const bool rerun = below(2) == 0;
+      const std::string old_name = "n" + std::to_string(below(names + 1));
+      std::vector<std::string> answers;
+      for (size_t i = 0; i < both.size(); ++i) {
+        World& world = *both[i];
+        std::string answer;
+        if (what < 7) {
+          std::vector<TaskSpec> tasks;
+          for (unsigned j = 0; j < count; ++j) {
+            tasks.push_back(World::Task(named ? "n" + std::to_string(names + j) : ""));
+            tasks.back().rerun_on_restart = rerun;
+          }
+          const Reply reply = Get(world.Submit(groups[i], std::move(tasks),
+                                               {.id = "r" + std::to_string(step), .fingerprint = 1}));
+          answer = std::to_string(reply.value().first_index);
+        } else if (what < 15) {
+          const Lines running = world.executor->running();
+          if (!running.empty()) {
+            const std::string attempt = running[pick % running.size()];
+            answer = attempt;
+            world.executor->Exit(attempt, pick % 5 == 0 ? Status(ExitFailure(4)) : Status(),
+                                 std::make_shared<const Payload>(Payload{.bytes = attempt}));
+          }
+        } else if (what == 15) {
+          const Reply reply = Get(world.Submit(groups[i], {World::Task(old_name)}));
+          answer = reply.ok() ? "taken" : reply.error().reason;
+        } else if (what == 16) {
+          const Reply reply =
+              Get(world.Submit(groups[i], {}, {.id = "r" + std::to_string(pick % 150), .fingerprint = 2}));
+          answer = reply.ok() ? std::to_string(reply.value().first_index) : reply.error().reason;
+        } else if (what == 17) {
+          const Result<uint32_t> found = Get(Ask<Result<uint32_t>>(
+              [&](auto done) { world.engine().FindTask(groups[i], old_name, std::move(done)); }));
+          answer = found.ok() ? std::to_string(found.value()) : found.error().reason;
+        } else if (what == 18) {
+          const uint32_t tasks = groups[i]->task_count();
+          if (tasks > 0) {
+            Get(Ask<std::optional<Error>>([&](auto done) {
+              groups[i]->CancelTask(pick % tasks, {.kind = FailureKind::kCancelled, .message = "no"}, done);
+            }));
+          }
+        } else if (pick % 3 == 0) {
+          ASSERT_FALSE(world.Open());
+          groups[i] = world.Find("g").value();
+        } else {
+          world.Advance(std::chrono::milliseconds(count));
+        }
+        answers.push_back(std::move(answer));
+      }
+      ASSERT_EQ(answers[0], answers[1]) << "step " << step << " " << what;
+      if (what < 7 && named) names += count;
+      if (what == 15 && answers[0] == "taken" && old_name == "n" + std::to_string(names)) ++names;
+      if (step % 10 == 9) {
+        ASSERT_EQ(Tell(folds, groups[0]), Tell(twin, groups[1])) << "step " << step;
+      }
+    }
+    EXPECT_EQ(folds.CheckLog(groups[0]), "");
+    EXPECT_EQ(groups[1]->folded(), 0u);
+  }
+}
+
+GroupSnapshot SomeSnapshot() {
+  GroupSnapshot snapshot{.number = 300,
+                         .created = WallTime(std::chrono::microseconds(1'700'000'000'000'000)),
+                         .output_bytes = 12'345'678'901,
+                         .folded = 70,
+                         .next_event = 212,
+                         .first_event = 2};
+  snapshot.state.submitted = 100;
+  snapshot.state.queued = 20;
+  snapshot.state.running = 5;
+  snapshot.state.succeeded = 70;
+  snapshot.state.failed = 5;
+  snapshot.state.first_failed = 9;
+  snapshot.creation = std::make_shared<const RequestMark>(RequestMark{.id = "r", .fingerprint = ~uint64_t{0}, .count = 3});
+  GroupSnapshot::Open open{.index = 3, .name = "n", .number = 17, .spec_bytes = 512, .work_kind = 1};
+  open.state.phase = state::TaskState::Phase::kRunning;
+  open.state.attempt = 2;
+  open.state.cancel = FailureKind::kTimeout;
+  open.state.cancel_delivered = true;
+  snapshot.open = {open, {.index = 69, .number = 210, .rerun_on_restart = true}};
+  snapshot.failures = {std::make_shared<const Failure>(
+      Failure{.kind = FailureKind::kExit, .code = -1, .message = "m", .detail = "d", .task = "t", .attempt = 1})};
+  snapshot.milestones = {{.task = 30, .event = 99}, {.task = 70, .event = 212}};
+  return snapshot;
+}
+
+TEST(GroupSnapshotTest, WhatIsEncodedIsDecoded) {
+  const std::string bytes = Encode(SomeSnapshot());
+  const std::optional<GroupSnapshot> decoded = DecodeGroupSnapshot(bytes);
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(Encode(*decoded), bytes);
+  EXPECT_EQ(decoded->number, 300u);
+  EXPECT_EQ(decoded->state, SomeSnapshot().state);
+  EXPECT_EQ(decoded->open.at(0).state, SomeSnapshot().open.at(0).state);
+  EXPECT_EQ(decoded->open.at(1).rerun_on_restart, true);
+  EXPECT_EQ(decoded->failures.at(0)->code, -1);
+  EXPECT_EQ(decoded->milestones, SomeSnapshot().milestones);
+  EXPECT_EQ(decoded->creation->fingerprint, ~uint64_t{0});
+}
+
+TEST(GroupSnapshotTest, NothingElseIsTaken) {
+  const std::string bytes = Encode(SomeSnapshot());
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(DecodeGroupSnapshot(bytes.substr(0, size)).has_value()) << size;
+  EXPECT_FALSE(DecodeGroupSnapshot(bytes + "x").has_value());
+  std::mt19937 random(1);
+  for (int i = 0; i < 20'000; ++i) {  // may be taken, may not crash
+    std::string flipped = bytes;
+    for (unsigned j = 0; j <= random() % 3; ++j)
+      flipped[random() % flipped.size()] ^= static_cast<char>(1 << (random() % 8));
+    if (const auto decoded = DecodeGroupSnapshot(flipped)) {
+      EXPECT_LE(decoded->folded, decoded->state.submitted);
+    }
+  }
+}
+
+TEST(GroupSnapshotTest, WhatContradictsItselfIsNotTaken) {
+  const auto refused = [](auto change) {
+    GroupSnapshot snapshot = SomeSnapshot();
+    change(snapshot);
+    return !DecodeGroupSnapshot(Encode(snapshot)).has_value();
+  };
+  EXPECT_FALSE(refused([](GroupSnapshot&) {}));
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { s.folded = 101; })) << "more than there are";
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { s.next_event = 302; })) << "behind the next";
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { s.state.queued = 21; })) << "counts";
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { s.open[1].index = 70; })) << "not before the fold";
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { std::swap(s.open[0], s.open[1]); })) << "order";
+  EXPECT_TRUE(refused([](GroupSnapshot& s) { s.open[0].state.phase = state::TaskState::Phase::kEnded; }));
+}
+
+}  // namespace
+}  // namespace covey::testing
