@@ -106,8 +106,7 @@ void DurableGroup::Submit(Submission submission, SubmitDone done) {
     }
     return step.Finish(answer(reply));
   }
-  if (refusing_ && submission.submitter == Submitter::kAnybody)
-    return step.FinishWith(done, RefusedByStop());
+  if (refusing_ && submission.submitter == Submitter::kAnybody) return step.FinishWith(done, RefusedByStop());
   if (ledger_.log().stopped()) return step.FinishWith(done, ledger_.log().Refusal());
   std::vector<TaskSpec>& tasks = submission.tasks;
   if (auto error = ledger_.CheckSubmit(tasks)) return step.FinishWith(done, *std::move(error));

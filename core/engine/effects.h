@@ -37,9 +37,9 @@ struct Effects {
   bool completed = false;                    // the group is over, or another owner's
   std::vector<std::function<void()>> calls;  // replies, waiters
   std::optional<Fold> fold;
-  size_t release = 0;                        // slots to give back
-  bool events = false;                       // something became durable
-  bool notice = false;                       // watchers are to be told, behind all that became so with it
+  size_t release = 0;   // slots to give back
+  bool events = false;  // something became durable
+  bool notice = false;  // watchers are to be told, behind all that became so with it
 };
 
 }  // namespace covey

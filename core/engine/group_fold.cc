@@ -36,12 +36,11 @@ void DurableGroup::FoldLocked(Effects& effects) {
 }
 
 void DurableGroup::PutSnapshot(Effects::Fold fold) {
-  Snapshot stored{.number = fold.snapshot->number, .bytes = Encode(*fold.snapshot), .marks = std::move(fold.marks)};
-  environment_->journal->PutSnapshot(
-      id(), fold.epoch, std::move(stored),
-      [self = shared_from_this(), snapshot = std::move(fold.snapshot)](const Result<Void>& put) {
-        self->OnSnapshot(*snapshot, put.ok());
-      });
+  Snapshot stored{
+      .number = fold.snapshot->number, .bytes = Encode(*fold.snapshot), .marks = std::move(fold.marks)};
+  environment_->journal->PutSnapshot(id(), fold.epoch, std::move(stored),
+                                     [self = shared_from_this(), snapshot = std::move(fold.snapshot)](
+                                         const Result<Void>& put) { self->OnSnapshot(*snapshot, put.ok()); });
 }
 
 void DurableGroup::OnSnapshot(const GroupSnapshot& snapshot, bool put) {
@@ -67,7 +66,8 @@ uint32_t DurableGroup::folded() const {
 FoldedTasks DurableGroup::Folded(uint32_t first) const {
   MutexLock lock(mutex_);
   const TaskTable& tasks = ledger_.tasks();
-  FoldedTasks folded{.group = ledger_.View(), .end = tasks.folded(), .open = tasks.OpenIn(first, tasks.folded())};
+  FoldedTasks folded{
+      .group = ledger_.View(), .end = tasks.folded(), .open = tasks.OpenIn(first, tasks.folded())};
   for (const Milestone& milestone : tasks.milestones()) {
     if (milestone.task > first) break;
     folded.from = milestone.event;
@@ -104,8 +104,8 @@ std::optional<TaskTable::Request> DurableGroup::FindRequestLocked(const Submissi
   if (const TaskTable::Request* known = ledger_.tasks().FindRequest(request.id)) return *known;
   for (const Mark& mark : submission.found) {
     if (mark.kind != Mark::Kind::kRequest) continue;
-    return TaskTable::Request{
-        .mark = {.id = mark.key, .fingerprint = mark.fingerprint, .count = mark.count}, .first = mark.first};
+    return TaskTable::Request{.mark = {.id = mark.key, .fingerprint = mark.fingerprint, .count = mark.count},
+                              .first = mark.first};
   }
   return std::nullopt;
 }

@@ -80,7 +80,8 @@ class GroupLedger {
   GroupStanding standing_;
   TaskTable tasks_;
   GroupLog log_;
-  uint64_t restored_ = 0;  // the snapshot that it began with has what the events up to this one tell of the group
+  uint64_t restored_ =
+      0;  // the snapshot that it began with has what the events up to this one tell of the group
 };
 
 // A failure as it is kept: within its bounds.

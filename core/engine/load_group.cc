@@ -27,15 +27,14 @@ void ReadPage(std::shared_ptr<GroupLoad> load, uint64_t from);
 void Finish(const std::shared_ptr<GroupLoad>& load) {
   const uint64_t missing = load->group->MissingSpec();
   if (missing == 0) return load->done(load->group);
-  load->environment->journal->Read(load->group->id(), missing, {.count = 1},
-                                   [load, missing](Result<std::vector<Record>> records) {
-                                     if (!records.ok()) return load->done(records.error());
-                                     load->group->TakeSpecs(records.value());
-                                     if (load->group->MissingSpec() != missing) return Finish(load);
-                                     load->group->SetDamage(
-                                         EventsMissing(load->group->id(), missing, missing));
-                                     load->done(load->group);
-                                   });
+  load->environment->journal->Read(
+      load->group->id(), missing, {.count = 1}, [load, missing](Result<std::vector<Record>> records) {
+        if (!records.ok()) return load->done(records.error());
+        load->group->TakeSpecs(records.value());
+        if (load->group->MissingSpec() != missing) return Finish(load);
+        load->group->SetDamage(EventsMissing(load->group->id(), missing, missing));
+        load->done(load->group);
+      });
 }
 
 // Events that were listed are not there: they are lost, or the group was deleted meanwhile.

@@ -99,9 +99,8 @@ void OverGroups::ReadWindow(std::shared_ptr<WindowRead> read) {
   const GroupSummary& group = read->tasks.group;
   const uint32_t end = read->first + read->count;
   const std::vector<uint32_t>& all_open = read->tasks.open;
-  const auto open = static_cast<size_t>(
-      std::lower_bound(all_open.begin(), all_open.end(), end) -
-      std::lower_bound(all_open.begin(), all_open.end(), read->first));
+  const auto open = static_cast<size_t>(std::lower_bound(all_open.begin(), all_open.end(), end) -
+                                        std::lower_bound(all_open.begin(), all_open.end(), read->first));
   auto window = std::make_shared<TaskWindow>(read->first, end, open);
   auto scan = std::make_shared<Scan>(Scan{.group = group,
                                           .next = std::max(read->tasks.from, BeginningOf(group, read->first)),

@@ -29,8 +29,8 @@ struct TaskView {
   std::shared_ptr<const Payload> result;
   std::shared_ptr<const OutputSizes> output;  // of its last attempt, when that has ended and it is known
   WallTime submitted{};
-  WallTime started{};  // epoch: never
-  WallTime ended{};    // epoch: not yet
+  WallTime started{};        // epoch: never
+  WallTime ended{};          // epoch: not yet
   uint64_t ended_event = 0;  // which says that; 0: not yet
   uint64_t spec_event = 0;
   // Not 0: this event has `failure` and `result` in full, of which something is left out here.

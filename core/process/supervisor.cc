@@ -216,7 +216,8 @@ class ProcessSupervisor::Impl {
     Spawner& spawner = spawners_[spawn_threads_.size()];
     spawn_threads_.push_back(StartQuietThread([this, &spawner, reserve] {
       if (reserve && !StepIn()) return;
-      if (reserve && options_.log) options_.log("starts of processes hang: one more thread starts what waits");
+      if (reserve && options_.log)
+        options_.log("starts of processes hang: one more thread starts what waits");
       SpawnUntilClosed(spawner);
     }));
   }

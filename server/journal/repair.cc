@@ -34,8 +34,7 @@ struct KeyedTable {
   std::string_view name;
   std::string_view key;
 };
-constexpr KeyedTable kKeyedTables[] = {
-    {"groups", "gid"}, {"records", "seq"}, {"garbage", "gid"}};
+constexpr KeyedTable kKeyedTables[] = {{"groups", "gid"}, {"records", "seq"}, {"garbage", "gid"}};
 // Those that have other keys; what they lose is remembered for a day, or made again.
 constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "orphans", "pools"};
 // How large keys may be when the largest cannot be read.

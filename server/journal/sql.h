@@ -150,7 +150,8 @@ inline constexpr std::string_view kLookAtGarbage = "SELECT epoch FROM records WH
 inline constexpr std::string_view kCollectGarbage =
     "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE gid = ?1 LIMIT ?2)";
 inline constexpr std::string_view kForgetMarks =
-    "DELETE FROM marks WHERE gid = ?1 AND (kind, key) IN (SELECT kind, key FROM marks WHERE gid = ?1 LIMIT ?2)";
+    "DELETE FROM marks WHERE gid = ?1 AND (kind, key) IN (SELECT kind, key FROM marks WHERE gid = ?1 LIMIT "
+    "?2)";
 inline constexpr std::string_view kFindGarbage = "SELECT 1 FROM garbage WHERE gid = ?1";
 inline constexpr std::string_view kFindRow = "SELECT 1 FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";

@@ -70,10 +70,9 @@ class SqliteJournal final : public Journal {
          [group = std::move(group)](ReadConnection& connection) { return connection.ReadSnapshot(group); });
   }
   void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override {
-    Post(std::move(done),
-         [group = std::move(group), marks = std::move(marks)](ReadConnection& connection) {
-           return connection.FindMarks(group, marks);
-         });
+    Post(std::move(done), [group = std::move(group), marks = std::move(marks)](ReadConnection& connection) {
+      return connection.FindMarks(group, marks);
+    });
   }
 
   void PutPool(StoredPool pool, Done<Void> done) override {

@@ -2,7 +2,8 @@
 
 namespace covey {
 
-edge::Task<Result<uint32_t>> FindTask(const CallContext& context, const GroupPtr& group, const std::string& name) {
+edge::Task<Result<uint32_t>> FindTask(const CallContext& context, const GroupPtr& group,
+                                      const std::string& name) {
   edge::Completion<uint32_t> finding;
   context.engine().FindTask(group, name, finding.completer());
   const Result<uint32_t> index = co_await finding;

@@ -51,9 +51,9 @@ std::string Text(const TaskView& task) {
   out << task.index << " " << task.name << " phase " << static_cast<int>(task.state.phase) << " result "
       << static_cast<int>(task.state.result) << " attempt " << task.state.attempt << " cancel "
       << static_cast<int>(task.state.cancel) << (task.state.cancel_delivered ? " delivered" : "")
-      << (task.stopped ? " stopped" : "") << " submitted " << task.submitted.time_since_epoch().count() << " started "
-      << task.started.time_since_epoch().count() << " ended " << task.ended.time_since_epoch().count() << " by "
-      << task.ended_event;
+      << (task.stopped ? " stopped" : "") << " submitted " << task.submitted.time_since_epoch().count()
+      << " started " << task.started.time_since_epoch().count() << " ended "
+      << task.ended.time_since_epoch().count() << " by " << task.ended_event;
   if (task.failure != nullptr) out << " " << Status(*task.failure).ToString();
   if (task.result != nullptr) out << " = " << task.result->bytes;
   return out.str();
@@ -227,7 +227,8 @@ TEST_F(FoldTest, ASnapshotThatCannotBeReadIsNoLoss) {
   const Lines before = Tell(world_, group);
   const uint64_t last = group->View().last_number;
   ASSERT_TRUE(Get(Ask<Result<Void>>([&](auto done) {
-                world_.journal->PutSnapshot("g", 1, {.number = last, .bytes = "of a later build"}, std::move(done));
+                world_.journal->PutSnapshot("g", 1, {.number = last, .bytes = "of a later build"},
+                                            std::move(done));
               })).ok());
   ASSERT_FALSE(world_.Open());
   const auto again = world_.Find("g").value();
@@ -354,15 +355,16 @@ GroupSnapshot SomeSnapshot() {
   snapshot.state.succeeded = 70;
   snapshot.state.failed = 5;
   snapshot.state.first_failed = 9;
-  snapshot.creation = std::make_shared<const RequestMark>(RequestMark{.id = "r", .fingerprint = ~uint64_t{0}, .count = 3});
+  snapshot.creation =
+      std::make_shared<const RequestMark>(RequestMark{.id = "r", .fingerprint = ~uint64_t{0}, .count = 3});
   GroupSnapshot::Open open{.index = 3, .name = "n", .number = 17, .spec_bytes = 512, .work_kind = 1};
   open.state.phase = state::TaskState::Phase::kRunning;
   open.state.attempt = 2;
   open.state.cancel = FailureKind::kTimeout;
   open.state.cancel_delivered = true;
   snapshot.open = {open, {.index = 69, .number = 210, .rerun_on_restart = true}};
-  snapshot.failures = {std::make_shared<const Failure>(
-      Failure{.kind = FailureKind::kExit, .code = -1, .message = "m", .detail = "d", .task = "t", .attempt = 1})};
+  snapshot.failures = {std::make_shared<const Failure>(Failure{
+      .kind = FailureKind::kExit, .code = -1, .message = "m", .detail = "d", .task = "t", .attempt = 1})};
   snapshot.milestones = {{.task = 30, .event = 99}, {.task = 70, .event = 212}};
   return snapshot;
 }

@@ -119,7 +119,7 @@ TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
     sqlite3* db = nullptr;
     sqlite3_stmt* statement = nullptr;
     sqlite3_open_v2(File().c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
-    sqlite3_prepare_v2(db, 
+    sqlite3_prepare_v2(db,
                        "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM marks) + "
                        "(SELECT count(*) FROM garbage)",
                        -1, &statement, nullptr);
