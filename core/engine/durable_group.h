@@ -100,6 +100,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
 
   // Begins with a snapshot of it; nothing of the events before snapshot.next_event is told again. Before Replay.
   void Restore(const GroupSnapshot& snapshot) COVEY_EXCLUDES(mutex_);
+  // A group that is over, without its tasks: those are in the journal alone, and so are all failures but the first.
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) COVEY_EXCLUDES(mutex_);
   // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
   // False when the records do not follow from each other: the group is damaged from there on.
   bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
@@ -143,7 +145,10 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   bool Unwait(uint64_t id) COVEY_EXCLUDES(mutex_);
 
   GroupSummary View() const COVEY_EXCLUDES(mutex_);
+  // Requires that its failures are in memory (Engine::ReadEnd reads them otherwise).
   GroupEnd End() const COVEY_EXCLUDES(mutex_);
+  // It was restored by RestoreOver.
+  bool outlined() const { return outlined_; }
   std::optional<uint32_t> FindTask(std::string_view name) const COVEY_EXCLUDES(mutex_);
   // Of one that is not in memory only that it has ended: Engine::ReadTask has all.
   TaskView ViewTask(uint32_t index) const COVEY_EXCLUDES(mutex_);
@@ -286,6 +291,7 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   const std::shared_ptr<const GroupEnvironment> environment_;
   const std::shared_ptr<const GroupSpec> spec_;
   Pool* const pool_;
+  bool outlined_ = false;
   Lane* lane_ = nullptr;  // of attempts_; has its own lock; null for a group that is only read
 
   mutable Mutex mutex_;

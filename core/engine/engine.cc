@@ -231,6 +231,13 @@ void Engine::FindReadable(const std::string& id, Done<GroupPtr> done) {
       std::move(done));
 }
 
+void Engine::FindWhole(const std::string& id, Done<GroupPtr> done) {
+  Listed(id, [this, done = std::move(done)](Result<GroupSummary> summary) mutable {
+    if (!summary.ok()) return done(summary.error());
+    LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
+  });
+}
+
 void Engine::Read(const std::string& id, Done<GroupPtr> done) {
   {
     MutexLock lock(mutex_);
@@ -242,6 +249,8 @@ void Engine::Read(const std::string& id, Done<GroupPtr> done) {
   }
   Listed(id, [this, done = std::move(done)](Result<GroupSummary> summary) mutable {
     if (!summary.ok()) return done(summary.error());
+    if (summary.value().state.submitted > options_.whole_tasks)
+      return OutlineGroup(environment_, summary.value(), std::move(done));
     LoadGroup(environment_, summary.value(), nullptr, epoch_, std::move(done));
   });
 }

@@ -49,6 +49,7 @@ class Engine {
     size_t resident_bytes = 32u << 20;               // of those
     // Of what groups hold of what the journal holds as well: newest events, specs of what waits.
     size_t group_bytes = 48u << 20;
+    uint32_t whole_tasks = OverGroups::kTasks;  // of a group that is over; of one with more they stay in the journal
     size_t fold_after = 8'192;  // tasks of one group have ended, and are left to the journal alone
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
@@ -96,6 +97,9 @@ class Engine {
   // The same, but one whose records are damaged is answered as far as it goes (DurableGroup::damage). For
   // reads alone; kDataLoss when nothing of it can be told.
   void FindReadable(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
+  // One that is over, with all that can be told of it, whatever that takes; it does not stay in memory. Errors as of
+  // FindReadable.
+  void FindWhole(const std::string& id, Done<GroupPtr> done) COVEY_EXCLUDES(mutex_);
   // How a group stands, by one look-up of the journal when it is not in memory. Errors as of Find.
   void Look(const std::string& id, Done<GroupSummary> done) COVEY_EXCLUDES(mutex_);
   // A group for reads: in memory, also as far as it goes when its records are damaged, or one that is over and is to be
@@ -120,6 +124,9 @@ class Engine {
   // Whether a submit with this request id was accepted.
   void KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done);
   void ReadEnd(GroupSummary over, Done<GroupEnd> done) { over_groups_.End(std::move(over), std::move(done)); }
+  void ReadEnd(const GroupPtr& group, Done<GroupEnd> done) {
+    group->outlined() ? ReadEnd(group->View(), std::move(done)) : done(group->End());
+  }
   // kResourceExhausted when too many tasks wait, or too many bytes of them; else as DurableGroup::Submit.
   void Submit(const GroupPtr& group, std::vector<TaskSpec> tasks, bool seal, RequestMark request,
               DurableGroup::SubmitDone done) {
@@ -204,6 +211,7 @@ class Engine {
   void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
   void CreateChecked(Create create, Done<GroupPtr> done);
   void LookUp(Create create, Done<GroupPtr> done);
+  void FindUnmarked(const GroupPtr& group, const std::string& name, Done<uint32_t> done);
   // Forgets groups whose keys are taken, and gives the keys back.
   void Forget(std::vector<std::string> ids, bool keeps_ids, Done<std::vector<Result<Void>>> done);
   // What purged groups of an earlier run have left.

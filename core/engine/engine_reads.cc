@@ -54,20 +54,29 @@ void Engine::ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done
 
 void Engine::FindTask(const GroupPtr& group, const std::string& name, Done<uint32_t> done) {
   if (const std::optional<uint32_t> index = group->FindTask(name)) return done(*index);
-  const uint32_t folded = group->folded();
-  if (folded == 0) return done(TaskNotFound(group->id(), name));
-  journal_->FindMarks(
-      group->id(), {{.kind = Mark::Kind::kTaskName, .key = name}},
-      [this, group, name, folded, done = std::move(done)](Result<std::vector<Mark>> found) {
-        if (!found.ok()) return done(found.error());
-        if (!found.value().empty()) return done(found.value().front().first);
-        const std::optional<uint32_t> index = TaskTable::IndexOf(name);  // of one that has no name
-        if (!index || *index >= folded) return done(TaskNotFound(group->id(), name));
-        ReadTask(group, *index, [group, name, done](Result<TaskView> task) {
-          if (!task.ok()) return done(task.error());
-          task.value().name == name ? done(task.value().index) : done(TaskNotFound(group->id(), name));
-        });
-      });
+  if (group->folded() == 0) return done(TaskNotFound(group->id(), name));
+  journal_->FindMarks(group->id(), {{.kind = Mark::Kind::kTaskName, .key = name}},
+                      [this, group, name, done = std::move(done)](Result<std::vector<Mark>> found) {
+                        if (!found.ok()) return done(found.error());
+                        if (!found.value().empty()) return done(found.value().front().first);
+                        FindUnmarked(group, name, done);
+                      });
+}
+
+// A task that is in the journal alone and has no mark: one without a name, or of a group that had ended before it left
+// memory.
+void Engine::FindUnmarked(const GroupPtr& group, const std::string& name, Done<uint32_t> done) {
+  if (const std::optional<uint32_t> index = TaskTable::IndexOf(name); index && *index < group->folded()) {
+    return ReadTask(group, *index, [group, name, done = std::move(done)](Result<TaskView> task) {
+      if (!task.ok()) return done(task.error());
+      task.value().name == name ? done(task.value().index) : done(TaskNotFound(group->id(), name));
+    });
+  }
+  if (!group->outlined()) return done(TaskNotFound(group->id(), name));
+  over_groups_.Find(group->View(), name, [group, name, done = std::move(done)](Result<std::optional<uint32_t>> index) {
+    if (!index.ok()) return done(index.error());
+    index.value() ? done(*index.value()) : done(TaskNotFound(group->id(), name));
+  });
 }
 
 void Engine::KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done) {

@@ -111,6 +111,13 @@ void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
     culprit = committed_.first_failed;
   }
   if (culprit == state::kNoTask) return;
+  if (!tasks_.Has(culprit)) {  // its end is in the journal alone, and here as far as others needed it
+    const bool first = culprit == committed_.first_failed && !tasks_.failures().empty();
+    const std::shared_ptr<const Failure>& known = first ? tasks_.failures().front() : failure;
+    if (known == nullptr || known->task.empty()) return;
+    causes->push_back({.message = "task " + known->task + " failed: " + Why(*known), .failure = known});
+    return;
+  }
   const TaskTable::Entry& entry = tasks_[culprit];
   const std::string how = entry.failure() == nullptr ? " succeeded" : " failed: " + Why(*entry.failure());
   causes->push_back({.message = "task " + tasks_.Name(culprit) + how,

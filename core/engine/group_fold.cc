@@ -58,6 +58,12 @@ void DurableGroup::Restore(const GroupSnapshot& snapshot) {
   ledger_.Restore(snapshot);
 }
 
+void DurableGroup::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+  MutexLock lock(mutex_);
+  ledger_.RestoreOver(group, std::move(creation));
+  outlined_ = true;
+}
+
 uint32_t DurableGroup::folded() const {
   MutexLock lock(mutex_);
   return ledger_.tasks().folded();

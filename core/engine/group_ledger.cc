@@ -247,6 +247,12 @@ GroupSnapshot GroupLedger::MakeSnapshot(uint32_t fold, std::vector<Mark>* marks)
   return snapshot;
 }
 
+void GroupLedger::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+  log_.BeginBehind(group.last_number);
+  standing_.RestoreOver(group, std::move(creation));
+  tasks_.RestoreOver(group);
+}
+
 void GroupLedger::Restore(const GroupSnapshot& snapshot) {
   restored_ = snapshot.number;
   log_.BeginBehind(snapshot.next_event - 1);

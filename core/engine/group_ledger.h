@@ -60,6 +60,8 @@ class GroupLedger {
   GroupSnapshot MakeSnapshot(uint32_t fold, std::vector<Mark>* marks) const;
   // Before all else: as it was then. Events are to be folded from snapshot.next_event on.
   void Restore(const GroupSnapshot& snapshot);
+  // As a group ended, with all that is of its tasks left to the journal; nothing is folded then.
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation);
 
   // As committed.
   GroupSummary View() const;

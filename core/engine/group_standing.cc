@@ -67,6 +67,16 @@ void GroupStanding::Restore(const GroupSnapshot& snapshot) {
   creation_ = snapshot.creation;
 }
 
+void GroupStanding::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+  pending_ = committed_ = group.state;
+  created_ = group.created;
+  decided_ = group.decided;
+  completed_ = group.completed;
+  pending_output_ = committed_output_ = group.output_bytes;
+  failure_ = group.failure;
+  creation_ = std::move(creation);
+}
+
 GroupSummary GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,
                                  uint64_t number, std::shared_ptr<const Failure> first_failure) const {
   GroupSummary view{.spec = std::move(spec),

@@ -21,4 +21,9 @@ void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupS
                std::shared_ptr<Pool> pool, uint64_t epoch,
                std::function<void(Result<std::shared_ptr<DurableGroup>>)> done);
 
+// The same of a group that is over and has many tasks, which stay in the journal (DurableGroup::RestoreOver). One of whose
+// events the first is damaged is read as above.
+void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
+                  std::function<void(Result<std::shared_ptr<DurableGroup>>)> done);
+
 }  // namespace covey

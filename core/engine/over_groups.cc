@@ -131,6 +131,25 @@ void OverGroups::ReadWindow(std::shared_ptr<WindowRead> read) {
   ReadOn(std::move(scan));
 }
 
+void OverGroups::Find(GroupSummary group, std::string name, Done<std::optional<uint32_t>> done) {
+  TakeTurn([this, group = std::move(group), name = std::move(name), done = std::move(done)] {
+    auto found = std::make_shared<std::optional<uint32_t>>();
+    auto scan = std::make_shared<Scan>(Scan{.group = group, .next = 1, .take = {}, .done = {}});
+    scan->take = [found, name](const std::vector<Record>& records) {
+      const auto record = std::find_if(records.begin(), records.end(), [&name](const Record& each) {
+        return each.event.kind == state::EventKind::kTaskSubmitted && each.task_name == name;
+      });
+      if (record != records.end()) *found = record->event.task;
+      return record == records.end();
+    };
+    scan->done = [this, found, done](std::optional<Error> error) {
+      EndTurn();
+      done(error ? Result<std::optional<uint32_t>>(*std::move(error)) : Result<std::optional<uint32_t>>(*found));
+    };
+    ReadOn(std::move(scan));
+  });
+}
+
 void OverGroups::End(GroupSummary group, Done<GroupEnd> done) {
   auto end = std::make_shared<GroupEnd>();
   end->group = group;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class OverGroups {
   void Tasks(GroupSummary group, uint32_t first, Done<WindowPtr> done) COVEY_EXCLUDES(mutex_);
   // The same of a group that is not over, whose `tasks` begin with `first` at the latest.
   void Folded(FoldedTasks tasks, uint32_t first, Done<WindowPtr> done) COVEY_EXCLUDES(mutex_);
+  // The index of the task that has this name; nothing: none has. Reads its events up to there.
+  void Find(GroupSummary group, std::string name, Done<std::optional<uint32_t>> done) COVEY_EXCLUDES(mutex_);
   // How it ended: without a read of its events when no task failed. kDataLoss.
   void End(GroupSummary group, Done<GroupEnd> done) COVEY_EXCLUDES(mutex_);
 

@@ -120,6 +120,12 @@ void TaskTable::Fold(const GroupSnapshot& snapshot) {
   std::erase_if(requests_, [this](const auto& request) { return request.second.first < folded_; });
 }
 
+void TaskTable::RestoreOver(const GroupSummary& group) {
+  folded_ = durable_ = new_from_ = group.state.submitted;
+  first_ = group.first_task;
+  if (group.first_failure != nullptr) failures_.push_back(group.first_failure);
+}
+
 void TaskTable::Restore(const GroupSnapshot& snapshot) {
   folded_ = durable_ = new_from_ = snapshot.folded;
   first_event_ = snapshot.first_event;

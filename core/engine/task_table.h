@@ -93,6 +93,8 @@ class TaskTable {
   void Fold(const GroupSnapshot& snapshot);
   // Of an empty table: as that snapshot says. The tasks behind it are to be added.
   void Restore(const GroupSnapshot& snapshot);
+  // The same of a group that is over, all of whose tasks are in the journal alone. Of its failures only the first is here.
+  void RestoreOver(const GroupSummary& group);
 
   // kInvalidArgument: which of these cannot have its name.
   std::optional<Error> CheckNames(std::span<const TaskSpec> more) const;

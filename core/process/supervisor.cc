@@ -215,15 +215,11 @@ class ProcessSupervisor::Impl {
   void AddSpawnThreadLocked(bool reserve) COVEY_REQUIRES(mutex_) {
     Spawner& spawner = spawners_[spawn_threads_.size()];
     spawn_threads_.push_back(StartQuietThread([this, &spawner, reserve] {
-      if (reserve && !StepIn()) return;
-      if (reserve && options_.log)
-        options_.log("starts of processes hang: one more thread starts what waits");
-      SpawnUntilClosed(spawner);
+      if (!reserve || StepIn()) SpawnUntilClosed(spawner);
     }));
   }
 
-  // Waits until all spawning threads hang in starts while more are to be started; false: closed. From then on the
-  // reserve is one of them, and the next one waits in its place.
+  // Waits until all others hang in starts while more are to be started; false: closed. Another waits in its place then.
   bool StepIn() {
     MutexLock lock(mutex_);
     while (!closed_) {
@@ -235,6 +231,8 @@ class ProcessSupervisor::Impl {
         stuck_.WaitUntil(mutex_, late);
       } else {
         if (spawn_threads_.size() < spawners_.size()) AddSpawnThreadLocked(/*reserve=*/true);
+        lock.Unlock();
+        if (options_.log) options_.log("starts of processes hang: one more thread starts what waits");
         return true;
       }
     }

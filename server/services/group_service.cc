@@ -219,7 +219,11 @@ Handled WaitGroup(CallContext& context, WaitCall& call) {
   Handled waiting = GroupOver(context, group, WaitOf(call.request()));
   const Result<Void> over = co_await waiting;
   if (!over.ok()) co_return over.error();
-  *call.response().mutable_result() = ToProto(group->End());
+  edge::Completion<GroupEnd> ending;
+  context.engine().ReadEnd(group, ending.completer());
+  const Result<GroupEnd> end = co_await ending;
+  if (!end.ok()) co_return end.error();
+  *call.response().mutable_result() = ToProto(end.value());
   co_return Void{};
 }
 

@@ -123,9 +123,10 @@ edge::Task<Result<Listing>> OpenListing(CallContext& context, const v1::ListTask
     listing.window = std::move(window.value());
     co_return std::move(listing);
   }
-  if (window.error().code != ErrorCode::kDataLoss || listing.group != nullptr) co_return window.error();
+  const bool over = listing.group == nullptr || listing.group->outlined();
+  if (window.error().code != ErrorCode::kDataLoss || !over) co_return window.error();
   edge::Completion<GroupPtr> readable;  // damaged: it is told as far as it goes
-  context.engine().FindReadable(request.group_id(), readable.completer());
+  context.engine().FindWhole(request.group_id(), readable.completer());
   Result<GroupPtr> group = co_await readable;
   if (!group.ok()) co_return group.error();
   listing.group = std::move(group.value());

@@ -164,6 +164,7 @@ std::optional<Error> World::Open() {
                                                .resident_groups = resident_groups,
                                                .resident_bytes = resident_bytes,
                                                .group_bytes = group_bytes,
+                                               .whole_tasks = whole_tasks,
                                                .fold_after = fold_after,
                                                .answers = answers,
                                                .warn = warn}));

@@ -189,6 +189,7 @@ class World {
   size_t resident_bytes = 1u << 30;
   size_t group_bytes = 1u << 30;
   size_t fold_after = 8192;
+  uint32_t whole_tasks = 5000;
 
  private:
   std::vector<std::shared_ptr<ScriptedExecutor>> dead_executors_;

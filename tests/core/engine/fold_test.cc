@@ -89,7 +89,8 @@ class FoldTest : public ::testing::Test {
   // One open group in which so many named tasks have succeeded.
   World::GroupPtr MakeEnded(int count) {
     world_.executor->ExitAtOnce();
-    auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled}}).value();
+    auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
+                                .request = {.id = "made", .fingerprint = 5}}).value();
     for (int i = 0; i < count; ++i) EXPECT_TRUE(SubmitOne(group, "n" + std::to_string(i)).ok());
     return group;
   }
@@ -255,6 +256,59 @@ TEST_F(FoldTest, AFoldedGroupEndsAndIsReadAsOneThatIsOver) {
   world_.resident_groups = 0;
   ASSERT_FALSE(world_.Open());
   EXPECT_EQ(Tell(world_, world_.Find("g").value()), before);
+}
+
+// A group that is over and has many tasks is outlined alone: what is asked of them is read.
+TEST_F(FoldTest, OfALargeGroupThatIsOverTheTasksStayInTheJournal) {
+  world_.fold_after = 1'000'000;  // nothing has a mark
+  world_.whole_tasks = 50;
+  world_.resident_groups = 0;
+  ASSERT_FALSE(world_.Open());
+  const auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
+                                    .request = {.id = "made", .fingerprint = 5}}).value();
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(SubmitOne(group, i % 2 == 0 ? "n" + std::to_string(i) : "").ok());
+  for (int i = 0; !world_.executor->running().empty(); ++i) {
+    world_.executor->Exit(world_.executor->running().front(),
+                          i % 20 == 7 ? Status(ExitFailure(3)) : Status());
+  }
+  ASSERT_FALSE(Get(world_.Seal(group)));
+  ASSERT_TRUE(group->completed());
+  const Lines before = Tell(world_, group);
+  ASSERT_FALSE(world_.Open());
+  const auto outline = world_.Find("g").value();
+  ASSERT_TRUE(outline->outlined());
+  EXPECT_LT(outline->bytes(), 20'000u);
+  EXPECT_EQ(world_.CheckLog(outline), "");
+  Lines after = Tell(world_, outline);  // of its failures it has the first alone
+  const GroupEnd end = Get(Ask<Result<GroupEnd>>([&](auto done) {
+                         world_.engine().ReadEnd(outline, std::move(done));
+                       })).value();
+  EXPECT_EQ(end.failures.size(), 3u);
+  after.insert(after.begin() + 2, {Status(*end.failures.at(1)).ToString(), Status(*end.failures.at(2)).ToString()});
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(Find(outline, "n42").value(), 42u);
+  EXPECT_EQ(Find(outline, "43").value(), 43u);
+  EXPECT_EQ(Find(outline, "42").error().reason, "TASK_NOT_FOUND");
+  EXPECT_EQ(Find(outline, "n43").error().reason, "TASK_NOT_FOUND");
+  EXPECT_NE(outline->Explain(std::nullopt).causes.back().message.find("failed: exited with code 3"), std::string::npos);
+  // It is the one that its request has made, and takes nothing.
+  EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 5}}).value()->id(), "g");
+  EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 6}}).error().reason,
+            "REQUEST_ID_REUSED");
+  EXPECT_EQ(SubmitOne(outline, "late").error().reason, "GROUP_DECIDED");
+}
+
+TEST_F(FoldTest, TheFirstFailureIsExplainedAlsoWhenItsTaskIsFolded) {
+  const auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled}}).value();
+  ASSERT_TRUE(SubmitOne(group, "bad").ok());
+  world_.executor->Exit("bad.1", ExitFailure(9));
+  world_.executor->ExitAtOnce();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
+  ASSERT_FALSE(group->TaskInMemory(0).has_value());
+  ASSERT_FALSE(Get(world_.Seal(group)));
+  const Explanation explanation = group->Explain(std::nullopt);
+  EXPECT_EQ(explanation.causes.back().message, "task bad failed: exited with code 9");
+  EXPECT_EQ(group->End().failures.size(), 1u);
 }
 
 // Whatever is done to two groups, of which one leaves what has ended to the journal, they answer alike; and so they do after

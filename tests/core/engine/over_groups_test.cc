@@ -66,7 +66,8 @@ class OverGroupsTest : public ::testing::Test {
   }
   // Folded whole, as small groups are, the group says the same of each task.
   void ExpectAsFolded(const std::vector<TaskView>& views) {
-    const World::GroupPtr whole = world_.Find("g").value();
+    const World::GroupPtr whole =
+        Get(Ask<Result<World::GroupPtr>>([&](auto done) { world_.engine().FindWhole("g", done); })).value();
     ASSERT_EQ(views.size(), whole->task_count());
     for (uint32_t i = 0; i < views.size(); ++i) {
       const TaskView folded = whole->ViewTask(i);
