@@ -11,6 +11,9 @@ namespace {
 
 using Phase = state::TaskState::Phase;
 
+// At once: each may have a name, which is written with the snapshot.
+constexpr uint32_t kMostFolded = 16'384;
+
 bool HasEnded(const TaskTable::Entry& entry) { return entry.committed.phase == Phase::kEnded; }
 
 }  // namespace
@@ -39,7 +42,8 @@ uint32_t TaskTable::FoldPoint() const {
   size_t open = open_.size();
   size_t ended = 0;
   uint32_t point = folded_;
-  for (uint32_t task = folded_; task < durable_ && open <= most_open; ++task) {
+  const auto end = static_cast<uint32_t>(std::min<uint64_t>(durable_, uint64_t{folded_} + kMostFolded));
+  for (uint32_t task = folded_; task < end && open <= most_open; ++task) {
     if (!HasEnded((*this)[task])) {
       ++open;
       continue;
@@ -47,7 +51,7 @@ uint32_t TaskTable::FoldPoint() const {
     ++ended;
     point = task + 1;
   }
-  return ended >= ended_ / 4 ? point : folded_;
+  return ended >= std::min<size_t>(ended_, kMostFolded) / 4 ? point : folded_;
 }
 
 void TaskTable::FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, std::vector<Mark>* marks) const {
