@@ -101,7 +101,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Begins with a snapshot of it; nothing of the events before snapshot.next_event is told again. Before Replay.
   void Restore(const GroupSnapshot& snapshot) COVEY_EXCLUDES(mutex_);
   // A group that is over, without its tasks: those are in the journal alone, and so are all failures but the first.
-  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) COVEY_EXCLUDES(mutex_);
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation)
+      COVEY_EXCLUDES(mutex_);
   // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
   // False when the records do not follow from each other: the group is damaged from there on.
   bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);

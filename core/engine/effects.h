@@ -26,7 +26,7 @@ struct Effects {
   // Tasks to be left to the journal, once it has this.
   struct Fold {
     std::shared_ptr<const GroupSnapshot> snapshot;
-    std::vector<Mark> marks;
+    Snapshot stored;
     uint64_t epoch = 0;
   };
 

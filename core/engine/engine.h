@@ -49,7 +49,8 @@ class Engine {
     size_t resident_bytes = 32u << 20;               // of those
     // Of what groups hold of what the journal holds as well: newest events, specs of what waits.
     size_t group_bytes = 48u << 20;
-    uint32_t whole_tasks = OverGroups::kTasks;  // of a group that is over; of one with more they stay in the journal
+    uint32_t whole_tasks =
+        OverGroups::kTasks;     // of a group that is over; of one with more they stay in the journal
     size_t fold_after = 8'192;  // tasks of one group have ended, and are left to the journal alone
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
@@ -118,6 +119,10 @@ class Engine {
   // The same of a group that is not over, of the tasks before DurableGroup::folded(). How those that have not ended stand
   // memory says (DurableGroup::TaskInMemory).
   void ReadFolded(const GroupPtr& group, uint32_t first, Done<OverGroups::WindowPtr> done);
+  // Some tasks from `first` on, which is one of those before DurableGroup::folded(). kDataLoss.
+  void ReadPage(const GroupPtr& group, uint32_t first, Done<TaskPage> done) {
+    ReadPage(group, first, done, 0);
+  }
   // A task by its name, and as it stands, wherever it is. TASK_NOT_FOUND; kDataLoss.
   void FindTask(const GroupPtr& group, const std::string& name, Done<uint32_t> done);
   void ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done);
@@ -211,6 +216,8 @@ class Engine {
   void Amend(GroupPage& page) const COVEY_EXCLUDES(mutex_);
   void CreateChecked(Create create, Done<GroupPtr> done);
   void LookUp(Create create, Done<GroupPtr> done);
+  void ReadPage(const GroupPtr& group, uint32_t first, Done<TaskPage> done, int tries);
+  void ReadPageFromEvents(const GroupPtr& group, uint32_t first, Done<TaskPage> done);
   void FindUnmarked(const GroupPtr& group, const std::string& name, Done<uint32_t> done);
   // Forgets groups whose keys are taken, and gives the keys back.
   void Forget(std::vector<std::string> ids, bool keeps_ids, Done<std::vector<Result<Void>>> done);

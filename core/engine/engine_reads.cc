@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/engine/task_block.h"
 
 // Engine: reads of groups, in memory or in the journal.
 
@@ -17,6 +18,20 @@ void AddRead(EventPage& page, std::vector<Record> records) {
   page.through = records.back().number;
   page.slices.push_back(
       {.batch = std::make_shared<const Batch>(std::move(records)), .first = 0, .count = count});
+}
+
+// The tasks of a block, with those that have followed late in their places.
+std::optional<std::vector<BlockTask>> Assemble(const std::vector<TaskBlock>& blocks) {
+  std::optional<std::vector<BlockTask>> tasks = DecodeTasks(blocks.front().bytes);
+  if (!tasks) return std::nullopt;
+  for (size_t i = 1; i < blocks.size(); ++i) {
+    const uint32_t at = blocks[i].first - blocks.front().first;
+    if (at >= tasks->size()) continue;
+    std::optional<std::vector<BlockTask>> late = DecodeTasks(blocks[i].bytes);
+    if (!late || late->size() != 1) return std::nullopt;
+    (*tasks)[at] = std::move(late->front());
+  }
+  return tasks;
 }
 
 }  // namespace
@@ -44,11 +59,53 @@ void Engine::ReadFolded(const GroupPtr& group, uint32_t first, Done<OverGroups::
   over_groups_.Folded(group->Folded(first), first, std::move(done));
 }
 
+void Engine::ReadPageFromEvents(const GroupPtr& group, uint32_t first, Done<TaskPage> done) {
+  ReadFolded(group, first, [group, first, done = std::move(done)](Result<OverGroups::WindowPtr> window) {
+    if (!window.ok()) return done(window.error());
+    TaskPage page{.first = first, .tasks = window.value()->Views(first, OverGroups::kTasks, group->View())};
+    for (TaskView& task : page.tasks) {  // how those stand that have not ended is known in memory alone
+      if (std::optional<TaskView> known = group->TaskInMemory(task.index)) task = *std::move(known);
+    }
+    done(std::move(page));
+  });
+}
+
+// From the block that has it. One that cannot be read costs time: the events tell what it does.
+void Engine::ReadPage(const GroupPtr& group, uint32_t first, Done<TaskPage> done, int tries) {
+  journal_->ReadTasks(
+      group->id(), first, first + kBlockTasks,
+      [this, group, first, done = std::move(done), tries](Result<std::vector<TaskBlock>> blocks) {
+        if (!blocks.ok() && blocks.error().code != ErrorCode::kDataLoss) return done(blocks.error());
+        std::optional<std::vector<BlockTask>> tasks;
+        if (blocks.ok() && !blocks.value().empty()) tasks = Assemble(blocks.value());
+        if (!tasks || tasks->size() <= first - blocks.value().front().first)
+          return ReadPageFromEvents(group, first, done);
+        TaskPage page{.first = first, .tasks = {}};
+        const GroupSummary view = group->View();
+        for (uint32_t at = first - blocks.value().front().first; at < tasks->size(); ++at) {
+          BlockTask& task = (*tasks)[at];
+          const uint32_t index = blocks.value().front().first + at;
+          std::optional<TaskView> known;
+          if (!task.ended && !(known = group->TaskInMemory(index))) {
+            // It has ended since the block was read, and left memory; or with its group.
+            constexpr int kTries = 3;
+            return tries < kTries && !group->outlined() ? ReadPage(group, first, done, tries + 1)
+                                                        : ReadPageFromEvents(group, first, done);
+          }
+          if (!known) {
+            std::string name = task.name.empty() ? std::to_string(index) : std::move(task.name);
+            known = TaskTable::ViewOf(task.entry, std::move(name), index, view);
+          }
+          page.tasks.push_back(*std::move(known));
+        }
+        done(std::move(page));
+      });
+}
+
 void Engine::ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done) {
   if (std::optional<TaskView> task = group->TaskInMemory(index)) return done(*std::move(task));
-  ReadFolded(group, index, [group, index, done = std::move(done)](Result<OverGroups::WindowPtr> window) {
-    if (!window.ok()) return done(window.error());
-    done(std::move(window.value()->Views(index, 1, group->View()).front()));
+  ReadPage(group, index, [done = std::move(done)](Result<TaskPage> page) {
+    page.ok() ? done(std::move(page.value().tasks.front())) : done(page.error());
   });
 }
 
@@ -73,10 +130,11 @@ void Engine::FindUnmarked(const GroupPtr& group, const std::string& name, Done<u
     });
   }
   if (!group->outlined()) return done(TaskNotFound(group->id(), name));
-  over_groups_.Find(group->View(), name, [group, name, done = std::move(done)](Result<std::optional<uint32_t>> index) {
-    if (!index.ok()) return done(index.error());
-    index.value() ? done(*index.value()) : done(TaskNotFound(group->id(), name));
-  });
+  over_groups_.Find(group->View(), name,
+                    [group, name, done = std::move(done)](Result<std::optional<uint32_t>> index) {
+                      if (!index.ok()) return done(index.error());
+                      index.value() ? done(*index.value()) : done(TaskNotFound(group->id(), name));
+                    });
 }
 
 void Engine::KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done) {

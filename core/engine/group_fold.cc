@@ -28,17 +28,15 @@ void DurableGroup::FoldLocked(Effects& effects) {
     fold_at_ = 2 * tasks.ended();  // what has not ended is in the way
     return;
   }
-  std::vector<Mark> marks;
-  auto snapshot = std::make_shared<const GroupSnapshot>(ledger_.MakeSnapshot(point, &marks));
+  Snapshot stored;
+  auto snapshot = std::make_shared<const GroupSnapshot>(ledger_.MakeSnapshot(point, &stored));
   effects.fold = Effects::Fold{
-      .snapshot = std::move(snapshot), .marks = std::move(marks), .epoch = ledger_.log().epoch()};
+      .snapshot = std::move(snapshot), .stored = std::move(stored), .epoch = ledger_.log().epoch()};
   folding_ = true;
 }
 
 void DurableGroup::PutSnapshot(Effects::Fold fold) {
-  Snapshot stored{
-      .number = fold.snapshot->number, .bytes = Encode(*fold.snapshot), .marks = std::move(fold.marks)};
-  environment_->journal->PutSnapshot(id(), fold.epoch, std::move(stored),
+  environment_->journal->PutSnapshot(id(), fold.epoch, std::move(fold.stored),
                                      [self = shared_from_this(), snapshot = std::move(fold.snapshot)](
                                          const Result<Void>& put) { self->OnSnapshot(*snapshot, put.ok()); });
 }

@@ -240,10 +240,12 @@ std::optional<Error> GroupLedger::Fold(const Batch& batch) {
   return std::nullopt;
 }
 
-GroupSnapshot GroupLedger::MakeSnapshot(uint32_t fold, std::vector<Mark>* marks) const {
+GroupSnapshot GroupLedger::MakeSnapshot(uint32_t fold, Snapshot* stored) const {
   GroupSnapshot snapshot{.number = log_.committed()};
   standing_.FillSnapshot(&snapshot);
-  tasks_.FillSnapshot(fold, &snapshot, marks);
+  tasks_.FillSnapshot(fold, &snapshot, stored);
+  stored->number = snapshot.number;
+  stored->bytes = Encode(snapshot);
   return snapshot;
 }
 

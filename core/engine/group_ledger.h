@@ -55,9 +55,9 @@ class GroupLedger {
   // follow: the log is damaged.
   std::optional<Error> Fold(const Batch& batch);
 
-  // How it stands, durably, with the tasks folded up to `fold`, and the marks of those before. Requires that it is not
-  // decided.
-  GroupSnapshot MakeSnapshot(uint32_t fold, std::vector<Mark>* marks) const;
+  // How it stands, durably, with the tasks folded up to `fold`; `stored` is what the journal keeps then. Requires that it is
+  // not decided.
+  GroupSnapshot MakeSnapshot(uint32_t fold, Snapshot* stored) const;
   // Before all else: as it was then. Events are to be folded from snapshot.next_event on.
   void Restore(const GroupSnapshot& snapshot);
   // As a group ended, with all that is of its tasks left to the journal; nothing is folded then.

@@ -99,13 +99,15 @@ void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupS
       load->group->id(), [load](Result<std::optional<Snapshot>> read) { OnSnapshot(load, std::move(read)); });
 }
 
-void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed, Done done) {
+void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
+                  Done done) {
   const auto& journal = environment->journal;
   const std::string& id = listed.spec->id;
   journal->Read(id, 1, {.count = 1},
                 [environment, listed, done = std::move(done)](Result<std::vector<Record>> first) {
                   if (!first.ok() && first.error().code != ErrorCode::kDataLoss) return done(first.error());
-                  if (!first.ok() || first.value().empty()) return LoadGroup(environment, listed, nullptr, 0, done);
+                  if (!first.ok() || first.value().empty())
+                    return LoadGroup(environment, listed, nullptr, 0, done);
                   auto group = DurableGroup::New(environment, listed.spec, nullptr, 0);
                   group->RestoreOver(listed, first.value().front().request);
                   done(std::move(group));

@@ -144,7 +144,8 @@ void OverGroups::Find(GroupSummary group, std::string name, Done<std::optional<u
     };
     scan->done = [this, found, done](std::optional<Error> error) {
       EndTurn();
-      done(error ? Result<std::optional<uint32_t>>(*std::move(error)) : Result<std::optional<uint32_t>>(*found));
+      done(error ? Result<std::optional<uint32_t>>(*std::move(error))
+                 : Result<std::optional<uint32_t>>(*found));
     };
     ReadOn(std::move(scan));
   });

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/engine/task_block.h"
 #include "core/engine/task_table.h"
 #include "core/spec/beginning.h"
 
@@ -13,6 +14,8 @@ using Phase = state::TaskState::Phase;
 
 // At once: each may have a name, which is written with the snapshot.
 constexpr uint32_t kMostFolded = 16'384;
+
+constexpr size_t kFewOpen = 4'096;
 
 bool HasEnded(const TaskTable::Entry& entry) { return entry.committed.phase == Phase::kEnded; }
 
@@ -36,13 +39,16 @@ std::vector<uint32_t> TaskTable::OpenIn(uint32_t first, uint32_t end) const {
   return tasks;
 }
 
-// Those that have not ended are kept one by one, and written with every snapshot: few of them, then.
+// Those that have not ended are kept one by one, and written with every snapshot. When they are few nothing else stays, so
+// that a replay begins with the snapshot; when they are many, it is those among the first that have ended nearly all.
 uint32_t TaskTable::FoldPoint() const {
+  const auto end = static_cast<uint32_t>(std::min<uint64_t>(durable_, uint64_t{folded_} + kMostFolded));
+  const size_t unfinished = entries_.size() + open_.size() - ended_;
+  if (unfinished <= kFewOpen) return end;
   const size_t most_open = ended_ / 8 + 64;
   size_t open = open_.size();
   size_t ended = 0;
   uint32_t point = folded_;
-  const auto end = static_cast<uint32_t>(std::min<uint64_t>(durable_, uint64_t{folded_} + kMostFolded));
   for (uint32_t task = folded_; task < end && open <= most_open; ++task) {
     if (!HasEnded((*this)[task])) {
       ++open;
@@ -54,7 +60,8 @@ uint32_t TaskTable::FoldPoint() const {
   return ended >= std::min<size_t>(ended_, kMostFolded) / 4 ? point : folded_;
 }
 
-void TaskTable::FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, std::vector<Mark>* marks) const {
+void TaskTable::FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, Snapshot* stored) const {
+  std::vector<Mark>& marks = stored->marks;
   snapshot->folded = fold;
   snapshot->next_event = fold < durable_ ? (*this)[fold].number : snapshot->number + 1;
   snapshot->first_event = first_event_ != 0 ? first_event_ : (*this)[0].number;
@@ -73,20 +80,29 @@ void TaskTable::FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, std::vector
                               .work_kind = entry.work_kind,
                               .rerun_on_restart = entry.rerun_on_restart});
   };
-  for (const auto& [task, entry] : open_) keep(task, entry);
+  for (const auto& [task, entry] : open_) {
+    keep(task, entry);
+    if (!HasEnded(entry)) continue;
+    TaskBlockWriter late(task);
+    late.Add(entry);
+    stored->tasks.push_back(late.Take(/*late=*/true));
+  }
+  TaskBlockWriter block(folded_);
   for (uint32_t task = folded_; task < fold; ++task) {
     const Entry& entry = (*this)[task];
     keep(task, entry);
+    block.Add(entry);
+    if (block.count() == kBlockTasks || task + 1 == fold) stored->tasks.push_back(block.Take());
     if (entry.name != nullptr)
-      marks->push_back({.kind = Mark::Kind::kTaskName, .key = *entry.name, .first = task});
+      marks.push_back({.kind = Mark::Kind::kTaskName, .key = *entry.name, .first = task});
   }
   for (const auto& [id, request] : requests_) {
     if (request.first >= fold) continue;
-    marks->push_back({.kind = Mark::Kind::kRequest,
-                      .key = id,
-                      .first = request.first,
-                      .count = request.mark.count,
-                      .fingerprint = request.mark.fingerprint});
+    marks.push_back({.kind = Mark::Kind::kRequest,
+                     .key = id,
+                     .first = request.first,
+                     .count = request.mark.count,
+                     .fingerprint = request.mark.fingerprint});
   }
 }
 

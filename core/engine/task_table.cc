@@ -251,9 +251,12 @@ size_t TaskTable::bytes() const {
 }
 
 TaskView TaskTable::View(uint32_t task, const GroupSummary& group) const {
-  const Entry& entry = (*this)[task];
+  return ViewOf((*this)[task], Name(task), task, group);
+}
+
+TaskView TaskTable::ViewOf(const Entry& entry, std::string name, uint32_t task, const GroupSummary& group) {
   TaskView view{.group = group.spec->id,
-                .name = Name(task),
+                .name = std::move(name),
                 .index = task,
                 .spec = entry.spec,
                 .state = entry.committed,

@@ -87,8 +87,9 @@ class TaskTable {
   std::vector<uint32_t> OpenIn(uint32_t first, uint32_t end) const;
   // How far a fold should go, so that most of those before it have ended; folded(): it is not worth it.
   uint32_t FoldPoint() const;
-  // What a snapshot keeps of the tasks for a fold up to `fold`, and the marks of those before it.
-  void FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, std::vector<Mark>* marks) const;
+  // What a snapshot keeps of the tasks for a fold up to `fold`; into `stored` the marks and the blocks of what then leaves
+  // memory.
+  void FillSnapshot(uint32_t fold, GroupSnapshot* snapshot, Snapshot* stored) const;
   // Forgets what that snapshot and the journal hold.
   void Fold(const GroupSnapshot& snapshot);
   // Of an empty table: as that snapshot says. The tasks behind it are to be added.
@@ -142,6 +143,8 @@ class TaskTable {
   // The first that failed, as many as GroupEnd tells.
   const std::vector<std::shared_ptr<const Failure>>& failures() const { return failures_; }
   TaskView View(uint32_t task, const GroupSummary& group) const;
+  // The same of an entry that is not in a table.
+  static TaskView ViewOf(const Entry& entry, std::string name, uint32_t task, const GroupSummary& group);
   // What the first task runs, once there is one: of a spec that is left to the journal the beginning alone.
   std::shared_ptr<const TaskSpec> first() const {
     if (folded_ > 0) return first_;

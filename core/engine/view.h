@@ -37,6 +37,12 @@ struct TaskView {
   uint64_t end_event = 0;
 };
 
+// Tasks next to each other.
+struct TaskPage {
+  uint32_t first = 0;
+  std::vector<TaskView> tasks;  // at least one
+};
+
 // The tasks before `end` of a group that is not over, as the journal has them; how those of `open` stand is known in memory
 // alone.
 struct FoldedTasks {

@@ -142,13 +142,24 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+// Tasks next to each other that have left the memory of their owner, or one alone that has followed them late. What the
+// bytes say is its affair.
+struct TaskBlock {
+  uint32_t first = 0;
+  bool late = false;
+  std::string bytes;
+
+  bool operator==(const TaskBlock&) const = default;
+};
+
 // The state of a group as of one of its events, so that a replay of it need not begin with the first. What
 // the bytes say is the affair of the owner, who made them.
 struct Snapshot {
   uint64_t number = 0;  // of the last event that is in it
   std::string bytes;
-  // Kept for FindMarks beside those of older snapshots; ReadSnapshot gives none.
+  // Kept for FindMarks and ReadTasks beside those of older snapshots; ReadSnapshot gives none.
   std::vector<Mark> marks;
+  std::vector<TaskBlock> tasks;
 
   bool operator==(const Snapshot&) const = default;
 };
@@ -238,6 +249,11 @@ class Journal {
   virtual void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) = 0;
   // Those of these marks, by kind and key, that snapshots of the group have kept. kNotFound.
   virtual void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) = 0;
+
+  // The block, not a late one, whose first task is the nearest to `task` from before, and the late ones from its first task to
+  // before `end`. None: there is no such block. kNotFound, kDataLoss.
+  virtual void ReadTasks(std::string group, uint32_t task, uint32_t end,
+                         Done<std::vector<TaskBlock>> done) = 0;
 
   // Keeps a pool, or what has changed of it. Durable when answered; carried out in order, also with the
   // appends.

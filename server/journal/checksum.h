@@ -15,7 +15,7 @@ uint64_t Xxh64(std::string_view bytes, uint64_t seed);
 std::optional<size_t> FlippedBit(std::string_view bytes, uint64_t seed, uint64_t sum);
 
 // The parts of a group that are stored with a checksum. The numbers are stored: never renumber.
-enum class Part : uint8_t { kRecords = 1, kSpec = 2, kSummary = 3, kSnapshot = 4 };
+enum class Part : uint8_t { kRecords = 1, kSpec = 2, kSummary = 3, kSnapshot = 4, kTasks = 5 };
 
 // Where bytes belong. Part of their checksum, so that sound bytes in the wrong place are found like changed
 // ones.
@@ -24,7 +24,7 @@ struct Place {
   int64_t gid = 0;
   std::string_view group;  // its id
   // Of an event. kRecords: the first; kSummary: the newest when it was written; kSnapshot: the last that is
-  // in it.
+  // in it. kTasks: twice the first task, and one more when that has followed late.
   uint64_t number = 0;
 };
 

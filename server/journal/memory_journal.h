@@ -60,6 +60,7 @@ class MemoryJournal final : public Journal {
   void OutputIsGone(std::vector<std::string>) override {}
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override;
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override;
+  void ReadTasks(std::string group, uint32_t task, uint32_t end, Done<std::vector<TaskBlock>> done) override;
   void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override;
   void PutPool(StoredPool pool, Done<Void> done) override;
   void RemovePool(std::string name, Done<Void> done) override;
@@ -104,6 +105,8 @@ class MemoryJournal final : public Journal {
     uint64_t bytes = 0;  // once it is over
     std::optional<Snapshot> snapshot;
     std::map<std::pair<Mark::Kind, std::string>, Mark> marks;
+    std::map<uint32_t, TaskBlock> tasks;  // by the first
+    std::map<uint32_t, TaskBlock> late_tasks;
     std::map<uint64_t, uint64_t> entries;  // by number of their last record: key in log_
   };
 

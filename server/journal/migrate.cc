@@ -131,6 +131,13 @@ constexpr std::string_view kSteps[] = {
     count INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
     PRIMARY KEY(gid, kind, key)) WITHOUT ROWID;
+  CREATE TABLE tasks(
+    gid INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    data_sum INTEGER NOT NULL,
+    PRIMARY KEY(gid, late, first)) WITHOUT ROWID;
 )sql",
 };
 static_assert(std::size(kSteps) + 1 == sql::kSchemaVersion);

@@ -299,6 +299,42 @@ Result<std::optional<Snapshot>> ReadConnection::ReadSnapshot(const std::string& 
   return std::optional<Snapshot>(std::move(snapshot.value()));
 }
 
+Result<std::vector<TaskBlock>> ReadConnection::ReadTasks(const std::string& group, uint32_t task,
+                                                         uint32_t end) {
+  const ReadTransaction transaction(*statements_);
+  Result<int64_t> gid = FindGid(group);
+  if (!gid.ok()) return gid.error();
+  if (gid.value() == 0) return journal::NotFound(group);
+  std::vector<TaskBlock> blocks;
+  const auto take = [&](sqlite::Statement& get, bool late) -> Result<bool> {
+    const sqlite::Step step = get.Next();
+    if (step == sqlite::Step::kFailed) return db_.last_error();
+    if (step == sqlite::Step::kDone) return false;
+    const Place place{.part = Part::kTasks,
+                      .gid = gid.value(),
+                      .group = group,
+                      .number = static_cast<uint64_t>(get.Int(0)) * 2 + (late ? 1 : 0)};
+    Result<TaskBlock> block = verified::TasksOf(place, get.Bytes(1), static_cast<uint64_t>(get.Int(2)));
+    if (!block.ok()) return block.error();
+    blocks.push_back(std::move(block.value()));
+    return true;
+  };
+  {
+    sqlite::Use get(statements_->get_tasks);
+    get->Bind(gid.value()).Bind(static_cast<int64_t>(task));
+    const Result<bool> found = take(*get, false);
+    if (!found.ok()) return found.error();
+    if (!found.value()) return blocks;
+  }
+  sqlite::Use get(statements_->get_late_tasks);
+  get->Bind(gid.value()).Bind(static_cast<int64_t>(blocks.front().first)).Bind(static_cast<int64_t>(end));
+  for (;;) {
+    const Result<bool> found = take(*get, true);
+    if (!found.ok()) return found.error();
+    if (!found.value()) return blocks;
+  }
+}
+
 Result<std::vector<Mark>> ReadConnection::FindMarks(const std::string& group, std::vector<Mark> marks) {
   const ReadTransaction transaction(*statements_);
   Result<int64_t> gid = FindGid(group);

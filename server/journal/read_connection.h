@@ -28,6 +28,7 @@ class ReadConnection {
   Result<GroupPage> List(const GroupFilter& filter, PageLimit limit, const std::string& token);
   Result<GroupSummary> Find(const std::string& group);
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group);
+  Result<std::vector<TaskBlock>> ReadTasks(const std::string& group, uint32_t task, uint32_t end);
   Result<std::vector<Mark>> FindMarks(const std::string& group, std::vector<Mark> marks);
   Result<std::string> FindRequest(const std::string& request_id, WallTime now);
   Result<std::vector<StoredPool>> Pools();

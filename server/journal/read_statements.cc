@@ -24,6 +24,8 @@ Result<Void> ReadStatements::Prepare(sqlite::Database& db) {
       {&get_summary, sql::kGetSummary},
       {&get_snapshot, sql::kGetSnapshot},
       {&find_mark, sql::kFindMark},
+      {&get_tasks, sql::kGetTasks},
+      {&get_late_tasks, sql::kGetLateTasks},
       {&find_request, sql::kFindRequest},
       {&pools, sql::kPools},
       {&list_all, sql::kListAll},

@@ -13,8 +13,8 @@ struct ReadStatements {
   static constexpr size_t kPhases = 5;
 
   sqlite::Statement begin, commit, find_gid, head, read_records, watch, get_spec, get_summary, find_request;
-  sqlite::Statement get_meta, last_seq, next_seq, find_garbage, get_snapshot, find_mark, pools, list_all,
-      list_label, list_name, many_names;
+  sqlite::Statement get_meta, last_seq, next_seq, find_garbage, get_snapshot, find_mark, get_tasks,
+      get_late_tasks, pools, list_all, list_label, list_name, many_names;
   sqlite::Statement list_one_name, list_id, many_ids;
   std::array<sqlite::Statement, kPhases> list_phase;
 

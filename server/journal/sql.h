@@ -20,7 +20,7 @@ inline constexpr int kSchemaVersion = 6;           // 5: as 4, with checksums in
 // purged: until `expires` they outlive their group (promise 13). garbage: gids of purged groups whose records
 // are still to be deleted. orphans: ids of purged groups whose
 // output may still be there. ended: the groups that are over, with the time of their end and about how many bytes
-// they take. snapshots: the newest of each group that has one. marks: what its owner looks up once it is behind a
+// they take. snapshots: the newest of each group that has one. marks, tasks: what its owner looks up once it is behind a
 // snapshot. pools: those made while the
 // daemon ran. Each …sum is the Checksum of what stands before it.
 inline constexpr std::string_view kSchema = R"sql(
@@ -70,6 +70,13 @@ inline constexpr std::string_view kSchema = R"sql(
     count INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
     PRIMARY KEY(gid, kind, key)) WITHOUT ROWID;
+  CREATE TABLE tasks(
+    gid INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    data_sum INTEGER NOT NULL,
+    PRIMARY KEY(gid, late, first)) WITHOUT ROWID;
   CREATE TABLE requests(
     ns INTEGER NOT NULL, id TEXT NOT NULL, group_id TEXT NOT NULL, expires INTEGER, PRIMARY KEY(ns, id)) WITHOUT ROWID;
   CREATE INDEX requests_expires ON requests(expires) WHERE expires IS NOT NULL;
@@ -114,6 +121,7 @@ inline constexpr std::string_view kPutSnapshot =
     "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4) ON CONFLICT(gid) DO UPDATE SET number = excluded.number, "
     "data = excluded.data, data_sum = excluded.data_sum WHERE excluded.number >= number";
 inline constexpr std::string_view kPutMark = "INSERT OR REPLACE INTO marks VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+inline constexpr std::string_view kPutTasks = "INSERT OR REPLACE INTO tasks VALUES(?1, ?2, ?3, ?4, ?5)";
 
 inline constexpr std::string_view kInsertEnded = "INSERT OR REPLACE INTO ended VALUES(?1, ?2, ?3, ?4)";
 // The rows of a group, for their sizes.
@@ -152,6 +160,9 @@ inline constexpr std::string_view kCollectGarbage =
 inline constexpr std::string_view kForgetMarks =
     "DELETE FROM marks WHERE gid = ?1 AND (kind, key) IN (SELECT kind, key FROM marks WHERE gid = ?1 LIMIT "
     "?2)";
+inline constexpr std::string_view kForgetTasks =
+    "DELETE FROM tasks WHERE gid = ?1 AND (late, first) IN (SELECT late, first FROM tasks WHERE gid = ?1 "
+    "LIMIT ?2)";
 inline constexpr std::string_view kFindGarbage = "SELECT 1 FROM garbage WHERE gid = ?1";
 inline constexpr std::string_view kFindRow = "SELECT 1 FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kDeleteGarbage = "DELETE FROM garbage WHERE gid = ?1";
@@ -179,6 +190,12 @@ inline constexpr std::string_view kGetSummary =
     "SELECT id, spec, spec_sum, head, summary, summary_sum FROM groups WHERE gid = ?1";
 inline constexpr std::string_view kGetSnapshot =
     "SELECT number, data, data_sum FROM snapshots WHERE gid = ?1";
+inline constexpr std::string_view kGetTasks =
+    "SELECT first, data, data_sum FROM tasks WHERE gid = ?1 AND late = 0 AND first <= ?2 ORDER BY first DESC "
+    "LIMIT 1";
+inline constexpr std::string_view kGetLateTasks =
+    "SELECT first, data, data_sum FROM tasks WHERE gid = ?1 AND late = 1 AND first >= ?2 AND first < ?3 "
+    "ORDER BY first";
 inline constexpr std::string_view kFindMark =
     "SELECT first, count, fingerprint FROM marks WHERE gid = ?1 AND kind = ?2 AND key = ?3";
 
@@ -224,6 +241,7 @@ inline constexpr std::string_view kStatements[] = {
     kDeleteSnapshot, kGetSnapshot,   kLastSeq,       kPools,          kInsertEnded,  kRowSizes,
     kGetEnded,       kDeleteEnded,   kInsertOrphan,  kDeleteOrphan,   kOldest,       kOrphans,
     kListOneName,    kListId,        kManyIds,       kNextSeq,        kFindGarbage,  kFindRow,
-    kLookAtGarbage,  kGetSize,       kPutMark,       kForgetMarks,    kFindMark};
+    kLookAtGarbage,  kGetSize,       kPutMark,       kForgetMarks,    kFindMark,     kPutTasks,
+    kForgetTasks,    kGetTasks,      kGetLateTasks};
 
 }  // namespace covey::sql

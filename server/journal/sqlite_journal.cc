@@ -69,6 +69,11 @@ class SqliteJournal final : public Journal {
     Post(std::move(done),
          [group = std::move(group)](ReadConnection& connection) { return connection.ReadSnapshot(group); });
   }
+  void ReadTasks(std::string group, uint32_t task, uint32_t end, Done<std::vector<TaskBlock>> done) override {
+    Post(std::move(done), [group = std::move(group), task, end](ReadConnection& connection) {
+      return connection.ReadTasks(group, task, end);
+    });
+  }
   void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override {
     Post(std::move(done), [group = std::move(group), marks = std::move(marks)](ReadConnection& connection) {
       return connection.FindMarks(group, marks);

@@ -57,6 +57,15 @@ Result<GroupSummary> Summary(const Place& place, std::string_view bytes, uint64_
   return summary;
 }
 
+Result<TaskBlock> TasksOf(const Place& place, std::string_view bytes, uint64_t sum) {
+  const auto first = static_cast<uint32_t>(place.number / 2);
+  if (Checksum(place, bytes) != sum) {
+    return Damaged(place.group, "what it keeps of its tasks from " + std::to_string(first) + " on is",
+                   kWrongSum);
+  }
+  return TaskBlock{.first = first, .late = place.number % 2 == 1, .bytes = std::string(bytes)};
+}
+
 Result<Snapshot> SnapshotOf(const Place& place, std::string_view bytes, uint64_t sum) {
   if (Checksum(place, bytes) != sum) {
     return Damaged(place.group, "its snapshot of event " + std::to_string(place.number) + " is", kWrongSum);

@@ -19,6 +19,7 @@ Result<Void> Records(const Place& place, uint64_t last, std::string_view bytes, 
 Result<std::shared_ptr<const GroupSpec>> Spec(const Place& place, std::string_view bytes, uint64_t sum);
 Result<GroupSummary> Summary(const Place& place, std::string_view bytes, uint64_t sum,
                              std::shared_ptr<const GroupSpec> spec);
+Result<TaskBlock> TasksOf(const Place& place, std::string_view bytes, uint64_t sum);
 Result<Snapshot> SnapshotOf(const Place& place, std::string_view bytes, uint64_t sum);
 
 // An error about a group whose row is damaged.

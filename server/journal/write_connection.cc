@@ -335,7 +335,19 @@ Result<Void> WriteConnection::PutSnapshot(const std::string& group, uint64_t epo
         .Bind(mark.fingerprint)
         .Run();
   });
-  if (!put || !marked || !Commit()) return Fail();
+  const bool listed = std::all_of(snapshot.tasks.begin(), snapshot.tasks.end(), [&](const TaskBlock& block) {
+    const Place tasks{.part = Part::kTasks,
+                      .gid = head->gid,
+                      .group = group,
+                      .number = uint64_t{block.first} * 2 + (block.late ? 1 : 0)};
+    return statements_->put_tasks.Bind(head->gid)
+        .Bind(int64_t{block.late})
+        .Bind(static_cast<int64_t>(block.first))
+        .BindBlob(block.bytes)
+        .Bind(Checksum(tasks, block.bytes))
+        .Run();
+  });
+  if (!put || !marked || !listed || !Commit()) return Fail();
   return Void{};
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 // Deleted in one transaction at most: while it lasts nothing else is written.
 constexpr int64_t kRowsStep = 1000;
+constexpr int64_t kBlocksStep = 16;  // of tasks
 constexpr int64_t kBytesStep = int64_t{1} << 20;
 // PRAGMA auto_vacuum of a file that can give room back.
 constexpr int64_t kIncremental = 2;
@@ -255,8 +256,11 @@ std::optional<bool> WriteConnection::ForgetSome() {
   }
   // What is damaged stays: a row that is not what was stored may lead to pages that are not its own.
   if (!LookAtGarbage(gid, rows)) return changed > 0 || gone > 0;
+  // What led to them goes behind them, then the group's place.
   bool run = rows > 0 ? statements_->collect_garbage.Bind(gid).Bind(rows).Run()
                       : statements_->forget_marks.Bind(gid).Bind(kRowsStep).Run();
+  if (run && rows == 0 && db_.changes() == 0)
+    run = statements_->forget_tasks.Bind(gid).Bind(kBlocksStep).Run();
   if (run && rows == 0 && db_.changes() == 0) run = statements_->delete_garbage.Bind(gid).Run();
   if (!run) return std::nullopt;
   return true;

@@ -27,6 +27,8 @@ Result<Void> WriteStatements::Prepare(sqlite::Database& db) {
       {&put_snapshot, sql::kPutSnapshot},
       {&put_mark, sql::kPutMark},
       {&forget_marks, sql::kForgetMarks},
+      {&put_tasks, sql::kPutTasks},
+      {&forget_tasks, sql::kForgetTasks},
       {&put_pool, sql::kPutPool},
       {&remove_pool, sql::kRemovePool},
       {&insert_ended, sql::kInsertEnded},

@@ -14,7 +14,8 @@ struct WriteStatements {
   sqlite::Statement insert_group, update_group, insert_label, insert_request, insert_records;
   sqlite::Statement insert_ended, row_sizes;
   // Ownership, snapshots, pools.
-  sqlite::Statement insert_owner, put_snapshot, put_mark, forget_marks, put_pool, remove_pool;
+  sqlite::Statement insert_owner, put_snapshot, put_mark, forget_marks, put_tasks, forget_tasks, put_pool,
+      remove_pool;
   // Purge.
   sqlite::Statement get_summary, get_request, get_size, read_records, find_row;
   sqlite::Statement delete_group, delete_label, delete_labels_of, delete_snapshot;

@@ -79,52 +79,39 @@ Result<uint32_t> ParseToken(const v1::ListTasksRequest& request) {
   return error;
 }
 
-// What ListTasks reads from: a group in memory, or a window of tasks that are in the journal alone, of a group that is over
-// or one that has left them there.
+// What ListTasks reads from: a group in memory, or some of its tasks that are in the journal alone.
 struct Listing {
   GroupPtr group;
-  GroupSummary over;
-  OverGroups::WindowPtr window;  // with the next task, when there is one
+  std::optional<TaskPage> page;  // begins with the next task, when there is one
 
-  uint32_t count() const { return group != nullptr ? group->task_count() : over.state.submitted; }
-  uint32_t end() const { return window != nullptr ? window->end() : count(); }
-  std::vector<TaskView> Views(uint32_t first, size_t limit) const {
-    if (window == nullptr) return group->ViewTasks(first, limit);
-    std::vector<TaskView> views = window->Views(first, limit, group != nullptr ? group->View() : over);
-    if (group == nullptr) return views;
-    for (TaskView& view : views) {  // how those stand that have not ended is known in memory alone
-      if (IsOver(view)) continue;
-      if (std::optional<TaskView> task = group->TaskInMemory(view.index)) view = *std::move(task);
-    }
-    return views;
+  uint32_t count() const { return group->task_count(); }
+  uint32_t end() const {
+    return page ? page->first + static_cast<uint32_t>(page->tasks.size()) : group->task_count();
   }
-  std::optional<Error> damage() const { return group != nullptr ? group->damage() : std::nullopt; }
+  std::vector<TaskView> Views(uint32_t first, size_t limit) const {
+    if (!page) return group->ViewTasks(first, limit);
+    const auto begin = page->tasks.begin() + (first - page->first);
+    return {begin, begin + static_cast<std::ptrdiff_t>(std::min<size_t>(limit, end() - first))};
+  }
 };
 
 edge::Task<Result<Listing>> OpenListing(CallContext& context, const v1::ListTasksRequest& request) {
-  edge::Completion<Engine::Found> finding;
-  context.engine().FindOrLook(request.group_id(), OverGroups::kTasks, finding.completer());
-  Result<Engine::Found> found = co_await finding;
+  edge::Completion<GroupPtr> finding;
+  context.engine().FindReadable(request.group_id(), finding.completer());
+  Result<GroupPtr> found = co_await finding;
   if (!found.ok()) co_return found.error();
-  Listing listing{
-      .group = std::move(found.value().group), .over = std::move(found.value().over), .window = {}};
+  Listing listing{.group = std::move(found.value()), .page = {}};
   const Result<uint32_t> first = ParseToken(request);
   if (!first.ok()) co_return first.error();
-  const bool whole = listing.group != nullptr && first.value() >= listing.group->folded();
-  if (whole || first.value() >= listing.count()) co_return std::move(listing);
-  edge::Completion<OverGroups::WindowPtr> reading;
-  if (listing.group != nullptr) {
-    context.engine().ReadFolded(listing.group, first.value(), reading.completer());
-  } else {
-    context.engine().ReadTasks(listing.over, first.value(), reading.completer());
-  }
-  Result<OverGroups::WindowPtr> window = co_await reading;
-  if (window.ok()) {
-    listing.window = std::move(window.value());
+  if (first.value() >= listing.group->folded()) co_return std::move(listing);
+  edge::Completion<TaskPage> reading;
+  context.engine().ReadPage(listing.group, first.value(), reading.completer());
+  Result<TaskPage> page = co_await reading;
+  if (page.ok()) {
+    listing.page = std::move(page.value());
     co_return std::move(listing);
   }
-  const bool over = listing.group == nullptr || listing.group->outlined();
-  if (window.error().code != ErrorCode::kDataLoss || !over) co_return window.error();
+  if (page.error().code != ErrorCode::kDataLoss || !listing.group->outlined()) co_return page.error();
   edge::Completion<GroupPtr> readable;  // damaged: it is told as far as it goes
   context.engine().FindWhole(request.group_id(), readable.completer());
   Result<GroupPtr> group = co_await readable;
@@ -173,7 +160,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call) {
   Handled sizing = messages.Complete();
   const Result<Void> sized = co_await sizing;
   if (!sized.ok()) co_return sized.error();
-  const std::optional<Error> damage = listing.damage();
+  const std::optional<Error> damage = listing.group->damage();
   if (next == count && damage && call.response().tasks_size() == 0) co_return *damage;
   // Behind what can be told of a damaged group comes the page that says why there is no more.
   if (next < count || damage) call.response().set_next_page_token(MakeToken(next, request));

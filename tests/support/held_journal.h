@@ -79,6 +79,9 @@ class HeldJournal : public Journal {
   void ReadSnapshot(std::string group, Done<std::optional<Snapshot>> done) override {
     journal_->ReadSnapshot(std::move(group), std::move(done));
   }
+  void ReadTasks(std::string group, uint32_t task, uint32_t end, Done<std::vector<TaskBlock>> done) override {
+    journal_->ReadTasks(std::move(group), task, end, std::move(done));
+  }
   void FindMarks(std::string group, std::vector<Mark> marks, Done<std::vector<Mark>> done) override {
     journal_->FindMarks(std::move(group), std::move(marks), std::move(done));
   }

@@ -9,6 +9,7 @@
 
 #include "core/base/packed.h"
 #include "core/engine/group_snapshot.h"
+#include "core/engine/task_block.h"
 #include "tests/support/engine_world.h"
 #include "tests/support/held_journal.h"
 
@@ -34,6 +35,13 @@ class SeenJournal : public HeldJournal {
       held.push_back([done, found = std::move(found)] { done(found); });
     });
   }
+  void ReadTasks(std::string group, uint32_t task, uint32_t end, Done<std::vector<TaskBlock>> done) override {
+    if (lose_blocks) return done(Error{.code = ErrorCode::kDataLoss, .message = "damaged"});
+    HeldJournal::ReadTasks(std::move(group), task, end, [this, done = std::move(done)](auto blocks) {
+      if (const auto meanwhile = std::exchange(between_read_and_answer, nullptr)) meanwhile();
+      done(std::move(blocks));
+    });
+  }
   void PutSnapshot(std::string group, uint64_t epoch, Snapshot snapshot, Done<Void> done) override {
     if (refuse) return done(Error{.code = ErrorCode::kUnavailable, .message = "full"});
     HeldJournal::PutSnapshot(std::move(group), epoch, std::move(snapshot), std::move(done));
@@ -43,6 +51,8 @@ class SeenJournal : public HeldJournal {
   int looks = 0;
   bool hold = false;
   bool refuse = false;
+  bool lose_blocks = false;
+  std::function<void()> between_read_and_answer;  // of ReadTasks, once
   std::vector<std::function<void()>> held;
 };
 
@@ -89,8 +99,10 @@ class FoldTest : public ::testing::Test {
   // One open group in which so many named tasks have succeeded.
   World::GroupPtr MakeEnded(int count) {
     world_.executor->ExitAtOnce();
-    auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
-                                .request = {.id = "made", .fingerprint = 5}}).value();
+    auto group = world_
+                     .Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
+                              .request = {.id = "made", .fingerprint = 5}})
+                     .value();
     for (int i = 0; i < count; ++i) EXPECT_TRUE(SubmitOne(group, "n" + std::to_string(i)).ok());
     return group;
   }
@@ -127,11 +139,22 @@ TEST_F(FoldTest, MemoryDoesNotGrowWithWhatHasEnded) {
   EXPECT_LT(group->bytes(), before + 10'000) << "800 tasks take some 200 kB";
 }
 
-TEST_F(FoldTest, ReadsBeginWithAMilestone) {
+TEST_F(FoldTest, OneTaskIsReadWithoutItsEvents) {
   const auto group = MakeEnded(500);
   journal_->reads.clear();
-  ASSERT_TRUE(world_.ReadTask(group, 480).ok());
+  EXPECT_EQ(world_.ReadTask(group, 480).value().name, "n480");
+  EXPECT_EQ(journal_->reads, std::vector<uint64_t>());
+}
+
+TEST_F(FoldTest, WithoutItsBlockATaskIsReadFromTheEventsBehindAMilestone) {
+  const auto group = MakeEnded(500);
+  const Lines before = Tell(world_, group);
+  journal_->lose_blocks = true;
+  journal_->reads.clear();
+  EXPECT_EQ(world_.ReadTask(group, 480).value().name, "n480");
+  ASSERT_FALSE(journal_->reads.empty());
   EXPECT_GT(*std::min_element(journal_->reads.begin(), journal_->reads.end()), 1'000u);
+  EXPECT_EQ(Tell(world_, group), before);
 }
 
 TEST_F(FoldTest, NamesStayTaken) {
@@ -210,6 +233,24 @@ TEST_F(FoldTest, WhatHasNotEndedStaysWhereverItIs) {
   EXPECT_EQ(world_.CheckLog(again), "");
 }
 
+TEST_F(FoldTest, OneThatLeavesMemoryWhileItsBlockIsReadIsReadAgain) {
+  const auto group = world_.Make(1, false);
+  world_.executor->ExitAtOnce();
+  const auto fold = [&] {
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
+  };
+  fold();
+  ASSERT_GT(group->folded(), 1u);
+  journal_->between_read_and_answer = [&] {
+    world_.executor->Exit("0.1");
+    fold();
+    ASSERT_FALSE(group->TaskInMemory(0).has_value());
+  };
+  const auto page = Get(Ask<Result<TaskPage>>([&](auto done) { world_.engine().ReadPage(group, 0, done); }));
+  EXPECT_EQ(page.value().tasks.at(0).state.result, state::Ending::kSucceeded);
+  EXPECT_EQ(journal_->between_read_and_answer, nullptr);
+}
+
 TEST_F(FoldTest, ARestartReadsFromTheSnapshotOn) {
   const auto group = MakeEnded(500);
   const Lines before = Tell(world_, group);
@@ -264,8 +305,10 @@ TEST_F(FoldTest, OfALargeGroupThatIsOverTheTasksStayInTheJournal) {
   world_.whole_tasks = 50;
   world_.resident_groups = 0;
   ASSERT_FALSE(world_.Open());
-  const auto group = world_.Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
-                                    .request = {.id = "made", .fingerprint = 5}}).value();
+  const auto group = world_
+                         .Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled},
+                                  .request = {.id = "made", .fingerprint = 5}})
+                         .value();
   for (int i = 0; i < 60; ++i) ASSERT_TRUE(SubmitOne(group, i % 2 == 0 ? "n" + std::to_string(i) : "").ok());
   for (int i = 0; !world_.executor->running().empty(); ++i) {
     world_.executor->Exit(world_.executor->running().front(),
@@ -284,13 +327,15 @@ TEST_F(FoldTest, OfALargeGroupThatIsOverTheTasksStayInTheJournal) {
                          world_.engine().ReadEnd(outline, std::move(done));
                        })).value();
   EXPECT_EQ(end.failures.size(), 3u);
-  after.insert(after.begin() + 2, {Status(*end.failures.at(1)).ToString(), Status(*end.failures.at(2)).ToString()});
+  after.insert(after.begin() + 2,
+               {Status(*end.failures.at(1)).ToString(), Status(*end.failures.at(2)).ToString()});
   EXPECT_EQ(after, before);
   EXPECT_EQ(Find(outline, "n42").value(), 42u);
   EXPECT_EQ(Find(outline, "43").value(), 43u);
   EXPECT_EQ(Find(outline, "42").error().reason, "TASK_NOT_FOUND");
   EXPECT_EQ(Find(outline, "n43").error().reason, "TASK_NOT_FOUND");
-  EXPECT_NE(outline->Explain(std::nullopt).causes.back().message.find("failed: exited with code 3"), std::string::npos);
+  EXPECT_NE(outline->Explain(std::nullopt).causes.back().message.find("failed: exited with code 3"),
+            std::string::npos);
   // It is the one that its request has made, and takes nothing.
   EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 5}}).value()->id(), "g");
   EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 6}}).error().reason,
@@ -449,6 +494,47 @@ TEST(GroupSnapshotTest, NothingElseIsTaken) {
       flipped[random() % flipped.size()] ^= static_cast<char>(1 << (random() % 8));
     if (const auto decoded = DecodeGroupSnapshot(flipped)) {
       EXPECT_LE(decoded->folded, decoded->state.submitted);
+    }
+  }
+}
+
+TEST(TaskBlockTest, WhatIsNoBlockIsNotTaken) {
+  TaskTable::Entry entry;
+  const std::string name = "a name";
+  entry.name = &name;
+  entry.number = 17;
+  entry.started = WallTime(std::chrono::microseconds(5));
+  entry.committed = {
+      .phase = state::TaskState::Phase::kEnded, .result = state::Ending::kFailed, .attempt = 3, .code = -9};
+  entry.committed.cancel = FailureKind::kTimeout;
+  entry.ending = std::make_unique<const TaskTable::Ending>(TaskTable::Ending{
+      .failure = std::make_shared<const Failure>(Failure{.message = "why"}),
+      .result = std::make_shared<const Payload>(Payload{.bytes = std::string("\0\xFF", 2), .is_text = false}),
+      .output = std::make_shared<const OutputSizes>(OutputSizes{.standard_error = 7}),
+      .number = 99,
+      .left_out = true});
+  TaskBlockWriter writer(40);
+  writer.Add(entry);
+  writer.Add(TaskTable::Entry());
+  const TaskBlock block = writer.Take();
+  EXPECT_EQ(block.first, 40u);
+  const auto tasks = DecodeTasks(block.bytes);
+  ASSERT_TRUE(tasks.has_value());
+  ASSERT_EQ(tasks->size(), 2u);
+  EXPECT_EQ(tasks->at(0).name, name);
+  EXPECT_EQ(tasks->at(0).entry.committed, entry.committed);
+  EXPECT_EQ(tasks->at(0).entry.ending->result->bytes, entry.ending->result->bytes);
+  EXPECT_EQ(*tasks->at(0).entry.ending->output, *entry.ending->output);
+  EXPECT_FALSE(tasks->at(1).ended);
+  for (size_t size = 0; size < block.bytes.size(); ++size)
+    EXPECT_FALSE(DecodeTasks(block.bytes.substr(0, size)).has_value()) << size;
+  std::mt19937 random(1);
+  for (int i = 0; i < 20'000; ++i) {  // may be taken, may not crash
+    std::string flipped = block.bytes;
+    for (unsigned j = 0; j <= random() % 3; ++j)
+      flipped[random() % flipped.size()] ^= static_cast<char>(1 << (random() % 8));
+    if (const auto decoded = DecodeTasks(flipped)) {
+      EXPECT_LE(decoded->size(), kBlockTasks);
     }
   }
 }

@@ -76,6 +76,26 @@ TEST_P(JournalSuite, MarksOfAllSnapshotsAreFound) {
   EXPECT_TRUE(client_->ReadSnapshot("g").value()->marks.empty());
 }
 
+TEST_P(JournalSuite, BlocksOfTasksAreFound) {
+  Writer group("g", epoch_);
+  Commit(group.Create());
+  Commit(Writer("h", epoch_).Create());
+  Commit(group.Tasks(10));
+  const TaskBlock one{.first = 0, .bytes = std::string("a\0b", 3)};
+  const TaskBlock two{.first = 4'000'000'000, .bytes = std::string(1 << 17, 'x')};
+  const TaskBlock late{.first = 7, .late = true, .bytes = "late"};
+  const TaskBlock later{.first = 9, .late = true, .bytes = "later"};
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 5, .tasks = {one, late}}).ok());
+  ASSERT_TRUE(client_->PutSnapshot("g", epoch_, {.number = 10, .tasks = {two, later}}).ok());
+  using Blocks = std::vector<TaskBlock>;
+  EXPECT_EQ(client_->ReadTasks("g", 8, 20).value(), Blocks({one, late, later}));
+  EXPECT_EQ(client_->ReadTasks("g", 0, 9).value(), Blocks({one, late}));
+  EXPECT_EQ(client_->ReadTasks("g", 4'000'000'001, 4'100'000'000).value(), Blocks({two}));
+  EXPECT_EQ(client_->ReadTasks("h", 8, 20).value(), Blocks());
+  EXPECT_EQ(client_->ReadTasks("absent", 8, 20).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(client_->ReadSnapshot("g").value()->tasks.empty());
+}
+
 TEST_P(JournalSuite, MarksGoWithTheirGroup) {
   MakeCompleted("g");
   const Mark mark{.kind = Mark::Kind::kTaskName, .key = "a", .first = 3};

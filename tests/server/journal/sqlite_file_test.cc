@@ -112,6 +112,8 @@ TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
     Snapshot snapshot{.number = 5000};
     for (uint32_t i = 0; i < 5000; ++i)
       snapshot.marks.push_back({.kind = Mark::Kind::kTaskName, .key = std::to_string(i), .first = i});
+    for (uint32_t i = 0; i < 100; ++i)
+      snapshot.tasks.push_back({.first = i, .late = i % 2 == 1, .bytes = "b"});
     ASSERT_TRUE(open.client->PutSnapshot("g", open.epoch, snapshot).ok());
     ASSERT_TRUE(open.client->Purge("g").ok());
   }
@@ -120,7 +122,8 @@ TEST_F(SqliteFileTest, APurgeIsFinishedAfterReopening) {
     sqlite3_stmt* statement = nullptr;
     sqlite3_open_v2(File().c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
     sqlite3_prepare_v2(db,
-                       "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM marks) + "
+                       "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM marks) + (SELECT "
+                       "count(*) FROM tasks) + "
                        "(SELECT count(*) FROM garbage)",
                        -1, &statement, nullptr);
     sqlite3_step(statement);

@@ -150,10 +150,10 @@ TEST_F(SqliteMigrateTest, OfVersion3WhatIsOverIsFoundToo) {
     for (const Append& append : {group.Create(), group.Decide(state::Outcome::kFailed), group.Complete()})
       ASSERT_EQ(open.client->Send(append).kind, Kind::kCommitted);
   }
-  Execute(
-      File(),
-      "DROP TABLE marks; DROP TABLE orphans; DROP TABLE ended; DELETE FROM meta WHERE key = 'purges_from';"
-      "PRAGMA user_version = 3");
+  Execute(File(),
+          "DROP TABLE marks; DROP TABLE tasks; DROP TABLE orphans; DROP TABLE ended; DELETE FROM meta WHERE "
+          "key = 'purges_from';"
+          "PRAGMA user_version = 3");
   SqliteJournalOptions options = Options();
   options.now = [] { return Writer::At(0); };
   OpenJournal open(options);
@@ -246,7 +246,8 @@ TEST_F(SqliteMigrateTest, Version5LearnsToKeepMarks) {
   }
   sqlite3* db = nullptr;
   ASSERT_EQ(OpenSummed(File(), &db), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(db, "DROP TABLE marks; PRAGMA user_version = 5", nullptr, nullptr, nullptr),
+  EXPECT_EQ(sqlite3_exec(db, "DROP TABLE marks; DROP TABLE tasks; PRAGMA user_version = 5", nullptr, nullptr,
+                         nullptr),
             SQLITE_OK);
   sqlite3_close(db);
   OpenJournal open(Options());

@@ -102,6 +102,10 @@ class Client {
   Result<std::optional<Snapshot>> ReadSnapshot(const std::string& group) {
     return Call<std::optional<Snapshot>>([&](auto done) { journal_->ReadSnapshot(group, done); });
   }
+  Result<std::vector<TaskBlock>> ReadTasks(const std::string& group, uint32_t task, uint32_t end) {
+    return Call<std::vector<TaskBlock>>(
+        [&](auto done) { journal_->ReadTasks(group, task, end, std::move(done)); });
+  }
   Result<std::vector<Mark>> FindMarks(const std::string& group, std::vector<Mark> marks) {
     return Call<std::vector<Mark>>(
         [&](auto done) { journal_->FindMarks(group, std::move(marks), std::move(done)); });
