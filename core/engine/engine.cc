@@ -42,6 +42,7 @@ Engine::Engine(Options options)
     gate->Pass([this, &id] { OnCompleted(id); });
   };
   environment_->warn = options_.warn;
+  environment_->activity = options_.activity;
   environment_->counts = std::make_shared<EngineCounts>();
   environment_->parked = environment_->journal_fails = parked();
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });

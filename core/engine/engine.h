@@ -52,6 +52,7 @@ class Engine {
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
+    std::shared_ptr<ActivityListener> activity;  // null: nobody is told
   };
 
   struct Create {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,9 +11,13 @@
 #include "core/output/file_output_store.h"
 #include "covey/result.h"
 #include "server/config/command_line.h"
+#include "server/log/log.h"
 #include "server/services/service_context.h"
 
 namespace covey {
+
+// What the configuration says of the log.
+LogSettings LogSettingsOf(const Config& config);
 
 // The configuration of a daemon that runs: what it was started with, and what a reload has changed since.
 //
@@ -31,7 +33,7 @@ class LiveConfig {
     Engine* engine = nullptr;
     FileOutputStore* output = nullptr;
     Retention* retention = nullptr;
-    std::shared_ptr<spdlog::logger> log;
+    std::shared_ptr<Log> log;
     // The permissions of the sockets; a failure refuses the reload.
     std::function<Status(const Config& config)> permit;
   };

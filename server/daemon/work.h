@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <memory>
 #include <string>
 
@@ -12,6 +10,7 @@
 #include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/stores.h"
+#include "server/log/log.h"
 
 namespace covey {
 
@@ -24,7 +23,7 @@ class Work {
  public:
   // `address`: where tasks find the daemon.
   Work(const Config& config, Stores& stores, std::string address,
-       std::shared_ptr<const FunctionRegistry> functions, std::shared_ptr<spdlog::logger> log);
+       std::shared_ptr<const FunctionRegistry> functions, std::shared_ptr<Log> log);
   ~Work();
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
@@ -50,7 +49,7 @@ class Work {
   Stores& stores_;
   const std::string address_;
   const std::shared_ptr<const FunctionRegistry> functions_;
-  const std::shared_ptr<spdlog::logger> log_;
+  const std::shared_ptr<Log> log_;
   std::shared_ptr<ProcessExecutor> processes_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Retention> retention_;

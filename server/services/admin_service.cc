@@ -7,6 +7,7 @@
 
 #include "server/convert/convert.h"
 #include "server/services/answer_room.h"
+#include "server/services/call_lines.h"
 #include "server/services/endings.h"
 #include "server/services/services.h"
 
@@ -87,6 +88,7 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
 Handled Drain(CallContext& context, DrainCall& call) {
   context.waits = true;
   context.engine().BeginDrain();
+  TellDrain(context, call.raw());
   if (context.service.on_drain) context.service.on_drain();
   using Clock = std::chrono::steady_clock;
   const auto timeout = WaitOf(call.request());
@@ -107,8 +109,9 @@ Handled Drain(CallContext& context, DrainCall& call) {
   }
 }
 
-Handled Undrain(CallContext& context, UndrainCall&) {
+Handled Undrain(CallContext& context, UndrainCall& call) {
   if (std::optional<Error> refused = context.engine().EndDrain()) co_return *std::move(refused);
+  TellUndrain(context, call.raw());
   if (context.service.on_drain) context.service.on_drain();
   co_return Void{};
 }

@@ -7,6 +7,7 @@
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
+#include "server/services/call_lines.h"
 #include "server/services/endings.h"
 #include "server/services/find_task.h"
 #include "server/services/output_reader.h"
@@ -179,6 +180,7 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
   if (!task.ok()) co_return task.error();
   Failure cause = CancelledByRequest(request.reason());
   cause.task = request.task();
+  TellCancel(context, call.raw(), group->id(), request.task(), request.reason());
   edge::Completion<Void> cancelled;
   group->CancelTask(request.task(), std::move(cause), cancelled.completer());
   const Result<Void> done = co_await cancelled;

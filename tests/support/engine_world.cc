@@ -165,7 +165,8 @@ std::optional<Error> World::Open() {
                                                .resident_bytes = resident_bytes,
                                                .group_bytes = group_bytes,
                                                .answers = answers,
-                                               .warn = warn}));
+                                               .warn = warn,
+                                               .activity = activity}));
   if (auto error = engine().Recover(recovery_watcher)) return error;
   if (!parked) engine().Run();
   return std::nullopt;
