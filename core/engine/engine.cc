@@ -371,6 +371,11 @@ std::vector<Engine::GroupPtr> Engine::Busy() const {
   return groups;
 }
 
+size_t Engine::set_aside() const {
+  MutexLock lock(mutex_);
+  return aside_.size();
+}
+
 Engine::Counts Engine::counts() const {
   Counts counts;
   counts.running_groups = static_cast<uint32_t>(residents_.running());

@@ -169,6 +169,8 @@ class Engine {
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
+  // Groups that are not over and cannot be read, as Recover has found.
+  size_t set_aside() const COVEY_EXCLUDES(mutex_);
   // What has become durable since it was made.
   const EngineCounts& totals() const { return *environment_->counts; }
 

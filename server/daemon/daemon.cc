@@ -19,6 +19,7 @@
 #include "covey/version.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
+#include "server/daemon/diagnosis.h"
 #include "server/daemon/frontend.h"
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
@@ -177,6 +178,13 @@ class Daemon {
     context.health = &health_;
     context.backup = [this](const auto& done) { stores_.Backup(done); };
     context.reload = [this] { return live_.Reload(); };
+    context.diagnose = [this] {
+      return Diagnose({.live = live_,
+                       .engine = work_->engine(),
+                       .retention = work_->retention(),
+                       .supervisor = work_->processes()->supervisor(),
+                       .health = health_});
+    };
     context.log = log_;
     return context;
   }
@@ -270,6 +278,8 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
   }
   const ConfigResult configured = LoadConfig(command_line);
   if (StartWatch(signals).StopSignal() != 0) return 0;  // whatever was read
+  if (command_line.action == CommandLine::Action::kDoctor)
+    return DiagnosePlace(command_line, configured, command_line.operand == "json");
   if (!configured.loaded) {
     for (const ConfigProblem& problem : configured.problems)
       std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());

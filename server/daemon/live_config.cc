@@ -47,6 +47,27 @@ Config LiveConfig::current() const {
   return config_;
 }
 
+Config LiveConfig::in_force() const {
+  Config config = start_;
+  const Config now = current();
+  config.pools = now.pools;
+  config.retain = now.retain;
+  return config;
+}
+
+LiveConfig::Compared LiveConfig::Compare() const {
+  Compared compared;
+  if (file().empty()) return compared;
+  const ConfigResult read = LoadConfig(command_line_);
+  for (const ConfigProblem& problem : read.problems) compared.problems.push_back(problem.Text());
+  if (!read.loaded) return compared;
+  for (const Setting& setting : Settings()) {
+    if (!setting.live && setting.get(start_) != setting.get(read.loaded->config))
+      compared.needs_restart.emplace_back(setting.key);
+  }
+  return compared;
+}
+
 Result<Reloaded> LiveConfig::Reload() {
   MutexLock lock(mutex_);
   Result<Reloaded> reloaded = ReloadLocked();

@@ -46,6 +46,15 @@ class LiveConfig {
   const std::string& file() const { return command_line_.config_file; }
   // What was said last. Of settings that are not live it may not hold yet.
   Config current() const COVEY_EXCLUDES(mutex_);
+  // The same, but of settings that are not live what the daemon was started with, and of the others pools and retention
+  // alone.
+  Config in_force() const COVEY_EXCLUDES(mutex_);
+  // How the file, as it is now, differs from that; nothing without one.
+  struct Compared {
+    std::vector<std::string> problems;       // why a reload would be refused, a line each
+    std::vector<std::string> needs_restart;  // keys
+  };
+  Compared Compare() const;
 
   // kFailedPrecondition: there is no file (NO_CONFIG_FILE), or the sockets cannot have these permissions
   // (CONFIG_NOT_APPLIED); kInvalidArgument (CONFIG_INVALID) says what is wrong with it. Tells the log.

@@ -18,13 +18,12 @@ namespace covey {
 namespace {
 
 void TellSlow(Log& log, std::chrono::nanoseconds took, size_t appends) {
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-  log.Write(
-      {.part = LogPart::kJournal,
-       .level = LogLevel::kWarning,
-       .kind = "journal_slow",
-       .message = "the journal is slow: appends have waited for the disk",
-       .fields = {{"milliseconds", static_cast<uint64_t>(milliseconds)}, {"appends", uint64_t{appends}}}});
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  log.Write({.part = LogPart::kJournal,
+             .level = LogLevel::kWarning,
+             .kind = "journal_slow",
+             .message = "the journal is slow: appends have waited for the disk",
+             .fields = {{"milliseconds", static_cast<uint64_t>(waited)}, {"appends", uint64_t{appends}}}});
 }
 
 }  // namespace
