@@ -141,6 +141,10 @@ class Daemon {
                  .engine = context.engine,
                  .journal = stores_.journal_counts().get(),
                  .calls = frontend_->call_stats(),
+                 .streams = context.streams.get(),
+                 .retention = &work_->retention(),
+                 .work = &work_->counts(),
+                 .log = &log_->counts(),
                  .budgets = {{"max_request_memory", context.requests},
                              {"max_stream_memory", context.answers->budget()}}});
     work_->Run();
@@ -175,6 +179,7 @@ class Daemon {
     context.instance_id = NewUuid();
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
+    context.streams = std::make_shared<StreamStats>();
     context.health = &health_;
     context.backup = [this](const auto& done) { stores_.Backup(done); };
     context.reload = [this] { return live_.Reload(); };

@@ -23,7 +23,8 @@ void TellSlow(Log& log, std::chrono::nanoseconds took, size_t appends) {
              .level = LogLevel::kWarning,
              .kind = "journal_slow",
              .message = "the journal is slow: appends have waited for the disk",
-             .fields = {{"milliseconds", static_cast<uint64_t>(waited)}, {"appends", uint64_t{appends}}}});
+             .fields = {{"milliseconds", static_cast<uint64_t>(waited)}, {"appends", uint64_t{appends}}},
+             .most = 1});
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ Work::~Work() {
   stores_.Close();  // its answers come to the engine
 }
 
-Status Work::Recover(RecoveryWatcher watcher) {
+Status Work::Recover(const RecoveryWatcher& watcher) {
   if (Status status = MakeProcesses(); !status.ok()) return status;
   ExecutorTable executors;
   executors.Set<FunctionSpec>(std::make_shared<FunctionExecutor>(functions_));
@@ -58,8 +58,16 @@ Status Work::Recover(RecoveryWatcher watcher) {
                       .group_bytes = config_.max_group_memory,
                       .warn = log_->Teller(LogPart::kGroups, LogLevel::kWarning, "engine"),
                       .activity = std::make_shared<ActivityLines>(log_)});
-  if (const std::optional<Error> error = engine_->Recover(std::move(watcher)))
+  const auto begin = std::chrono::steady_clock::now();
+  const RecoveryWatcher counting = [&](const RecoveryProgress& progress) {
+    counts_->recovered_groups = progress.found;
+    return !watcher || watcher(progress);
+  };
+  if (const std::optional<Error> error = engine_->Recover(counting))
     return Status::Error(stores_.Explain(*error));
+  const auto took = std::chrono::steady_clock::now() - begin;
+  counts_->recovery_microseconds =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
   retention_ = std::make_unique<Retention>(
       *engine_, Retention::Options{.bounds = config_.retain,
                                    .log = log_->Teller(LogPart::kJournal, LogLevel::kInfo, "retention"),
@@ -82,6 +90,7 @@ Status Work::MakeProcesses() {
                                                         .token_variable = ProcessExecutor::kTokenVariable,
                                                         .record = record,
                                                         .log = warn});
+  counts_->leftovers_of_earlier_run = left;
   if (left > 0) {
     log_->Write({.part = LogPart::kProcesses,
                  .level = LogLevel::kWarning,
@@ -109,7 +118,10 @@ Status Work::MakeProcesses() {
   if (!supervisor.ok()) return Status::Error(supervisor.error().message);
   processes_ = std::make_shared<ProcessExecutor>(
       std::move(supervisor.value()), prefix + Owner::Self().Text() + ":", address_,
-      [log = log_](const ProcessExecutor::Leftovers& each) { TellLeftovers(*log, each); });
+      [log = log_, counts = counts_](const ProcessExecutor::Leftovers& each) {
+        counts->leftovers_of_tasks.fetch_add(each.killed, std::memory_order_relaxed);
+        TellLeftovers(*log, each);
+      });
   return Status::Ok();
 }
 

@@ -33,6 +33,8 @@ struct LogField {
   bool is_number = false;
 };
 
+inline constexpr size_t kMostLogLines = 10;
+
 // A line before it is text.
 struct LogLine {
   LogPart part = LogPart::kDaemon;
@@ -43,6 +45,8 @@ struct LogLine {
   std::string message;
   std::vector<LogField> fields{};  // those with an empty value are not written
   std::chrono::system_clock::time_point time = std::chrono::system_clock::now();
+  // So many of a kind are written in Log::kWindow; the rest is counted.
+  size_t most = kMostLogLines;
 };
 
 // What is written of a message and of a value, in bytes; an ellipsis stands for the rest.

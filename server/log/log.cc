@@ -98,7 +98,7 @@ bool Log::AdmitLocked(const LogLine& line, std::string_view variant) {
               .like = {.part = line.part, .level = line.level, .kind = line.kind, .message = {}}};
     if (!variant.empty()) window.like.fields.emplace_back("variant", std::string(variant));
   }
-  if (window.lines++ < kMost) return true;
+  if (window.lines++ < line.most) return true;
   counts_.left_out.fetch_add(1, std::memory_order_relaxed);
   if (window.left_out++ == 0) {
     timers_->Schedule(window.end, [weak = weak_from_this(), key = std::move(key)] {

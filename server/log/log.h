@@ -28,13 +28,12 @@ struct LogSettings {
 
 // The log of the daemon: lines of its parts, each with a level of its own, to one output.
 //
-// Lines of one kind are limited in their rate: of more than kMost within kWindow the rest is counted, and told in one
-// line at the end of that time. Lines that the output has no room for are counted, and told of when it has.
+// Lines of one kind are limited in their rate: of more than LogLine::most within kWindow the rest is counted, and told
+// in one line at the end of that time. Lines that the output has no room for are counted, and told of when it has.
 //
 // Thread safety: all of it. Nothing blocks. Lock order: mutex_, then that of the timers.
 class Log final : public std::enable_shared_from_this<Log> {
  public:
-  static constexpr size_t kMost = 10;
   static constexpr std::chrono::seconds kWindow{10};
   // How often it is tried again to write what had no room.
   static constexpr std::chrono::milliseconds kAgain{200};

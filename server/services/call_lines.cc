@@ -82,13 +82,15 @@ void TellRefused(const CallContext& context, const edge::Call& call, const Error
   const LogLevel level = LevelOf(error.code);
   if (log == nullptr || !log->Wants(LogPart::kCalls, level)) return;
   const bool malformed = error.code == ErrorCode::kInvalidArgument;
-  const bool bound = error.code == ErrorCode::kResourceExhausted;
+  const bool journal = error.reason.starts_with("JOURNAL_");  // which tells of itself
+  const bool bound = error.code == ErrorCode::kResourceExhausted && !journal;
   LogLine line{
       .part = LogPart::kCalls,
       .level = level,
       .kind = bound ? "bound_reached" : "call_refused",
       .message = bound ? "a bound is reached: a call was refused" : "a call was refused",
       .fields = {{"method", ShortName(context.method)}, {"caller", call.peer()}, {"reason", error.reason}}};
+  if (bound || journal) line.most = 1;  // who met it asks again and again
   if (malformed) {
     line.fields.emplace_back("fields", FieldNames(error));
   } else {
@@ -109,8 +111,9 @@ void TellWaitsForRoom(const CallContext& context, const edge::Call& call) {
                          {"max_queued", uint64_t{queue.limit.tasks}},
                          {"queued", uint64_t{queue.used.tasks}},
                          {"max_queued_bytes", uint64_t{queue.limit.bytes}},
-                         {"queued_bytes", uint64_t{queue.used.bytes}}}},
-             "QUEUE_FULL");
+                         {"queued_bytes", uint64_t{queue.used.bytes}}},
+              .most = 1},
+             "waits");
 }
 
 void TellSlow(const CallContext& context, const edge::Call& call, std::chrono::nanoseconds took, int code) {

@@ -6,6 +6,7 @@
 #include "server/services/call_lines.h"
 #include "server/services/message_room.h"
 #include "server/services/status.h"
+#include "server/services/task_intake.h"
 
 namespace covey {
 namespace {
@@ -78,6 +79,7 @@ class Dispatcher::Account {
     return grpc::Status::OK;
   }
   grpc::Status Failed(const Error& error) {
+    dispatcher_.stats_.OnRefused(static_cast<uint32_t>(ReasonOf(error)));
     TellRefused(context_, call_, error);
     grpc::Status status = ToGrpc(error);
     code_ = status.error_code();

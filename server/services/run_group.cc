@@ -228,6 +228,7 @@ Handled Follow(Run& run) {
   *created.mutable_created() = ToProto(run.group->View());
   const bool told = co_await run.call.Write(created);
   if (!told) co_return run.call.EndError();
+  StreamStats::Reader reader(run.context.service.streams.get(), StreamStats::Kind::kAttached);
   for (;;) {
     edge::Task<Result<bool>> sending = SendNews(run);
     const Result<bool> over = co_await sending;
@@ -238,7 +239,9 @@ Handled Follow(Run& run) {
     if (run.thrown) std::rethrow_exception(run.thrown);
     if (!run.read.ok()) co_return run.read.error();
     if (over.value()) break;
+    reader.CaughtUp();
     const edge::Wake wake = co_await run.news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return run.call.EndError();
   }
   v1::RunGroupResponse last;

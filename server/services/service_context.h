@@ -15,6 +15,7 @@
 #include "server/doctor/finding.h"
 #include "server/log/log.h"
 #include "server/services/health.h"
+#include "server/services/stream_stats.h"
 
 namespace covey {
 
@@ -57,6 +58,7 @@ struct ServiceContext {
   std::function<void()> on_drain;              // told when Drain was called, or taken back
   // Opens a backup: what gives its next piece, empty at its end, and blocks.
   std::function<void(std::function<void(Result<BackupReader>)> done)> backup;
+  std::shared_ptr<StreamStats> streams;            // null: streams are not counted
   const Health* health = nullptr;                  // null: always well
   std::function<Result<Reloaded>()> reload;        // blocks; from any thread
   std::function<std::vector<Finding>()> diagnose;  // likewise

@@ -214,6 +214,7 @@ edge::Task<Result<std::shared_ptr<const OutputSizes>>> SizesAtTheEnd(OutputCall&
 Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group, const OutputKey& key,
                    const std::string& name, const edge::Signal& news) {
   uint64_t offset = call.request().offset();
+  StreamStats::Reader reader(context.service.streams.get(), StreamStats::Kind::kOutput);
   for (;;) {
     edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context.service, key, offset);
     Result<OutputPiece> piece = co_await reading;
@@ -239,7 +240,9 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     }
     if (damage) co_return *damage;
     if (!call.request().follow()) co_return Void{};
+    reader.CaughtUp();
     const edge::Wake wake = co_await news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
 }

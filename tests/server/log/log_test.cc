@@ -36,21 +36,21 @@ TEST_F(LogTest, EachPartHasALevelThatChangesAtOnce) {
 }
 
 TEST_F(LogTest, BeyondItsRateAKindIsCountedAndTold) {
-  for (size_t i = 0; i < Log::kMost + 5; ++i) Say("it happened");
+  for (size_t i = 0; i < kMostLogLines + 5; ++i) Say("it happened");
   Say("another", "other");
-  EXPECT_EQ(lines_->All().size(), Log::kMost + 1);
+  EXPECT_EQ(lines_->All().size(), kMostLogLines + 1);
   timers_->AdvanceBy(Log::kWindow);
-  ASSERT_EQ(lines_->All().size(), Log::kMost + 2);
+  ASSERT_EQ(lines_->All().size(), kMostLogLines + 2);
   EXPECT_EQ(lines_->All().back(), "info 5 more lines of this kind were left out left_out=5 of=k");
   EXPECT_EQ(log_->counts().left_out, 5u);
   timers_->AdvanceBy(10 * Log::kWindow);
-  EXPECT_EQ(lines_->All().size(), Log::kMost + 2) << "it is told once";
+  EXPECT_EQ(lines_->All().size(), kMostLogLines + 2) << "it is told once";
   Say("again");
   EXPECT_EQ(lines_->All().back(), "info again");
 }
 
 TEST_F(LogTest, VariantsOfAKindDoNotHideEachOther) {
-  for (size_t i = 0; i < 2 * Log::kMost; ++i) Say("bad request", "refused", "BAD_REQUEST");
+  for (size_t i = 0; i < 2 * kMostLogLines; ++i) Say("bad request", "refused", "BAD_REQUEST");
   Say("queue full", "refused", "QUEUE_FULL");
   EXPECT_EQ(lines_->All().back(), "info queue full");
   log_->Flush();
@@ -58,9 +58,16 @@ TEST_F(LogTest, VariantsOfAKindDoNotHideEachOther) {
             "info 10 more lines of this kind were left out left_out=10 of=refused variant=BAD_REQUEST");
 }
 
+TEST_F(LogTest, AKindMayBeToldLessOften) {
+  for (int i = 0; i < 3; ++i) log_->Write({.kind = "bound_reached", .message = "full", .most = 1});
+  log_->Flush();
+  EXPECT_EQ(lines_->All(),
+            (Lines{"info full", "info 2 more lines of this kind were left out left_out=2 of=bound_reached"}));
+}
+
 TEST_F(LogTest, LinesOfNoKindAreNeverLeftOut) {
-  for (size_t i = 0; i < 10 * Log::kMost; ++i) Say("one of many", {});
-  EXPECT_EQ(lines_->All().size(), 10 * Log::kMost);
+  for (size_t i = 0; i < 10 * kMostLogLines; ++i) Say("one of many", {});
+  EXPECT_EQ(lines_->All().size(), 10 * kMostLogLines);
 }
 
 TEST_F(LogTest, WhatAnOutputCannotTakeIsCountedAndToldWhenItCan) {
@@ -77,12 +84,12 @@ TEST_F(LogTest, WhatAnOutputCannotTakeIsCountedAndToldWhenItCan) {
 }
 
 TEST_F(LogTest, ItGoesWhileTimersWait) {
-  for (size_t i = 0; i < Log::kMost + 1; ++i) Say("it happened");
+  for (size_t i = 0; i < kMostLogLines + 1; ++i) Say("it happened");
   std::shared_ptr<Log> gone = Log::New(lines_->Output(), {}, timers_);
-  for (size_t i = 0; i < Log::kMost + 1; ++i) gone->Write({.kind = "k", .message = "x"});
+  for (size_t i = 0; i < kMostLogLines + 1; ++i) gone->Write({.kind = "k", .message = "x"});
   gone.reset();
   timers_->AdvanceBy(Log::kWindow);
-  EXPECT_EQ(lines_->All().size(), 2 * (Log::kMost + 1));
+  EXPECT_EQ(lines_->All().size(), 2 * (kMostLogLines + 1));
 }
 
 }  // namespace
