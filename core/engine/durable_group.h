@@ -46,7 +46,8 @@ struct GroupEnvironment {
   std::function<void(const std::string& line)> warn;
   std::shared_ptr<ActivityListener> activity;  // null: nobody is told
   std::shared_ptr<EngineCounts> counts;
-  bool parked = false;  // nothing may be written
+  bool counting = true;  // in these
+  bool parked = false;   // nothing may be written
   // The last answer of the journal to any group was a failure, so that the next may be one as well.
   mutable std::atomic<bool> journal_fails = false;
 };

@@ -44,6 +44,7 @@ Engine::Engine(Options options)
   environment_->warn = options_.warn;
   environment_->activity = options_.activity;
   environment_->counts = std::make_shared<EngineCounts>();
+  environment_->counting = options_.counts;
   environment_->parked = environment_->journal_fails = parked();
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);

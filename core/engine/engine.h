@@ -53,6 +53,7 @@ class Engine {
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
     std::shared_ptr<ActivityListener> activity;  // null: nobody is told
+    bool counts = true;                          // false: totals() stay 0, to measure what counting costs
   };
 
   struct Create {

@@ -166,7 +166,8 @@ std::optional<Error> World::Open() {
                                                .group_bytes = group_bytes,
                                                .answers = answers,
                                                .warn = warn,
-                                               .activity = activity}));
+                                               .activity = activity,
+                                               .counts = counts}));
   if (auto error = engine().Recover(recovery_watcher)) return error;
   if (!parked) engine().Run();
   return std::nullopt;
