@@ -288,6 +288,11 @@ Result<v1::ReloadResponse> Client::Reload(const CallOptions& call) {
                                  call);
 }
 
+Result<v1::DiagnoseResponse> Client::Diagnose(const CallOptions& call) {
+  return Ask<v1::DiagnoseResponse>(*connection_, Named("/covey.v1.AdminService/Diagnose"),
+                                   v1::DiagnoseRequest(), call);
+}
+
 Result<v1::PruneResponse> Client::Prune(const v1::PruneRequest& request, const CallOptions& call) {
   return Ask<v1::PruneResponse>(*connection_, Named("/covey.v1.AdminService/Prune"), request, call);
 }

@@ -12,12 +12,12 @@ namespace covey::cli {
 
 std::span<const Command> Commands() {
   static const std::array commands = {
-      RunCommand(),        CreateCommand(),      SubmitCommand(),     SealCommand(),   WaitCommand(),
-      CancelCommand(),     DeleteCommand(),      PsCommand(),         ShowCommand(),   TasksCommand(),
-      ExplainCommand(),    EventsCommand(),      LogsCommand(),       TopCommand(),    PoolsCommand(),
-      PoolsSetCommand(),   PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(),   HealthCommand(),
-      PruneCommand(),      DrainCommand(),       UndrainCommand(),    ReloadCommand(), BackupCommand(),
-      CompletionCommand(), HelpCommand()};
+      RunCommand(),      CreateCommand(),      SubmitCommand(),     SealCommand(),    WaitCommand(),
+      CancelCommand(),   DeleteCommand(),      PsCommand(),         ShowCommand(),    TasksCommand(),
+      ExplainCommand(),  EventsCommand(),      LogsCommand(),       TopCommand(),     PoolsCommand(),
+      PoolsSetCommand(), PoolsCreateCommand(), PoolsCloseCommand(), InfoCommand(),    HealthCommand(),
+      DoctorCommand(),   PruneCommand(),       DrainCommand(),      UndrainCommand(), ReloadCommand(),
+      BackupCommand(),   CompletionCommand(),  HelpCommand()};
   return commands;
 }
 

@@ -92,6 +92,7 @@ Command PoolsCreateCommand();
 Command PoolsCloseCommand();
 Command InfoCommand();
 Command HealthCommand();
+Command DoctorCommand();
 Command DrainCommand();
 Command PruneCommand();
 Command UndrainCommand();

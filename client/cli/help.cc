@@ -118,7 +118,7 @@ std::span<const Topic> Topics() {
        .examples = "covey pools\n"
                    "covey pools set default --max 8"},
       {.heading = "Look after the daemon",
-       .commands = {"info", "health", "drain", "undrain", "reload", "backup"},
+       .commands = {"info", "health", "doctor", "drain", "undrain", "reload", "backup"},
        .examples = "covey health --wait 10s\n"
                    "covey backup /var/backups/covey.tar"},
       {.heading = "Learn more",

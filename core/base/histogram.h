@@ -31,7 +31,10 @@ class Histogram {
   explicit constexpr Histogram(const std::array<uint64_t, kBounds>& bounds) : bounds_(&bounds) {}
 
   void Count(uint64_t value) {
-    const auto bucket = std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin();
+    // Most are in the first.
+    const auto bucket = value <= bounds_->front()
+                            ? 0
+                            : std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin();
     buckets_[static_cast<size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
     sum_.fetch_add(value, std::memory_order_relaxed);
   }

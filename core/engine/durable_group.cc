@@ -42,7 +42,8 @@ std::shared_ptr<DurableGroup> DurableGroup::New(std::shared_ptr<const GroupEnvir
   MutexLock lock(group->mutex_);
   group->lane_ = group->attempts_.OpenLane(group, group->spec_->limit);
   EngineCounts& counts = *group->environment_->counts;
-  if (group->pool_ != nullptr) group->meter_.emplace(counts, counts.OfPool(group->spec_->pool));
+  if (group->pool_ != nullptr && group->environment_->counting)
+    group->meter_.emplace(counts, counts.OfPool(group->spec_->pool));
   return group;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/engine/activity.h"
 #include "core/engine/answer_queue.h"
 #include "core/engine/attempts.h"
 #include "core/engine/engine_counts.h"
@@ -43,8 +44,10 @@ struct GroupEnvironment {
   std::function<void()> on_events;
   std::function<void(const std::string& group)> on_completed;
   std::function<void(const std::string& line)> warn;
+  std::shared_ptr<ActivityListener> activity;  // null: nobody is told
   std::shared_ptr<EngineCounts> counts;
-  bool parked = false;  // nothing may be written
+  bool counting = true;  // in these
+  bool parked = false;   // nothing may be written
   // So many tasks of a group end before those are left to the journal alone.
   size_t fold_after = 8192;
   // The last answer of the journal to any group was a failure, so that the next may be one as well.
@@ -275,6 +278,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   void OnAppended(const AppendResult& result) COVEY_EXCLUDES(mutex_);
   void OnRead(Result<std::vector<Record>> records) COVEY_EXCLUDES(mutex_);
   void CommitLocked(const GroupLog::Entry& entry, Effects& effects) COVEY_REQUIRES(mutex_);
+  void TellDecidedLocked(const Record& record, Effects& effects) const COVEY_REQUIRES(mutex_);
+  void TellTroubleLocked(const Record& record, Effects& effects) const COVEY_REQUIRES(mutex_);
   void SettleLocked(Effects& effects) COVEY_REQUIRES(mutex_);
   void RollBackLocked(Effects& effects) COVEY_REQUIRES(mutex_);
   void DropLocked(Effects& effects) COVEY_REQUIRES(mutex_);

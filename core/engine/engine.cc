@@ -43,7 +43,9 @@ Engine::Engine(Options options)
   };
   environment_->warn = options_.warn;
   environment_->fold_after = options_.fold_after;
+  environment_->activity = options_.activity;
   environment_->counts = std::make_shared<EngineCounts>();
+  environment_->counting = options_.counts;
   environment_->parked = environment_->journal_fails = parked();
   journal_->OnBatch([answers = environment_->answers] { answers->Flush(); });
   pools_ = std::make_unique<PoolTable>(journal_, options_.timers, options_.pools, options_.warn);
@@ -378,6 +380,11 @@ std::vector<Engine::GroupPtr> Engine::Busy() const {
   std::vector<GroupPtr> groups = residents_.All();
   std::erase_if(groups, [](const GroupPtr& group) { return !group->busy(); });
   return groups;
+}
+
+size_t Engine::set_aside() const {
+  MutexLock lock(mutex_);
+  return aside_.size();
 }
 
 Engine::Counts Engine::counts() const {

@@ -55,6 +55,8 @@ class Engine {
     // Where what a commit releases is carried out; kOnFlush: on the journal's thread, for tests.
     AnswerQueue::Runs answers = AnswerQueue::Runs::kOnAThread;
     std::function<void(const std::string& line)> warn;
+    std::shared_ptr<ActivityListener> activity;  // null: nobody is told
+    bool counts = true;                          // false: totals() stay 0, to measure what counting costs
   };
 
   struct Create {
@@ -189,6 +191,8 @@ class Engine {
   // Groups that something runs or waits in, or that belong to a call.
   std::vector<GroupPtr> Busy() const COVEY_EXCLUDES(mutex_);
   Counts counts() const COVEY_EXCLUDES(mutex_);
+  // Groups that are not over and cannot be read, as Recover has found.
+  size_t set_aside() const COVEY_EXCLUDES(mutex_);
   // What has become durable since it was made.
   const EngineCounts& totals() const { return *environment_->counts; }
 

@@ -68,6 +68,10 @@ void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) 
         break;
       case EventKind::kTaskExited:
         if (event.result != state::Ending::kNone) feed_.TaskEnded(event.task, &effects.calls);
+        if (event.failure == FailureKind::kLost) TellTroubleLocked(record, effects);
+        break;
+      case EventKind::kCancelKilled:
+        TellTroubleLocked(record, effects);
         break;
       case EventKind::kGroupDecided:  // what waited in the queue never starts
         ledger_.tasks().LeaveQueuedSpecs();
@@ -76,6 +80,7 @@ void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) 
               return Stopped(ledger_.standing().committed(), ledger_.tasks()[task].committed);
             },
             &effects.calls);
+        TellDecidedLocked(record, effects);
         break;
       case EventKind::kGroupCompleted:
         effects.completed = true;
@@ -85,6 +90,37 @@ void DurableGroup::CommitLocked(const GroupLog::Entry& entry, Effects& effects) 
         break;
     }
   }
+}
+
+void DurableGroup::TellDecidedLocked(const Record& record, Effects& effects) const {
+  const std::shared_ptr<ActivityListener>& activity = environment_->activity;
+  if (activity == nullptr) return;
+  if (record.event.outcome == state::Outcome::kSucceeded && !activity->WantsSuccesses()) return;
+  const GroupSummary now = ledger_.View();
+  effects.calls.push_back([activity, decision = GroupDecision{.group = spec_,
+                                                              .state = now.state,
+                                                              .why = now.failure,
+                                                              .first_failure = now.first_failure,
+                                                              .after = record.time - now.created,
+                                                              .stopped_in_queue = record.event.count}] {
+    activity->OnDecided(decision);
+  });
+}
+
+void DurableGroup::TellTroubleLocked(const Record& record, Effects& effects) const {
+  using What = AttemptTrouble::What;
+  const std::shared_ptr<ActivityListener>& activity = environment_->activity;
+  if (activity == nullptr) return;
+  const state::Event& event = record.event;
+  What what = What::kKilled;
+  if (event.kind == EventKind::kTaskExited)
+    what = event.result == state::Ending::kNone ? What::kRunAgain : What::kLost;
+  effects.calls.push_back(
+      [activity, trouble = AttemptTrouble{.what = what,
+                                          .group = spec_,
+                                          .task = ledger_.tasks().Name(event.task),
+                                          .attempt = event.attempt,
+                                          .why = record.failure}] { activity->OnTrouble(trouble); });
 }
 
 void DurableGroup::RollBackLocked(Effects& effects) {

@@ -18,14 +18,15 @@ namespace {
 // A supervisor's listener that tells an attempt's.
 class Adapter final : public ProcessListener {
  public:
-  using Log = std::function<void(std::string_view)>;
+  using Leftovers = ProcessExecutor::Leftovers;
+  using Tell = std::function<void(const Leftovers&)>;
 
   Adapter(std::weak_ptr<ProcessSupervisor> supervisor, std::shared_ptr<AttemptListener> listener,
-          std::string name, Log log)
+          Leftovers none, Tell on_leftovers)
       : supervisor_(std::move(supervisor)),
         listener_(std::move(listener)),
-        name_(std::move(name)),
-        log_(std::move(log)) {}
+        leftovers_(std::move(none)),
+        on_leftovers_(std::move(on_leftovers)) {}
 
   void OnStarted(pid_t) override { listener_->OnStarted(); }
   size_t OutputRoom(ProcessId id, OutputStream stream) override {
@@ -40,9 +41,9 @@ class Adapter final : public ProcessListener {
   void OnStopDelivered(int signal) override { listener_->OnDelivered(signal); }
   void OnKilled() override { listener_->OnKilled(); }
   void OnGone(const ProcessResult& result) override {
-    if (log_ && result.leftovers_killed > 0) {
-      log_("task " + name_ + " left " + Plural(result.leftovers_killed, "process", "processes") +
-           (result.leftovers_killed == 1 ? ", which was killed" : ", which were killed"));
+    if (on_leftovers_ && result.leftovers_killed > 0) {
+      leftovers_.killed = result.leftovers_killed;
+      on_leftovers_(leftovers_);
     }
     listener_->OnExit(ToStatus(result), nullptr);
   }
@@ -82,8 +83,8 @@ class Adapter final : public ProcessListener {
 
   const std::weak_ptr<ProcessSupervisor> supervisor_;
   const std::shared_ptr<AttemptListener> listener_;
-  const std::string name_;
-  const Log log_;
+  Leftovers leftovers_;
+  const Tell on_leftovers_;
   std::function<void()> has_room_;
 };
 
@@ -148,8 +149,9 @@ std::shared_ptr<Execution> ProcessExecutor::Start(const Launch& launch,
 
   std::string token = token_prefix_ + launch.group + "/" + std::to_string(launch.index) + "." +
                       std::to_string(launch.attempt);
-  auto adapter =
-      std::make_shared<Adapter>(supervisor_, std::move(listener), launch.group + "/" + launch.task, log_);
+  auto adapter = std::make_shared<Adapter>(
+      supervisor_, std::move(listener),
+      Leftovers{.group = launch.group, .task = launch.task, .attempt = launch.attempt}, on_leftovers_);
   const ProcessId id =
       supervisor_->Start(given, std::move(token), std::move(adapter), Variables(env.begin(), env.end()));
   return std::make_shared<ProcessExecution>(supervisor_, id);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,17 +19,25 @@ namespace covey {
 // a `user` gets HOME, USER, LOGNAME and SHELL of that user instead of the daemon's.
 class ProcessExecutor final : public Executor {
  public:
+  // What was left of an attempt when its first process had ended, and was killed.
+  struct Leftovers {
+    std::string group;
+    std::string task;
+    uint32_t attempt = 0;
+    size_t killed = 0;  // processes
+  };
+
   // Name of the variable by which the supervisor knows the members of a tree.
   static constexpr const char* kTokenVariable = "COVEY_ATTEMPT";
 
   // `token_prefix`: tells the processes of this run of the daemon from all others. `address`: where tasks
-  // reach the daemon; empty: nowhere. `log` is told which attempts left processes behind; may be empty.
+  // reach the daemon; empty: nowhere. `on_leftovers` is told which attempts left processes behind; may be empty.
   ProcessExecutor(std::unique_ptr<ProcessSupervisor> supervisor, std::string token_prefix,
-                  std::string address, std::function<void(std::string_view)> log)
+                  std::string address, std::function<void(const Leftovers&)> on_leftovers)
       : supervisor_(std::move(supervisor)),
         token_prefix_(std::move(token_prefix)),
         address_(std::move(address)),
-        log_(std::move(log)) {}
+        on_leftovers_(std::move(on_leftovers)) {}
 
   std::shared_ptr<Execution> Start(const Launch& launch, std::shared_ptr<AttemptListener> listener) override;
 
@@ -41,7 +51,7 @@ class ProcessExecutor final : public Executor {
   const std::shared_ptr<ProcessSupervisor> supervisor_;
   const std::string token_prefix_;
   const std::string address_;
-  const std::function<void(std::string_view)> log_;
+  const std::function<void(const Leftovers&)> on_leftovers_;
 };
 
 }  // namespace covey

@@ -23,6 +23,7 @@ struct GroupSpec {
   WallTime deadline{};                  // creation + timeout, for recovery; epoch: none
   Labels annotations;                   // notes of the client's: kept, not looked at
   bool attached = false;                // ends with the call that made it
+  std::string caller;                   // who made it, as far as that call told; not kept
   bool paced_output = false;  // its tasks write as fast as that call takes it; not kept, as no call is
 };
 

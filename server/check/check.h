@@ -63,6 +63,7 @@ Violations Check(const v1::UndrainRequest& request);
 Violations Check(const v1::ReloadRequest& request);
 Violations Check(const v1::BackupRequest& request);
 Violations Check(const v1::PruneRequest& request);
+Violations Check(const v1::DiagnoseRequest& request);
 
 // The refusal of a request with `violations`, of which there is at least one.
 Error BadRequest(Violations violations);

@@ -74,6 +74,7 @@ Violations Check(const v1::GetServerInfoRequest&) { return {}; }
 Violations Check(const v1::ReloadRequest&) { return {}; }
 Violations Check(const v1::BackupRequest&) { return {}; }
 Violations Check(const v1::UndrainRequest&) { return {}; }
+Violations Check(const v1::DiagnoseRequest&) { return {}; }
 
 Violations Check(const v1::DrainRequest& request) {
   const FieldPath root;

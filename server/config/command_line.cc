@@ -25,6 +25,10 @@ constexpr Command kCommands[] = {
      "make a data directory that was copied or restored one's own, and go on with what is in it"},
     {"--check-config", "", "say what is wrong with flags and file, and leave: 0 when nothing is"},
     {"--print-config", "", "print the configuration as a file, with where each value comes from, and leave"},
+    {"--doctor[=json]", "",
+     "say what is wrong with configuration, data directory and machine, and what to do, and leave: 0 when "
+     "nothing "
+     "is, else 1"},
     {"--repair", "DIR",
      "save what can be read of a damaged data directory, which stays as it is, into DIR, and leave"},
     {"--restore", "FILE", "make the data directory, which must not be there yet, of a backup, and leave"},
@@ -82,6 +86,7 @@ class Parser {
       value = name.substr(equals + 1);
       name.resize(equals);
     }
+    if (name == "--doctor") return TakeDoctor(value);
     if (name == "--config") return TakeConfig(std::move(value));
     if (name == "--restore" || name == "--repair") return TakeOperand(name, std::move(value));
     for (const Command& command : kCommands) {
@@ -129,6 +134,13 @@ class Parser {
     if (value->empty()) return name + " must be " + what + ", got " + Shown(*value);
     result_.action = restores ? Action::kRestore : Action::kRepair;
     result_.operand = *std::move(value);
+    return {};
+  }
+
+  std::string TakeDoctor(const std::optional<std::string>& value) {
+    if (value && *value != "json") return "--doctor takes json or nothing, got " + Shown(*value);
+    result_.action = Action::kDoctor;
+    result_.operand = value.value_or("");
     return {};
   }
 

@@ -12,7 +12,17 @@ namespace covey {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kRun, kHelp, kManual, kVersion, kCheckConfig, kPrintConfig, kRestore, kRepair };
+  enum class Action {
+    kRun,
+    kHelp,
+    kManual,
+    kVersion,
+    kCheckConfig,
+    kPrintConfig,
+    kRestore,
+    kRepair,
+    kDoctor
+  };
 
   struct Flag {
     const Setting* setting;
@@ -21,8 +31,8 @@ struct CommandLine {
 
   Action action = Action::kRun;
   std::string config_file;  // absolute; empty: none
-  std::string operand;      // the backup of kRestore, the new directory of kRepair
-  bool adopt = false;       // a data directory that is a copy is made the daemon's own
+  std::string operand;  // the backup of kRestore, the new directory of kRepair, "json" or nothing of kDoctor
+  bool adopt = false;   // a data directory that is a copy is made the daemon's own
   std::vector<Flag> flags;  // each with a good value, in the order given
 };
 

@@ -14,6 +14,15 @@ namespace covey {
 // What SIGTERM does to groups that belong to no call.
 enum class OnStop : uint8_t { kSuspend, kCancel };
 
+// What is told, and how.
+struct LogConfig {
+  std::string level = "info";
+  std::vector<std::string> levels;  // "PART=LEVEL", for parts with a level of their own
+  bool json = false;
+
+  bool operator==(const LogConfig&) const = default;
+};
+
 // How the daemon runs. settings.h has the key, the flag and the range of each member.
 struct Config {
   std::vector<std::string> listen;  // "unix:/path" or "HOST:PORT"
@@ -39,8 +48,7 @@ struct Config {
   Retention::Bounds retain;                     // of groups that are over
   int queues = 1;
   bool use_cgroups = true;
-  std::string log_level = "info";
-  bool log_json = false;
+  LogConfig log;
 
   bool operator==(const Config&) const = default;
 };

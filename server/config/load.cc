@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/base/unique_fd.h"
@@ -132,11 +134,11 @@ ConfigResult MakeConfig(const CommandLine& command_line, std::string_view text) 
         ApplyConfigText(text, command_line.config_file, &loaded.config, &loaded.sources);
     if (!problems.empty()) return {.loaded = std::nullopt, .problems = std::move(problems)};
   }
-  bool listen = false;
+  std::set<std::string_view> first;
   for (const CommandLine::Flag& flag : command_line.flags) {
     const Setting& setting = *flag.setting;
-    // The first --listen puts aside what the file says.
-    if (setting.kind == Setting::Kind::kList && !std::exchange(listen, true)) loaded.config.listen.clear();
+    // The first flag of a list puts aside what the file says.
+    if (setting.clear && first.insert(setting.key).second) setting.clear(&loaded.config);
     setting.set(flag.value, &loaded.config);
     std::string key(setting.key);
     if (setting.kind == Setting::Kind::kPools) key += "." + flag.value.substr(0, flag.value.find('='));

@@ -7,6 +7,7 @@
 
 #include "core/base/duration.h"
 #include "covey/pool.h"
+#include "server/log/line.h"
 
 namespace covey {
 namespace {
@@ -120,10 +121,27 @@ Problem AddListen(std::string_view text, Config* config) {
   return problem;
 }
 
-std::string ListenValue(const Config& config) {
+std::string ListValue(const std::vector<std::string>& values) {
   std::string text;
-  for (const std::string& address : config.listen) text += (text.empty() ? "[" : ", ") + TomlString(address);
+  for (const std::string& value : values) text += (text.empty() ? "[" : ", ") + TomlString(value);
   return text.empty() ? text : text + "]";
+}
+
+Problem AddLogLevel(std::string_view text, Config* config) {
+  const size_t equals = text.find('=');
+  const auto contains = [](const auto& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (equals == std::string_view::npos || !contains(kLogParts, text.substr(0, equals)) ||
+      !contains(kLogLevels, text.substr(equals + 1))) {
+    std::string parts;
+    for (const std::string_view part : kLogParts) parts += (parts.empty() ? "" : ", ") + std::string(part);
+    return "must be PART=LEVEL, as in journal=debug, with a part of " + parts;
+  }
+  const std::string_view part = text.substr(0, equals + 1);
+  std::erase_if(config->log.levels, [part](const std::string& level) { return level.starts_with(part); });
+  config->log.levels.emplace_back(text);
+  return {};
 }
 
 Problem SetMode(std::string_view text, uint32_t* out) {
@@ -158,7 +176,8 @@ std::vector<Setting> MakeSettings() {
   return {
       {"listen", Kind::kList, false, "ADDRESS",
        "where to listen: unix:PATH or HOST:PORT (usual port 7425). Default: the socket below", AddListen,
-       ListenValue},
+       [](const Config& config) { return ListValue(config.listen); },
+       [](Config* config) { config->listen.clear(); }},
       {"insecure_listen", Kind::kSwitch, false, "",
        "allow HOST:PORT: whoever reaches it can run commands as this user",
        [](std::string_view text, Config* config) { return SetSwitch(text, &config->insecure_listen); },
@@ -300,14 +319,18 @@ std::vector<Setting> MakeSettings() {
        [](const Config& config) { return SwitchValue(config.use_cgroups); }},
       {"log_format", Kind::kText, true, "FORMAT", "text or json",
        [](std::string_view text, Config* config) {
-         return SetChoice(text, "text", "json", &config->log_json);
+         return SetChoice(text, "text", "json", &config->log.json);
        },
-       [](const Config& config) { return TomlString(config.log_json ? "json" : "text"); }},
+       [](const Config& config) { return TomlString(config.log.json ? "json" : "text"); }},
       {"log_level", Kind::kText, true, "LEVEL", "debug, info, warning or error",
        [](std::string_view text, Config* config) {
-         return SetChoice(text, {"debug", "info", "warning", "error"}, &config->log_level);
+         return SetChoice(text, {"debug", "info", "warning", "error"}, &config->log.level);
        },
-       [](const Config& config) { return TomlString(config.log_level); }},
+       [](const Config& config) { return TomlString(config.log.level); }},
+      {"log_levels", Kind::kList, true, "PART=LEVEL",
+       "the same for one part of the log: daemon, groups, tasks, calls, journal, processes or libraries",
+       AddLogLevel, [](const Config& config) { return ListValue(config.log.levels); },
+       [](Config* config) { config->log.levels.clear(); }},
   };
 }
 

@@ -33,6 +33,8 @@ struct Setting {
   std::function<Problem(std::string_view text, Config* config)> set;
   // As TOML; empty: nothing to say. That of Config{} is the default.
   std::function<std::string(const Config& config)> get;
+  // Of a list: takes away what it has.
+  std::function<void(Config* config)> clear{};
 };
 
 // All of them, in the order in which people read them.

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -18,10 +19,10 @@
 #include "covey/version.h"
 #include "server/config/command_line.h"
 #include "server/daemon/builtin_functions.h"
+#include "server/daemon/diagnosis.h"
 #include "server/daemon/frontend.h"
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/live_config.h"
-#include "server/daemon/log.h"
 #include "server/daemon/offline.h"
 #include "server/daemon/open_files.h"
 #include "server/daemon/service_manager.h"
@@ -30,6 +31,8 @@
 #include "server/daemon/stores.h"
 #include "server/daemon/web.h"
 #include "server/daemon/work.h"
+#include "server/log/library_lines.h"
+#include "server/log/log.h"
 #include "server/services/answer_room.h"
 
 namespace covey {
@@ -77,22 +80,27 @@ class Daemon {
         functions_(std::make_shared<const FunctionRegistry>(std::move(functions))),
         signals_(signals),
         watch_(signals),
-        log_(MakeLog(config_.log_level, config_.log_json)) {}
+        log_(Log::New(std::make_unique<StandardLogOutput>(STDERR_FILENO, getenv("JOURNAL_STREAM"),
+                                                          std::string(JournalLogOutput::kSocket)),
+                      LogSettingsOf(config_))),
+        say_(log_->Of(LogPart::kDaemon)) {
+    TakeLibraryLines(log_);
+  }
 
   ~Daemon() { health_.OnChange(nullptr); }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
   int Run() {
-    if (const Status raised = open_files::Raise(); !raised.ok()) log_->warn("{}", raised.message());
+    if (const Status raised = open_files::Raise(); !raised.ok()) say_->warn("{}", raised.message());
     Status started = Claim();
     if (started.ok() && watch_.StopSignal() == 0) started = Recover();
     if (const int signal_number = watch_.StopSignal(); signal_number != 0) {
-      log_->info("{}: stopped before anything ran", strsignal(signal_number));
+      say_->info("{}: stopped before anything ran", strsignal(signal_number));
       return 0;
     }
     if (!started.ok()) {
-      log_->error("{}", started.message());
+      say_->error("{}", started.message());
       return kExitCannotCreate;
     }
     Serve();
@@ -133,12 +141,16 @@ class Daemon {
                  .engine = context.engine,
                  .journal = stores_.journal_counts().get(),
                  .calls = frontend_->call_stats(),
+                 .streams = context.streams.get(),
+                 .retention = &work_->retention(),
+                 .work = &work_->counts(),
+                 .log = &log_->counts(),
                  .budgets = {{"max_request_memory", context.requests},
                              {"max_stream_memory", context.answers->budget()}}});
     work_->Run();
-    for (const std::string& address : frontend_->addresses()) log_->info("serving on {}", address);
-    if (!web_->address().empty()) log_->info("serving HTTP on {}", web_->address());
-    log_->info("coveyd {} is ready: journal {}{}, process control {}, {} to go on with", COVEY_VERSION,
+    for (const std::string& address : frontend_->addresses()) say_->info("serving on {}", address);
+    if (!web_->address().empty()) say_->info("serving HTTP on {}", web_->address());
+    say_->info("coveyd {} is ready: journal {}{}, process control {}, {} to go on with", COVEY_VERSION,
                config_.journal, config_.journal == "sqlite" ? " in " + config_.data_dir : "",
                work_->process_control(), Plural(recovered, "group"));
     ServiceManager::Ready(ReadyStatus());
@@ -159,7 +171,7 @@ class Daemon {
     context.requests = Budget::New("requests", {.bytes = config_.max_request_memory});
     context.answers =
         std::make_shared<AnswerRoom>(config_.max_stream_memory, std::chrono::seconds(10),
-                                     [log = log_](const std::string& line) { log->warn("{}", line); });
+                                     log_->Teller(LogPart::kCalls, LogLevel::kWarning, "slow_reader"));
     context.reader_timeout = config_.reader_timeout;
     context.version = COVEY_VERSION;
     context.start_time = std::chrono::system_clock::now();
@@ -167,10 +179,18 @@ class Daemon {
     context.instance_id = NewUuid();
     context.process_control = work_->process_control().starts_with("cgroup") ? "cgroup" : "subreaper";
     context.config_file = live_.file();
+    context.streams = std::make_shared<StreamStats>();
     context.health = &health_;
     context.backup = [this](const auto& done) { stores_.Backup(done); };
     context.reload = [this] { return live_.Reload(); };
-    context.warn = [log = log_](const std::string& line) { log->warn("{}", line); };
+    context.diagnose = [this] {
+      return Diagnose({.live = live_,
+                       .engine = work_->engine(),
+                       .retention = work_->retention(),
+                       .supervisor = work_->processes()->supervisor(),
+                       .health = health_});
+    };
+    context.log = log_;
     return context;
   }
 
@@ -182,13 +202,13 @@ class Daemon {
   void AwaitStop() {
     int signal_number = 0;
     while (sigwait(&signals_, &signal_number) == 0 && signal_number == SIGHUP) {
-      log_->info("{}: reading the configuration again", strsignal(signal_number));
+      say_->info("{}: reading the configuration again", strsignal(signal_number));
       ServiceManager::Reloading();
       const bool read = live_.Reload().ok();  // the log has been told the rest
       ServiceManager::Ready(read ? ReadyStatus() : ReadyStatus() + "; a reload was refused, see the log");
     }
     const Config config = live_.current();
-    log_->info("{}: {} within {} ms", strsignal(signal_number),
+    say_->info("{}: {} within {} ms", strsignal(signal_number),
                config.on_stop == OnStop::kSuspend ? "suspending" : "stopping", config.stop_timeout.count());
   }
 
@@ -198,20 +218,29 @@ class Daemon {
     const Config config = live_.current();
     ServiceManager::Stopping(config.on_stop == OnStop::kSuspend ? "suspending" : "stopping",
                              config.stop_timeout + kPatienceBeyond);
-    Stopping stopping(work_->engine(), *work_->processes(), config, signals_, log_);
+    Stopping stopping(work_->engine(), *work_->processes(), config, signals_, say_);
     frontend_->ShowServing();
     web_->Stopping();
     const bool idle = stopping.Run();
+    const Engine::Counts left = work_->engine().counts();
     heartbeat_.reset();
     frontend_->Shutdown(std::clamp(stopping.rest(), kShortestStreamGrace, kLongestStreamGrace));
     if (!idle) {  // a thread that ignores its cancel cannot be ended: the process is
       stores_.Close();
+      TellStopped("stopped, with work that ignored its stop", left);
+      log_->Flush();
       std::_Exit(kExitUncancelled);
     }
     web_.reset();
     work_.reset();
-    log_->info("stopped");
+    TellStopped("stopped", left);
     return 0;
+  }
+
+  void TellStopped(const char* how, const Engine::Counts& left) {
+    log_->Write({.message = how,
+                 .fields = {{"open_groups", uint64_t{left.running_groups}},
+                            {"queued_tasks", uint64_t{left.queued_tasks}}}});
   }
 
   const Config config_;  // of the start
@@ -220,7 +249,8 @@ class Daemon {
   const std::shared_ptr<const FunctionRegistry> functions_;
   const sigset_t signals_;
   StartWatch watch_;
-  const std::shared_ptr<spdlog::logger> log_;
+  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<spdlog::logger> say_;  // what is its own
   Health health_;
   Stores stores_{health_};
   std::unique_ptr<Work> work_;
@@ -253,6 +283,8 @@ int RunDaemon(int argc, char** argv, FunctionRegistry functions) {
   }
   const ConfigResult configured = LoadConfig(command_line);
   if (StartWatch(signals).StopSignal() != 0) return 0;  // whatever was read
+  if (command_line.action == CommandLine::Action::kDoctor)
+    return DiagnosePlace(command_line, configured, command_line.operand == "json");
   if (!configured.loaded) {
     for (const ConfigProblem& problem : configured.problems)
       std::fprintf(stderr, "coveyd: %s\n", problem.Text().c_str());

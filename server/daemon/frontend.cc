@@ -16,7 +16,7 @@
 
 namespace covey {
 
-Frontend::Frontend(const Config& config, std::shared_ptr<spdlog::logger> log)
+Frontend::Frontend(const Config& config, std::shared_ptr<Log> log)
     : config_(config), log_(std::move(log)), listeners_(config.listen) {}
 
 Frontend::~Frontend() { Shutdown(std::chrono::milliseconds(0)); }
@@ -46,7 +46,7 @@ void Frontend::MakeServer() {
                           .reserved_files = open_files::KeptFromConnections(open_files::Limit()),
                           .health_names = ServiceNames(),
                           .starting = ToGrpc(edge::ServerStarting()),
-                          .log = [log = log_](std::string_view line) { log->error("{}", line); }});
+                          .log = log_->Teller(LogPart::kCalls, LogLevel::kError, "edge")});
   dispatcher_ = std::make_unique<Dispatcher>(*server_, context_);
   AddServices(*dispatcher_);
 }

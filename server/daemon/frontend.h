@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <chrono>
 #include <memory>
 #include <string>
@@ -13,6 +11,7 @@
 #include "server/daemon/heartbeat.h"
 #include "server/daemon/listeners.h"
 #include "server/edge/server.h"
+#include "server/log/log.h"
 #include "server/services/dispatcher.h"
 #include "server/services/service_context.h"
 
@@ -27,7 +26,7 @@ namespace covey {
 class Frontend {
  public:
   // `config` outlives it.
-  Frontend(const Config& config, std::shared_ptr<spdlog::logger> log);
+  Frontend(const Config& config, std::shared_ptr<Log> log);
   ~Frontend();
   Frontend(const Frontend&) = delete;
   Frontend& operator=(const Frontend&) = delete;
@@ -59,7 +58,7 @@ class Frontend {
   void MakeServer();
 
   const Config& config_;
-  const std::shared_ptr<spdlog::logger> log_;
+  const std::shared_ptr<Log> log_;
   Listeners listeners_;
   ServiceContext context_;                  // empty until Serve: no handler runs before
   std::unique_ptr<Dispatcher> dispatcher_;  // of calls of server_

@@ -6,8 +6,6 @@
 #include <map>
 #include <utility>
 
-#include "server/daemon/log.h"
-
 namespace covey {
 namespace {
 
@@ -27,6 +25,18 @@ Error Invalid(const std::vector<ConfigProblem>& problems) {
 
 }  // namespace
 
+LogSettings LogSettingsOf(const Config& config) {
+  LogSettings settings{
+      .level = LogLevelOf(config.log.level).value_or(LogLevel::kInfo), .parts = {}, .json = config.log.json};
+  for (const std::string& own : config.log.levels) {  // each of which was checked
+    const size_t equals = own.find('=');
+    const auto part = LogPartOf(own.substr(0, equals));
+    const auto level = LogLevelOf(own.substr(equals + 1));
+    if (part && level) settings.parts.insert_or_assign(*part, *level);
+  }
+  return settings;
+}
+
 void LiveConfig::SetParts(Parts parts) {
   MutexLock lock(mutex_);
   parts_ = std::move(parts);
@@ -37,10 +47,31 @@ Config LiveConfig::current() const {
   return config_;
 }
 
+Config LiveConfig::in_force() const {
+  Config config = start_;
+  const Config now = current();
+  config.pools = now.pools;
+  config.retain = now.retain;
+  return config;
+}
+
+LiveConfig::Compared LiveConfig::Compare() const {
+  Compared compared;
+  if (file().empty()) return compared;
+  const ConfigResult read = LoadConfig(command_line_);
+  for (const ConfigProblem& problem : read.problems) compared.problems.push_back(problem.Text());
+  if (!read.loaded) return compared;
+  for (const Setting& setting : Settings()) {
+    if (!setting.live && setting.get(start_) != setting.get(read.loaded->config))
+      compared.needs_restart.emplace_back(setting.key);
+  }
+  return compared;
+}
+
 Result<Reloaded> LiveConfig::Reload() {
   MutexLock lock(mutex_);
   Result<Reloaded> reloaded = ReloadLocked();
-  spdlog::logger& log = *parts_.log;
+  spdlog::logger& log = *parts_.log->Of(LogPart::kDaemon);
   if (!reloaded.ok()) {
     log.warn("the configuration stays as it is: {}", reloaded.error().message);
     return reloaded;
@@ -83,7 +114,7 @@ Result<Reloaded> LiveConfig::ReloadLocked() {
   for (Reloaded::Change& change : PoolChangesLocked(next)) report.changed.push_back(std::move(change));
 
   config_ = next;
-  SetLog(*parts_.log, config_.log_level, config_.log_json);
+  parts_.log->Set(LogSettingsOf(config_));
   parts_.output->SetBounds({.head = config_.output_limit, .tail = config_.output_limit});
   parts_.engine->SetMaxQueued({.tasks = config_.max_queued, .bytes = config_.max_queued_bytes});
   if (parts_.retention != nullptr) parts_.retention->SetBounds(config_.retain);

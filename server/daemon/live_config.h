@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,9 +11,13 @@
 #include "core/output/file_output_store.h"
 #include "covey/result.h"
 #include "server/config/command_line.h"
+#include "server/log/log.h"
 #include "server/services/service_context.h"
 
 namespace covey {
+
+// What the configuration says of the log.
+LogSettings LogSettingsOf(const Config& config);
 
 // The configuration of a daemon that runs: what it was started with, and what a reload has changed since.
 //
@@ -31,7 +33,7 @@ class LiveConfig {
     Engine* engine = nullptr;
     FileOutputStore* output = nullptr;
     Retention* retention = nullptr;
-    std::shared_ptr<spdlog::logger> log;
+    std::shared_ptr<Log> log;
     // The permissions of the sockets; a failure refuses the reload.
     std::function<Status(const Config& config)> permit;
   };
@@ -44,6 +46,15 @@ class LiveConfig {
   const std::string& file() const { return command_line_.config_file; }
   // What was said last. Of settings that are not live it may not hold yet.
   Config current() const COVEY_EXCLUDES(mutex_);
+  // The same, but of settings that are not live what the daemon was started with, and of the others pools and retention
+  // alone.
+  Config in_force() const COVEY_EXCLUDES(mutex_);
+  // How the file, as it is now, differs from that; nothing without one.
+  struct Compared {
+    std::vector<std::string> problems;       // why a reload would be refused, a line each
+    std::vector<std::string> needs_restart;  // keys
+  };
+  Compared Compare() const;
 
   // kFailedPrecondition: there is no file (NO_CONFIG_FILE), or the sockets cannot have these permissions
   // (CONFIG_NOT_APPLIED); kInvalidArgument (CONFIG_INVALID) says what is wrong with it. Tells the log.

@@ -15,6 +15,20 @@
 #include "server/journal/sqlite_journal.h"
 
 namespace covey {
+namespace {
+
+void TellSlow(Log& log, std::chrono::nanoseconds took, size_t appends) {
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  log.Write({.part = LogPart::kJournal,
+             .level = LogLevel::kWarning,
+             .kind = "journal_slow",
+             .message = "the journal is slow: appends have waited for the disk",
+             .fields = {{"milliseconds", static_cast<uint64_t>(waited)}, {"appends", uint64_t{appends}}},
+             .most = 1});
+}
+
+}  // namespace
+
 Stores::~Stores() {
   Close();
   output_.reset();
@@ -23,7 +37,7 @@ Stores::~Stores() {
   std::filesystem::remove_all(temporary_, ignored);
 }
 
-Status Stores::Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log) {
+Status Stores::Open(const Config& config, bool adopt, const std::shared_ptr<Log>& log) {
   const bool in_memory = config.journal == "memory";
   if (Status status = in_memory ? OpenTemporary() : OpenData(config, adopt, log); !status.ok()) return status;
   auto output = FileOutputStore::Open({.directory = (in_memory ? temporary_ : config.data_dir) + "/output",
@@ -45,29 +59,31 @@ Status Stores::OpenTemporary() {
   return Status::Ok();
 }
 
-Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log) {
+Status Stores::OpenData(const Config& config, bool adopt, const std::shared_ptr<Log>& log) {
   using OfCopy = DataDirectory::OfCopy;
   auto data = DataDirectory::Open(config.data_dir, adopt ? OfCopy::kAdopt : OfCopy::kPark);
   if (!data.ok()) return Status::Error(data.error().message);
   data_ = std::move(data.value());
   id_ = data_->id();
   if (data_->was_copied() && adopt)
-    log->warn("data directory {}, which was a copy, is adopted", data_->path());
+    log->Of(LogPart::kJournal)->warn("data directory {}, which was a copy, is adopted", data_->path());
   journal_counts_ = std::make_shared<JournalCounts>();
-  auto journal = OpenSqliteJournal({.directory = config.data_dir,
-                                    .data = data_,
-                                    .durability = config.durable ? Durability::kFull : Durability::kNone,
-                                    .log = [log](const std::string& line) { log->info("{}", line); },
-                                    .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); },
-                                    .counts = journal_counts_});
+  auto journal = OpenSqliteJournal(
+      {.directory = config.data_dir,
+       .data = data_,
+       .durability = config.durable ? Durability::kFull : Durability::kNone,
+       .log = log->Teller(LogPart::kJournal, LogLevel::kInfo, {}),
+       .on_trouble = [this, log](const Error* why) { OnTrouble(why, *log); },
+       .on_slow = [log](std::chrono::nanoseconds took, size_t appends) { TellSlow(*log, took, appends); },
+       .counts = journal_counts_});
   if (!journal.ok()) return Status::Error(Explain(journal.error()));
   journal_ = std::move(journal.value());
   if (data_->copied()) {
     const std::string why = data_->Refusal()->message;
-    log->error("{}", why);
+    log->Of(LogPart::kJournal)->error("{}", why);
     health_.Set(Health::Reason::kCopied, why);
   }
-  watch_ = std::make_unique<DataWatch>(data_, journal_, health_, log);
+  watch_ = std::make_unique<DataWatch>(data_, journal_, health_, log->Of(LogPart::kJournal));
   return Status::Ok();
 }
 
@@ -77,14 +93,14 @@ std::string Stores::Explain(const Error& error) const {
          " saves what can be read";
 }
 
-void Stores::OnTrouble(const Error* why, spdlog::logger& log) {
+void Stores::OnTrouble(const Error* why, Log& log) {
   if (data_->copied()) return;                                   // it is told already
   if (why != nullptr && why->reason == "DATA_DIR_GONE") return;  // the watch tells it
   if (!health_.Set(Health::Reason::kJournal, why == nullptr ? std::string() : why->message)) return;
   if (why == nullptr) {
-    log.info("the journal can be written again");
+    log.Of(LogPart::kJournal)->info("the journal can be written again");
   } else {
-    log.error("the journal cannot be written: {}", why->message);
+    log.Of(LogPart::kJournal)->error("the journal cannot be written: {}", why->message);
   }
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +11,7 @@
 #include "server/config/config.h"
 #include "server/daemon/data_watch.h"
 #include "server/journal/data_directory.h"
+#include "server/log/log.h"
 #include "server/services/health.h"
 #include "server/services/service_context.h"
 
@@ -32,7 +31,7 @@ class Stores {
 
   // Takes the lock on the data directory and opens what is in it. Recovers nothing. `adopt`: a copy is made
   // one's own.
-  Status Open(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
+  Status Open(const Config& config, bool adopt, const std::shared_ptr<Log>& log);
   // The journal answers what it was asked for and takes no more. Before what it answers goes. Idempotent.
   void Close();
 
@@ -56,8 +55,8 @@ class Stores {
  private:
   Status OpenTemporary();
   // On the thread that writes the journal.
-  void OnTrouble(const Error* why, spdlog::logger& log);
-  Status OpenData(const Config& config, bool adopt, const std::shared_ptr<spdlog::logger>& log);
+  void OnTrouble(const Error* why, Log& log);
+  Status OpenData(const Config& config, bool adopt, const std::shared_ptr<Log>& log);
 
   Health& health_;
   std::shared_ptr<DataDirectory> data_;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/logger.h>
-
 #include <memory>
 #include <string>
 
@@ -12,6 +10,8 @@
 #include "covey/status.h"
 #include "server/config/config.h"
 #include "server/daemon/stores.h"
+#include "server/log/log.h"
+#include "server/metrics/metrics.h"
 
 namespace covey {
 
@@ -24,14 +24,14 @@ class Work {
  public:
   // `address`: where tasks find the daemon.
   Work(const Config& config, Stores& stores, std::string address,
-       std::shared_ptr<const FunctionRegistry> functions, std::shared_ptr<spdlog::logger> log);
+       std::shared_ptr<const FunctionRegistry> functions, std::shared_ptr<Log> log);
   ~Work();
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
   // Kills the processes that an earlier run has left and recovers its groups, as long as the watcher lets it.
   // Starts nothing. Blocks.
-  Status Recover(RecoveryWatcher watcher);
+  Status Recover(const RecoveryWatcher& watcher);
   // What waits may start. Cannot fail.
   void Run();
 
@@ -40,6 +40,8 @@ class Work {
   Retention& retention() { return *retention_; }
   const std::shared_ptr<ProcessExecutor>& processes() const { return processes_; }
   const std::shared_ptr<const FunctionRegistry>& functions() const { return functions_; }
+  // Filled by Recover, and from then on.
+  const metrics::WorkCounts& counts() const { return *counts_; }
   // How process trees are followed: "cgroup …" or "subreaper …".
   const std::string& process_control() const { return processes_->supervisor().mechanism(); }
 
@@ -50,7 +52,8 @@ class Work {
   Stores& stores_;
   const std::string address_;
   const std::shared_ptr<const FunctionRegistry> functions_;
-  const std::shared_ptr<spdlog::logger> log_;
+  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<metrics::WorkCounts> counts_ = std::make_shared<metrics::WorkCounts>();
   std::shared_ptr<ProcessExecutor> processes_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Retention> retention_;

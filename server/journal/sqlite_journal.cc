@@ -190,6 +190,8 @@ Result<std::unique_ptr<Journal>> OpenSqliteJournal(SqliteJournalOptions options)
   SqliteWriter::Options writing{.appends = std::max<size_t>(options.max_commit_appends, 1),
                                 .bytes = std::max<size_t>(options.max_commit_bytes, 1),
                                 .on_trouble = std::move(options.on_trouble),
+                                .on_slow = std::move(options.on_slow),
+                                .slow = options.slow,
                                 .counts = std::move(options.counts)};
   return std::unique_ptr<Journal>(std::make_unique<SqliteJournal>(
       options.durability == Durability::kFull, std::move(options.now), std::move(data),

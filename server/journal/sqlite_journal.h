@@ -37,6 +37,10 @@ struct SqliteJournalOptions {
   // Told when a write fails, before it is answered, and why; nullptr when one succeeds again. From the thread
   // that writes. May be empty.
   std::function<void(const Error* why)> on_trouble;
+  // Told of commits that took longer than `slow`, from the first of their appends on. On the thread that writes; may
+  // be empty.
+  std::function<void(std::chrono::nanoseconds took, size_t appends)> on_slow;
+  std::chrono::nanoseconds slow = std::chrono::seconds(1);
   std::shared_ptr<JournalCounts> counts;  // gets what is written; may be null
   // For tests: name of a registered SQLite VFS, and PRAGMA max_page_count; empty and 0: the default.
   std::string vfs;

@@ -206,13 +206,15 @@ void SqliteWriter::Run() {
 }
 
 void SqliteWriter::CountCommit(const std::vector<Command>& commands, size_t at, size_t end, bool good) const {
+  const auto now = WriteConnection::Clock::now();
+  const auto took = now - commands[at].since;
+  if (took > options_.slow && options_.on_slow) options_.on_slow(took, end - at);
   if (options_.counts == nullptr) return;
   if (!good) {
     options_.counts->failures.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   options_.counts->committed.Count(end - at);
-  const auto now = WriteConnection::Clock::now();
   for (size_t i = at; i < end; ++i) options_.counts->appended.Count(now - commands[i].since);
 }
 

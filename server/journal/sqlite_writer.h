@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,7 +32,9 @@ class SqliteWriter {
   struct Options {
     size_t appends = 0;  // bounds of one commit
     size_t bytes = 0;
-    std::function<void(const Error* why)> on_trouble;  // as SqliteJournalOptions
+    std::function<void(const Error* why)> on_trouble;                              // as SqliteJournalOptions
+    std::function<void(std::chrono::nanoseconds took, size_t appends)> on_slow{};  // likewise
+    std::chrono::nanoseconds slow = std::chrono::seconds(1);                       // likewise
     // As Readers::Hold and Release. Empty: nobody reads.
     std::function<void(std::function<void()> quiet)> hold_reads;
     std::function<void()> release_reads;
@@ -88,7 +91,7 @@ class SqliteWriter {
   size_t CommitAppends(std::vector<Command>& commands, size_t at);
   size_t CommitPurges(std::vector<Command>& commands, size_t at);
 
-  // Counts one commit of appends.
+  // Counts one commit of appends, and tells of one that was slow.
   void CountCommit(const std::vector<Command>& commands, size_t at, size_t end, bool good) const;
   // Tells what has changed. `why` null: a write succeeded.
   void Tell(const Error* why);

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "covey/v1/errors.pb.h"
 #include "server/metrics/parts.h"
 
 // Calls, named as gRPC's own instrumentation of other languages names them, so that its dashboards work.
@@ -29,6 +30,8 @@ std::string_view TypeName(methods::Shape shape) {
   }
   return "unknown";
 }
+
+static_assert(v1::ErrorReason_ARRAYSIZE <= CallStats::kReasons);
 
 // `name` is as on the wire: "/covey.v1.GroupService/GetGroup".
 Labels LabelsOf(std::string_view name) {
@@ -67,6 +70,18 @@ void AddCalls(const CallStats& calls, Families& families) {
       const auto row = std::find_if(open.begin(), open.end(),
                                     [&](const auto& each) { return each.method == method.name; });
       under_way.Add(LabelsOf(method.name), row == open.end() ? 0 : static_cast<double>(row->calls));
+    }
+  }
+  {
+    Family refused = Counter(families, "covey_calls_refused_total",
+                             "Calls that ended by an error, by its reason in the contract.");
+    for (int reason = 1; reason < v1::ErrorReason_ARRAYSIZE; ++reason) {
+      const uint64_t count = calls.refused(static_cast<uint32_t>(reason));
+      const bool awaited = reason == v1::ERROR_REASON_QUEUE_FULL;  // there from the beginning
+      if (!awaited && count == 0) continue;
+      std::string name = v1::ErrorReason_Name(static_cast<v1::ErrorReason>(reason));
+      refused.Add({{"reason", name.substr(std::string_view("ERROR_REASON_").size())}},
+                  static_cast<double>(count));
     }
   }
   Family times =

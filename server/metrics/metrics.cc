@@ -50,6 +50,11 @@ void AddBounds(const Sources& sources, Families& families) {
     const Budget::Usage groups = sources.engine->memory_usage();
     add("max_group_memory", groups.used.bytes, groups.limit.bytes);
   }
+  if (sources.retention != nullptr) {
+    const Retention::View view = sources.retention->view();
+    add("retain_groups", view.usage.ended_groups, view.bounds.groups);
+    add("retain_bytes", view.usage.ended_bytes, view.bounds.bytes);
+  }
   for (const auto& [key, budget] : sources.budgets) {
     const Budget::Usage usage = budget->usage();
     add(key, usage.used.bytes, usage.limit.bytes);
@@ -58,7 +63,7 @@ void AddBounds(const Sources& sources, Families& families) {
     Family used = Gauge(families, "covey_bound_used", "How much of a bound is in use, by its setting.");
     for (const auto& [key, row] : rows) used.Add({{"bound", key}}, static_cast<double>(row.first));
   }
-  Family limit = Gauge(families, "covey_bound_limit", "The bound, by its setting.");
+  Family limit = Gauge(families, "covey_bound_limit", "The bound, by its setting; 0: there is none.");
   for (const auto& [key, row] : rows) limit.Add({{"bound", key}}, static_cast<double>(row.second));
 }
 
@@ -111,6 +116,9 @@ std::string Text(const Sources& sources) {
   }
   if (sources.journal != nullptr) AddJournal(*sources.journal, families);
   if (sources.calls != nullptr) AddCalls(*sources.calls, families);
+  if (sources.streams != nullptr) AddStreams(*sources.streams, families);
+  if (sources.work != nullptr) AddWork(*sources.work, sources.engine, families);
+  if (sources.log != nullptr) AddLog(*sources.log, families);
   AddBounds(sources, families);
   AddProcess(sources, families);
   std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });

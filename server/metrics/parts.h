@@ -10,6 +10,9 @@ void AddEngine(const Engine& engine, Families& families);
 void AddCalls(const CallStats& calls, Families& families);
 void AddJournal(const JournalCounts& journal, Families& families);
 void AddBounds(const Sources& sources, Families& families);
+void AddWork(const WorkCounts& work, const Engine* engine, Families& families);
+void AddLog(const Log::Counts& log, Families& families);
+void AddStreams(const StreamStats& streams, Families& families);
 void AddProcess(const Sources& sources, Families& families);
 
 }  // namespace covey::metrics

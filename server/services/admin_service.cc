@@ -6,7 +6,9 @@
 #include <string>
 
 #include "server/convert/convert.h"
+#include "server/doctor/judge.h"
 #include "server/services/answer_room.h"
+#include "server/services/call_lines.h"
 #include "server/services/endings.h"
 #include "server/services/services.h"
 
@@ -19,6 +21,7 @@ using InfoCall = Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
 using DrainCall = Unary<v1::DrainRequest, v1::DrainResponse>;
 using BackupCall = edge::ServerStream<v1::BackupRequest, v1::BackupResponse>;
 using UndrainCall = Unary<v1::UndrainRequest, v1::UndrainResponse>;
+using DiagnoseCall = Unary<v1::DiagnoseRequest, v1::DiagnoseResponse>;
 using ReloadCall = Unary<v1::ReloadRequest, v1::ReloadResponse>;
 
 void AddChange(const Reloaded::Change& change, v1::ConfigChange* out) {
@@ -87,6 +90,7 @@ Handled GetServerInfo(CallContext& context, InfoCall& call) {
 Handled Drain(CallContext& context, DrainCall& call) {
   context.waits = true;
   context.engine().BeginDrain();
+  TellDrain(context, call.raw());
   if (context.service.on_drain) context.service.on_drain();
   using Clock = std::chrono::steady_clock;
   const auto timeout = WaitOf(call.request());
@@ -107,8 +111,9 @@ Handled Drain(CallContext& context, DrainCall& call) {
   }
 }
 
-Handled Undrain(CallContext& context, UndrainCall&) {
+Handled Undrain(CallContext& context, UndrainCall& call) {
   if (std::optional<Error> refused = context.engine().EndDrain()) co_return *std::move(refused);
+  TellUndrain(context, call.raw());
   if (context.service.on_drain) context.service.on_drain();
   co_return Void{};
 }
@@ -124,6 +129,18 @@ Handled Reload(CallContext& context, ReloadCall& call) {
     AddChange(change, call.response().add_changed());
   for (const Reloaded::Change& change : reloaded.value().needs_restart)
     AddChange(change, call.response().add_needs_restart());
+  co_return Void{};
+}
+
+Handled Diagnose(CallContext& context, DiagnoseCall& call) {
+  context.waits = true;  // for a disk that may be slow: it says so
+  edge::Completion<std::vector<Finding>> done;
+  context.service.readers->Run(
+      [&diagnose = context.service.diagnose, completer = done.completer()] { completer(diagnose()); },
+      /*at_once=*/1);
+  const Result<std::vector<Finding>> findings = co_await done;
+  if (!findings.ok()) co_return findings.error();
+  call.response() = doctor::ToProto(findings.value());
   co_return Void{};
 }
 
@@ -156,6 +173,7 @@ void AddAdminService(Dispatcher& dispatcher) {
   dispatcher.Add(Named("/covey.v1.AdminService/Undrain"), Undrain);
   dispatcher.Add(Named("/covey.v1.AdminService/Reload"), Reload);
   dispatcher.Add(Named("/covey.v1.AdminService/Backup"), Backup);
+  dispatcher.Add(Named("/covey.v1.AdminService/Diagnose"), Diagnose);
   AddPrune(dispatcher);
 }
 

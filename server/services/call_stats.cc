@@ -31,6 +31,10 @@ void CallStats::OnEnd(const methods::Method& method, int code, std::chrono::nano
   row.open.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void CallStats::OnRefused(uint32_t reason) {
+  refused_[reason < kReasons ? reason : 0].fetch_add(1, std::memory_order_relaxed);
+}
+
 std::vector<CallStats::Ended> CallStats::ended() const {
   std::vector<Ended> all;
   for (size_t i = 0; i < kRows; ++i) {

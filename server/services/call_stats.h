@@ -43,6 +43,11 @@ class CallStats {
     HistogramView times;
   };
 
+  // A call was refused for this reason, by its number in covey.v1.ErrorReason; 0: of none that is listed.
+  void OnRefused(uint32_t reason);
+  static constexpr size_t kReasons = 128;  // there is room for
+  uint64_t refused(uint32_t reason) const { return refused_[reason].load(std::memory_order_relaxed); }
+
   // Only rows that are not zero, in the table's order, codes ascending.
   std::vector<Ended> ended() const;
   std::vector<Open> open() const;
@@ -63,6 +68,7 @@ class CallStats {
   Row& RowOf(const methods::Method& method);
 
   std::array<Row, kRows> rows_;
+  std::array<std::atomic<uint64_t>, kReasons> refused_{};
 };
 
 }  // namespace covey

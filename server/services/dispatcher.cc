@@ -3,8 +3,10 @@
 #include <optional>
 #include <utility>
 
+#include "server/services/call_lines.h"
 #include "server/services/message_room.h"
 #include "server/services/status.h"
+#include "server/services/task_intake.h"
 
 namespace covey {
 namespace {
@@ -65,7 +67,7 @@ class Dispatcher::Account {
     if (code_ == grpc::StatusCode::CANCELLED && Expired(call_)) code_ = grpc::StatusCode::DEADLINE_EXCEEDED;
     dispatcher_.stats_.OnEnd(context_.method, code_, took);
     if (took > dispatcher_.slow_ && context_.method.shape == methods::Shape::kUnary && !context_.waits)
-      TellSlow(took);
+      TellSlow(context_, call_, took, code_);
   }
   Account(const Account&) = delete;
   Account& operator=(const Account&) = delete;
@@ -77,20 +79,14 @@ class Dispatcher::Account {
     return grpc::Status::OK;
   }
   grpc::Status Failed(const Error& error) {
+    dispatcher_.stats_.OnRefused(static_cast<uint32_t>(ReasonOf(error)));
+    TellRefused(context_, call_, error);
     grpc::Status status = ToGrpc(error);
     code_ = status.error_code();
     return status;
   }
 
  private:
-  void TellSlow(Clock::duration took) const {
-    if (!context_.service.warn) return;
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    context_.service.warn("slow call: " + std::string(context_.method.name) + " of " + call_.peer() +
-                          " took " + std::to_string(milliseconds) + " ms and ended with code " +
-                          std::to_string(code_));
-  }
-
   Dispatcher& dispatcher_;
   const edge::Call& call_;
   CallContext context_;

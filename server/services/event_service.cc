@@ -48,6 +48,7 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
   }
   const Batch::Encode encode = [id = group->id()](const Record& record) { return EncodeEvent(id, record); };
   EventMessage message;
+  StreamStats::Reader reader(context.service.streams.get(), StreamStats::Kind::kGroupEvents);
   const edge::Signal news;
   const Watch watch(group, news.notifier());
   Reservation room;
@@ -99,7 +100,9 @@ Handled StreamGroup(CallContext& context, EventStream& call, const GroupPtr& gro
     if (completed) co_return Void{};
     if (!empty) continue;
     if (!request.follow()) co_return Void{};
+    reader.CaughtUp();
     const edge::Wake wake = co_await news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
 }
@@ -142,6 +145,7 @@ std::optional<grpc::ByteBuffer> MessageOf(const WatchPage& page, const v1::Strea
 Handled StreamAll(CallContext& context, EventStream& call) {
   const v1::StreamEventsRequest& request = call.request();
   const ValueSet kinds(request.kinds());
+  StreamStats::Reader reader(context.service.streams.get(), StreamStats::Kind::kAllEvents);
   const edge::Signal news;
   const Watch watch(context.engine(), news.notifier());
   edge::Task<Result<std::string>> starting = StartOf(context, request);
@@ -176,7 +180,9 @@ Handled StreamAll(CallContext& context, EventStream& call) {
     }
     room.Reset();
     if (!request.follow()) co_return Void{};
+    reader.CaughtUp();
     const edge::Wake wake = co_await news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
 }

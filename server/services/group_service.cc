@@ -7,6 +7,7 @@
 #include "core/engine/queued_bytes.h"
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
+#include "server/services/call_lines.h"
 #include "server/services/endings.h"
 #include "server/services/find_task.h"
 #include "server/services/message_room.h"
@@ -58,6 +59,7 @@ Handled CreateGroup(CallContext& context, CreateCall& call) {
                         .tasks = std::move(tasks.value()),
                         .seal = request.seal(),
                         .request = MarkOf(request)};
+  create.spec.caller = call.raw().peer();
   edge::Completion<GroupPtr> created;
   context.engine().CreateGroup(std::move(create), created.completer());
   const Result<GroupPtr> group = co_await created;
@@ -106,8 +108,9 @@ RequestMark MarkOf(const Upload& upload, v1::SubmitTaskStreamRequest& message) {
 }
 
 // Takes one message; the first one finds the group.
-Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, Upload& upload,
-                    v1::SubmitTaskStreamResponse& response) {
+Handled TakeMessage(CallContext& context, SubmitStream& call, v1::SubmitTaskStreamRequest& message,
+                    Upload& upload) {
+  v1::SubmitTaskStreamResponse& response = call.response();
   if (Violations bad = Check(message, response.last_number() + 1); !bad.empty())
     co_return BadRequest(std::move(bad));
   if (upload.group == nullptr) {
@@ -146,7 +149,7 @@ Handled TakeMessage(CallContext& context, v1::SubmitTaskStreamRequest& message, 
       co_return Void{};
     }
     if (reply.error().reason != "QUEUE_FULL") co_return reply.error();
-    Handled waiting = RoomFor(context, amount, wait);
+    Handled waiting = RoomFor(context, call.raw(), amount, wait);
     const Result<Void> room = co_await waiting;
     if (!room.ok()) co_return room.error();
     tasks = TasksOf(message.tasks());
@@ -173,11 +176,12 @@ Handled SubmitTaskStream(CallContext& context, SubmitStream& call) {
     edge::Task<std::optional<v1::SubmitTaskStreamRequest>> reading = ReadMessage(context.service, call, room);
     std::optional<v1::SubmitTaskStreamRequest> message = co_await reading;
     if (!message) break;
-    Handled taking = TakeMessage(context, *message, upload, call.response());
+    Handled taking = TakeMessage(context, call, *message, upload);
     const Result<Void> taken = co_await taking;
     if (taken.ok()) continue;
     const Error& error = taken.error();
     if (upload.group == nullptr || edge::EndsCall(error)) co_return error;
+    TellRefused(context, call.raw(), error);
     v1::Failure* failure = call.response().mutable_failure();
     failure->set_kind(v1::FAILURE_KIND_REJECTED);
     failure->set_message("message " + std::to_string(call.response().last_number() + 1) + ": " +
@@ -228,6 +232,7 @@ Handled WaitGroup(CallContext& context, WaitCall& call) {
 }
 
 Handled CancelGroup(CallContext& context, CancelCall& call, const GroupPtr& group) {
+  TellCancel(context, call.raw(), group->id(), {}, call.request().reason());
   edge::Completion<Void> cancelled;
   group->Cancel(CancelledByRequest(call.request().reason()), cancelled.completer());
   const Result<Void> done = co_await cancelled;

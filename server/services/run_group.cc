@@ -105,7 +105,7 @@ Handled Submit(Run& run, v1::RunGroupRequest& message) {
     // A group that was decided meanwhile takes no more: its result says why, the call need not.
     if (error.reason == "GROUP_DECIDED") break;
     if (error.reason == "QUEUE_FULL") {
-      Handled waiting = RoomFor(run.context, amount, wait);
+      Handled waiting = RoomFor(run.context, run.call.raw(), amount, wait);
       const Result<Void> room = co_await waiting;
       if (!room.ok()) co_return room.error();
     } else if (!run.intake.Refuse(message, error)) {
@@ -228,6 +228,7 @@ Handled Follow(Run& run) {
   *created.mutable_created() = ToProto(run.group->View());
   const bool told = co_await run.call.Write(created);
   if (!told) co_return run.call.EndError();
+  StreamStats::Reader reader(run.context.service.streams.get(), StreamStats::Kind::kAttached);
   for (;;) {
     edge::Task<Result<bool>> sending = SendNews(run);
     const Result<bool> over = co_await sending;
@@ -238,7 +239,9 @@ Handled Follow(Run& run) {
     if (run.thrown) std::rethrow_exception(run.thrown);
     if (!run.read.ok()) co_return run.read.error();
     if (over.value()) break;
+    reader.CaughtUp();
     const edge::Wake wake = co_await run.news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return run.call.EndError();
   }
   v1::RunGroupResponse last;
@@ -277,13 +280,14 @@ edge::Task<Result<GroupPtr>> Make(CallContext& context, RunCall& call, Ownership
                           .tasks = std::move(tasks)};
     create.spec.attached = true;
     create.spec.paced_output = first.options().output();
+    create.spec.caller = call.raw().peer();
     Bound(create.spec.timeout, call);
     const Budget::Amount amount = QueuedAmount(create.tasks);
     edge::Completion<GroupPtr> making;
     context.engine().CreateGroup(std::move(create), owner.Creating(making.completer()));
     Result<GroupPtr> group = co_await making;
     if (group.ok() || group.error().reason != "QUEUE_FULL") co_return std::move(group);
-    Handled waiting = RoomFor(context, amount, wait);
+    Handled waiting = RoomFor(context, call.raw(), amount, wait);
     const Result<Void> room = co_await waiting;
     if (!room.ok()) co_return room.error();
   }

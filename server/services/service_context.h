@@ -12,7 +12,10 @@
 #include "core/run/thread_set.h"
 #include "covey/function_registry.h"
 #include "covey/result.h"
+#include "server/doctor/finding.h"
+#include "server/log/log.h"
 #include "server/services/health.h"
+#include "server/services/stream_stats.h"
 
 namespace covey {
 
@@ -55,9 +58,11 @@ struct ServiceContext {
   std::function<void()> on_drain;              // told when Drain was called, or taken back
   // Opens a backup: what gives its next piece, empty at its end, and blocks.
   std::function<void(std::function<void(Result<BackupReader>)> done)> backup;
-  const Health* health = nullptr;                     // null: always well
-  std::function<Result<Reloaded>()> reload;           // blocks; from any thread
-  std::function<void(const std::string& line)> warn;  // for the log; from any thread; may be empty
+  std::shared_ptr<StreamStats> streams;            // null: streams are not counted
+  const Health* health = nullptr;                  // null: always well
+  std::function<Result<Reloaded>()> reload;        // blocks; from any thread
+  std::function<std::vector<Finding>()> diagnose;  // likewise
+  std::shared_ptr<Log> log;                        // null: nobody is told
 };
 
 using GroupPtr = Engine::GroupPtr;

@@ -77,6 +77,7 @@ Handled StreamOutput(CallContext& context, StreamOutputCall& call, const GroupPt
     options.from = std::move(*position);
   }
   if (request.stream() != v1::OUTPUT_STREAM_UNSPECIFIED) options.only = ToCore(request.stream());
+  StreamStats::Reader reader(context.service.streams.get(), StreamStats::Kind::kOutput);
   const edge::Signal news;
   const Watch watch(group, news.notifier());
   StreamSink sink(call);
@@ -90,7 +91,9 @@ Handled StreamOutput(CallContext& context, StreamOutputCall& call, const GroupPt
     const Result<Void> sent = co_await sending;
     if (!sent.ok()) co_return sent.error();
     if (!request.follow()) co_return Void{};
+    reader.CaughtUp();
     const edge::Wake wake = co_await news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
 }

@@ -7,6 +7,7 @@
 
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
+#include "server/services/call_lines.h"
 #include "server/services/endings.h"
 #include "server/services/find_task.h"
 #include "server/services/output_reader.h"
@@ -186,6 +187,7 @@ Handled CancelTask(CallContext& context, CancelTaskCall& call, const GroupPtr& g
   if (!task.ok()) co_return task.error();
   Failure cause = CancelledByRequest(request.reason());
   cause.task = request.task();
+  TellCancel(context, call.raw(), group->id(), request.task(), request.reason());
   edge::Completion<Void> cancelled;
   group->CancelTask(task.value(), std::move(cause), cancelled.completer());
   const Result<Void> done = co_await cancelled;
@@ -223,6 +225,7 @@ edge::Task<Result<std::shared_ptr<const OutputSizes>>> SizesAtTheEnd(CallContext
 Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group, const OutputKey& key,
                    const std::string& name, const edge::Signal& news) {
   uint64_t offset = call.request().offset();
+  StreamStats::Reader reader(context.service.streams.get(), StreamStats::Kind::kOutput);
   for (;;) {
     edge::Task<Result<OutputPiece>> reading = ReadOutputPiece(context.service, key, offset);
     Result<OutputPiece> piece = co_await reading;
@@ -249,7 +252,9 @@ Handled SendOutput(CallContext& context, OutputCall& call, const GroupPtr& group
     }
     if (damage) co_return *damage;
     if (!call.request().follow()) co_return Void{};
+    reader.CaughtUp();
     const edge::Wake wake = co_await news.Wait();
+    reader.Behind();
     if (wake != edge::Wake::kDone) co_return call.EndError();
   }
 }

@@ -31,6 +31,7 @@ arguments() {
     rpc) printf '%s' "${full:+15}" ;;
     soak) printf '%s' "${full:+1000000}" ;;
     each) printf '%s' "${full:+100}" ;;
+    cost) printf '%s' "${full:+100000}" ;;
     journal | recovery) ;;
   esac
 }
@@ -49,6 +50,7 @@ cmake --preset release -DCOVEY_BUILD_BENCH=ON -DCOVEY_BUILD_DAEMON=ON >/dev/null
 targets=()
 for name in "${names[@]}"; do
   if [[ -f tests/bench/${name}_bench.py ]]; then targets+=(covey_command covey_daemon); else targets+=("covey_${name}_bench"); fi
+  [[ $name != cost ]] || targets+=(covey_cost_tasks)
 done
 cmake --build build/release -j "$(nproc)" --target "${targets[@]}"
 mkdir -p build/bench

@@ -84,6 +84,7 @@ TEST(ClientTest, EachMethodMakesItsCall) {
   EXPECT_EQ(of(client.ClosePool("p")), "PoolService/ClosePool");
   EXPECT_EQ(of(client.StreamEvents({})->Finish()), "EventService/StreamEvents");
   EXPECT_EQ(of(client.GetServerInfo()), "AdminService/GetServerInfo");
+  EXPECT_EQ(of(client.Diagnose()), "AdminService/Diagnose");
   EXPECT_EQ(of(client.Drain()), "AdminService/Drain");
   EXPECT_EQ(of(client.Undrain()), "AdminService/Undrain");
   EXPECT_EQ(of(client.Reload()), "AdminService/Reload");

@@ -95,7 +95,7 @@ class FileTest(ConfigCase):
         self.assertEqual(0, full.code, full)
         self.assertNotIn("# default", full.out)
         said, default = settings(full.out), settings(plain.out)
-        self.assertEqual({"socket_group", "http_listen", "pools.default", "pools.batch"}, set(said) - set(default))
+        self.assertEqual({"socket_group", "http_listen", "log_levels", "pools.default", "pools.batch"}, set(said) - set(default))
         for key in default:
             if key not in ("listen", "data_dir") or os.geteuid() == 0:
                 self.assertEqual(default[key], said[key], key)

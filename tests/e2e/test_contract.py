@@ -64,7 +64,7 @@ class ContractTest(unittest.TestCase):
 
     def test_every_rpc(self):
         for step in (self.pools, self.closing, self.groups, self.stream_of_tasks, self.stream_again, self.tasks, self.output, self.results, self.events,
-                     self.explained, self.lists, self.info, self.backup, self.pruned, self.reloaded, self.drained):
+                     self.explained, self.lists, self.info, self.diagnosed, self.backup, self.pruned, self.reloaded, self.drained):
             with self.subTest(step.__name__):
                 step()
         listed = set()
@@ -201,6 +201,12 @@ class ContractTest(unittest.TestCase):
         chunks = [message["chunk"] for message in self.grpcurl.call(GROUP + "StreamOutput", {"groupId": group}) if "chunk" in message]
         written = {chunk["stream"]: chunk["data"] for chunk in chunks if chunk.get("data")}
         self.assertEqual({"OUTPUT_STREAM_STDOUT": "MDEyMzQ1Njc4OQ==", "OUTPUT_STREAM_STDERR": "ZXJy"}, written)
+
+    def diagnosed(self):
+        findings = self.one(ADMIN + "Diagnose", {})["findings"]
+        self.assertIn(("FINDING_LEVEL_OK", "configuration"), [(each["level"], each["check"]) for each in findings])
+        for each in findings:
+            self.assertTrue(each["level"] == "FINDING_LEVEL_OK" or each["advice"], each)
 
     def backup(self):
         pieces = self.grpcurl.call(ADMIN + "Backup", {})

@@ -83,6 +83,29 @@ class MetricsTest(DaemonTest):
             series = f'covey_cancel_seconds_count{{stage="{stage}"}}'
             self.assertEqual(1, after[series] - before[series])
 
+    def test_what_was_left_and_refused_and_logged(self):
+        before = self.scrape()
+        self.assertExit(0, self.covey("run", "--", "sh", "-c", "setsid sleep 60 & exit 0"))
+        self.assertExit(64, self.covey("create", "--pool", "no-such-pool"))
+        after = self.scrape()
+
+        def grew(series):
+            return after.get(series, 0) - before.get(series, 0)
+        self.assertEqual(1, grew('covey_leftovers_killed_total{of="task"}'))
+        self.assertEqual(1, grew('covey_calls_refused_total{reason="POOL_NOT_FOUND"}'), after)
+        self.assertEqual(1, grew('covey_log_lines_total{part="processes",level="info"}'))
+        self.assertEqual(0, after["covey_log_lost_total"])
+        self.assertEqual(100000, after['covey_bound_limit{bound="retain_groups"}'])
+        self.assertEqual(after["covey_ended_groups"], after['covey_bound_used{bound="retain_groups"}'])
+
+    def test_readers_of_streams(self):
+        follower = self.daemon.covey_start("events", "--new")
+        self.addCleanup(follower.communicate)
+        self.addCleanup(follower.kill)
+        wait_until(lambda: self.scrape()['covey_streams{kind="all_events"}'] == 1, "it is counted")
+        wait_until(lambda: self.scrape()['covey_streams_behind{kind="all_events"}'] == 0, "it has caught up")
+        self.assertEqual(0, self.scrape()['covey_stream_lag_seconds{kind="all_events"}'])
+
     def test_only_what_is_there_and_only_to_be_read(self):
         self.assertEqual((200, "ok\n"), get(self.address, "/healthz"))
         self.assertEqual((200, "ready\n"), get(self.address, "/readyz"))
@@ -192,6 +215,8 @@ class PrometheusTest(unittest.TestCase):
         return float(result[0]["value"][1]) if result else None
 
     def test_what_it_knows(self):
+        self.assertEqual(1, self.value("covey_recovered_groups"))
+        self.assertGreater(self.value("covey_recovery_seconds"), 0)
         self.assertEqual(1, self.value("covey_serving"))
         wait_until(lambda: (self.value("histogram_quantile(0.99, sum by (le) (covey_journal_append_seconds_bucket))") or 0) > 0,
                    "appends took time")

@@ -21,8 +21,9 @@ namespace {
 
 // Texts in capitals that are something else: environment variables, the code of a status without a reason.
 bool IsNoReason(const std::string& text) {
-  static const std::set<std::string> kOthers = {"NOTIFY_SOCKET",     "WATCHDOG_PID",    "WATCHDOG_USEC",
-                                                "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "UNKNOWN"};
+  static const std::set<std::string> kOthers = {"JOURNAL_STREAM", "NOTIFY_SOCKET",     "WATCHDOG_PID",
+                                                "WATCHDOG_USEC",  "RUNTIME_DIRECTORY", "STATE_DIRECTORY",
+                                                "UNKNOWN"};
   return text.starts_with("COVEY_") || text.starts_with("XDG_") || kOthers.contains(text);
 }
 

@@ -167,7 +167,9 @@ std::optional<Error> World::Open() {
                                                .whole_tasks = whole_tasks,
                                                .fold_after = fold_after,
                                                .answers = answers,
-                                               .warn = warn}));
+                                               .warn = warn,
+                                               .activity = activity,
+                                               .counts = counts}));
   if (auto error = engine().Recover(recovery_watcher)) return error;
   if (!parked) engine().Run();
   return std::nullopt;

@@ -183,6 +183,8 @@ class World {
   bool parked = false;
   RecoveryWatcher recovery_watcher;
   std::function<void(const std::string& line)> warn;
+  std::shared_ptr<ActivityListener> activity;
+  bool counts = true;
   AnswerQueue::Runs answers = AnswerQueue::Runs::kOnFlush;  // kOnAThread: as in the daemon
   Budget::Amount max_queued{.tasks = 1'000'000};            // in bytes: no bound
   size_t resident_groups = 1'000;

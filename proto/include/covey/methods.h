@@ -88,6 +88,8 @@ inline constexpr Method kMethods[] = {
     // The second one would purge what has ended since.
     {"/covey.v1.AdminService/Prune", Shape::kUnary, Role::kOperator, internal::kNoKey, Repeat::kNever,
      View::kNone},
+    {"/covey.v1.AdminService/Diagnose", Shape::kUnary, Role::kOperator, internal::kNoKey, Repeat::kSafe,
+     View::kNone},
 
     {"/covey.v1.EventService/StreamEvents", Shape::kServerStream, Role::kViewer,
      Key{Subject::kGroupIfNamed, "group_id"}, Repeat::kSafe, View::kFull},

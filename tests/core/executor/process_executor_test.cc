@@ -23,8 +23,9 @@ class ProcessExecutorTest : public ::testing::Test {
     auto supervisor = ProcessSupervisor::Create(
         {.become_subreaper = true, .token_variable = ProcessExecutor::kTokenVariable});
     ASSERT_TRUE(supervisor.ok()) << supervisor.error().message;
-    executor_ = std::make_unique<ProcessExecutor>(std::move(supervisor.value()), "dir-", "unix:/there",
-                                                  [this](std::string_view line) { log_.emplace_back(line); });
+    executor_ = std::make_unique<ProcessExecutor>(
+        std::move(supervisor.value()), "dir-", "unix:/there",
+        [this](const ProcessExecutor::Leftovers& left) { leftovers_.push_back(left); });
   }
 
   std::shared_ptr<Execution> Start(std::string script, ProcessSpec spec = {}) {
@@ -40,7 +41,7 @@ class ProcessExecutorTest : public ::testing::Test {
   }
 
   std::optional<std::chrono::steady_clock::time_point> deadline_;
-  std::vector<std::string> log_;  // complete at the exit of each
+  std::vector<ProcessExecutor::Leftovers> leftovers_;  // complete at the exit of each
   std::unique_ptr<ProcessExecutor> executor_;
   std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
 };
@@ -73,13 +74,16 @@ TEST_F(ProcessExecutorTest, WithoutADeadlineNoneIsTold) {
 TEST_F(ProcessExecutorTest, SaysWhatATaskHasLeftBehind) {
   Start("setsid sleep 100 & setsid sleep 100 & exit 0");
   EXPECT_TRUE(recorder_->Exit().ok());
-  EXPECT_EQ(log_, std::vector<std::string>{"task g/t left 2 processes, which were killed"});
+  ASSERT_EQ(leftovers_.size(), 1u);
+  EXPECT_EQ(leftovers_[0].group + "/" + leftovers_[0].task, "g/t");
+  EXPECT_EQ(leftovers_[0].attempt, 2u);
+  EXPECT_EQ(leftovers_[0].killed, 2u);
 }
 
-TEST_F(ProcessExecutorTest, SaysItOfOneInTheSingular) {
-  Start("setsid sleep 100 & exit 0");
+TEST_F(ProcessExecutorTest, SaysNothingOfATaskThatLeavesNone) {
+  Start("exit 0");
   EXPECT_TRUE(recorder_->Exit().ok());
-  EXPECT_EQ(log_, std::vector<std::string>{"task g/t left 1 process, which was killed"});
+  EXPECT_TRUE(leftovers_.empty());
 }
 
 // Its input may be a MiB, of each of ten thousand that run.

@@ -92,8 +92,8 @@ TEST(ConfigTest, EveryFlagIsTakenWithBothSpellings) {
   EXPECT_EQ(config.queues, 2);
   EXPECT_FALSE(config.use_cgroups);
   EXPECT_EQ(config.socket_mode, 0660u);
-  EXPECT_TRUE(config.log_json);
-  EXPECT_EQ(config.log_level, "debug");
+  EXPECT_TRUE(config.log.json);
+  EXPECT_EQ(config.log.level, "debug");
   EXPECT_EQ(config.output_limit, 4096u);
 }
 
@@ -128,6 +128,8 @@ TEST(ConfigTest, BadValuesNameFlagRangeAndValue) {
       {{"--no-cgroups=yes"}, {"takes no value", "got yes"}},
       {{"--output-limit", "4095"}, {"4096..1073741824", "got 4095"}},
       {{"--log-levle", "info"}, {"unknown flag --log-levle", "--log-level"}},
+      {{"--log-levels", "journal=loud"},
+       {"--log-levels must be PART=LEVEL", "daemon, groups, tasks", "got journal=loud"}},
       {{"--no-cgroup"}, {"the nearest is --no-cgroups"}},
       {{"--cgroups=maybe"}, {"--cgroups must be true or false", "got maybe"}},
       {{"--confg", "x"}, {"the nearest is --config"}},
@@ -187,6 +189,7 @@ queues = 2
 cgroups = false
 log_format = "json"
 log_level = "debug"
+log_levels = ["journal=error", "calls=info", "journal=warning"]
 
 [pools]
 default = 8
@@ -208,8 +211,9 @@ default = 8
   EXPECT_EQ(config.stop_timeout, milliseconds(250));
   EXPECT_EQ(config.queues, 2);
   EXPECT_FALSE(config.use_cgroups);
-  EXPECT_TRUE(config.log_json);
-  EXPECT_EQ(config.log_level, "debug");
+  EXPECT_TRUE(config.log.json);
+  EXPECT_EQ(config.log.level, "debug");
+  EXPECT_EQ(config.log.levels, (std::vector<std::string>{"calls=info", "journal=warning"}));
   EXPECT_EQ(Values(config).back(), (KeyValue{"pools.v1.gpu", "2"}));
   EXPECT_EQ(config.pools.size(), 2u);
 }
@@ -217,6 +221,8 @@ default = 8
 TEST(ConfigTest, FlagsWin) {
   const std::string text =
       "listen = [\"unix:/tmp/file.sock\"]\nqueues = 4\ncgroups = false\n[pools]\ndefault = 8\nbatch = 3\n";
+  const Config levels = ParseText("log_levels = [\"calls=info\"]\n", {"--log-levels=journal=debug"});
+  EXPECT_EQ(levels.log.levels, std::vector<std::string>{"journal=debug"});
   const Config config = ParseText(
       text, {"--listen=unix:/tmp/a", "--listen=unix:/tmp/b", "--queues=2", "--cgroups", "--pool=batch=7"});
   EXPECT_EQ(config.listen, (std::vector<std::string>{"unix:/tmp/a", "unix:/tmp/b"}));

@@ -52,7 +52,12 @@ TEST(DispatcherTest, EachStepHasItsAnswerAndIsCounted) {
   EXPECT_EQ(EndedWith(world.stats(), kGet, grpc::StatusCode::INVALID_ARGUMENT), 2u);
   EXPECT_EQ(EndedWith(world.stats(), kGet, grpc::StatusCode::NOT_FOUND), 1u);
   EXPECT_TRUE(world.stats().open().empty());
-  EXPECT_TRUE(world.warnings().empty());
+  const std::vector<std::string> logged = world.logged();  // not of what is not there: that is an answer
+  ASSERT_EQ(logged.size(), 2u);
+  EXPECT_TRUE(logged[0].starts_with("info a call was refused method=GroupService/GetGroup caller=unix:"))
+      << logged[0];
+  EXPECT_TRUE(logged[0].ends_with(" reason=MALFORMED_MESSAGE")) << logged[0];
+  EXPECT_TRUE(logged[1].ends_with(" reason=BAD_REQUEST fields=group_id")) << logged[1];
 }
 
 using InfoCall = edge::Unary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>;
@@ -89,12 +94,28 @@ TEST(DispatcherTest, TellsSlowCallsButNotWaitsAndStreams) {
   v1::StreamEventsRequest events;
   events.set_group_id("g");
   EXPECT_TRUE(world.Call(kEvents, events).status.ok());
-  EXPECT_TRUE(world.warnings().empty()) << world.warnings()[0];
+  EXPECT_TRUE(world.logged().empty()) << world.logged()[0];
   EXPECT_TRUE(world.Call(kGet, GetRequest("g")).status.ok());
-  ASSERT_EQ(world.warnings().size(), 1u);
-  EXPECT_TRUE(world.warnings()[0].starts_with("slow call: /covey.v1.GroupService/GetGroup of unix:"))
-      << world.warnings()[0];
-  EXPECT_TRUE(world.warnings()[0].ends_with("ended with code 0")) << world.warnings()[0];
+  ASSERT_EQ(world.logged().size(), 1u);
+  EXPECT_TRUE(
+      world.logged()[0].starts_with("warning a call was slow method=GroupService/GetGroup caller=unix:"))
+      << world.logged()[0];
+  EXPECT_TRUE(world.logged()[0].ends_with(" code=0")) << world.logged()[0];
+}
+
+// Keys of an environment and values may be secrets.
+TEST(DispatcherTest, ARefusedRequestIsToldByTheNamesOfItsFields) {
+  ServicesWorld world;
+  v1::CreateGroupRequest request;
+  v1::ProcessSpec& process = *request.add_tasks()->mutable_process();
+  process.add_argv("true");
+  (*process.mutable_env())["KEY=secret"] = "value";
+  process.set_working_dir("another secret");
+  EXPECT_EQ(ReasonOf(world.Call("/covey.v1.GroupService/CreateGroup", request).status), "BAD_REQUEST");
+  ASSERT_EQ(world.logged().size(), 1u);
+  EXPECT_TRUE(world.logged()[0].ends_with(
+      " reason=BAD_REQUEST fields=\"tasks[0].process.env, tasks[0].process.working_dir\""))
+      << world.logged()[0];
 }
 
 TEST(DispatcherTest, AWaitWhoseDeadlinePassesIsCountedAndWithdrawn) {

@@ -25,10 +25,7 @@ ServicesWorld::ServicesWorld(Options options) {
   context_.answers = options.answers;
   context_.requests = options.requests;
   context_.request_patience = options.request_patience;
-  context_.warn = [this](const std::string& line) {
-    MutexLock lock(mutex_);
-    warnings_.push_back(line);
-  };
+  context_.log = log_;
   server_ = std::make_unique<edge::Server>(
       edge::ServerOptions{.addresses = {address()}, .log = [this](std::string_view line) {
                             MutexLock lock(mutex_);
@@ -46,10 +43,6 @@ ServicesWorld::~ServicesWorld() {
   std::filesystem::remove_all(directory_);
 }
 
-std::vector<std::string> ServicesWorld::warnings() {
-  MutexLock lock(mutex_);
-  return warnings_;
-}
 std::vector<std::string> ServicesWorld::errors() {
   MutexLock lock(mutex_);
   return errors_;

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "server/log/log.h"
 #include "server/services/services.h"
 #include "tests/server/edge/raw_client.h"
+#include "tests/server/log/logged_lines.h"
 #include "tests/support/engine_world.h"
 
 namespace covey::testing {
@@ -34,8 +36,8 @@ class ServicesWorld {
   // Stops the server: handlers are told.
   void Stop() { server_->Shutdown(std::chrono::seconds(10)); }
   const CallStats& stats() const { return dispatcher_->stats(); }
-  // Lines for the log.
-  std::vector<std::string> warnings() COVEY_EXCLUDES(mutex_);
+  // What the log was told, as text without times.
+  std::vector<std::string> logged() const { return lines_->All(); }
   std::vector<std::string> errors() COVEY_EXCLUDES(mutex_);
 
   template <class Request>
@@ -51,8 +53,9 @@ class ServicesWorld {
   World world_;
   std::string directory_;
   Mutex mutex_;
-  std::vector<std::string> warnings_ COVEY_GUARDED_BY(mutex_);
   std::vector<std::string> errors_ COVEY_GUARDED_BY(mutex_);
+  const std::shared_ptr<LoggedLines> lines_ = std::make_shared<LoggedLines>();
+  const std::shared_ptr<Log> log_ = Log::New(lines_->Output(), {});
   ServiceContext context_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<edge::Server> server_;

@@ -116,6 +116,8 @@ class Client {
 
   // The daemon.
   Result<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});
+  // What is wrong with the daemon's place, and what to do.
+  Result<v1::DiagnoseResponse> Diagnose(const CallOptions& call = {});
   // Returns when every group has ended; the daemon takes no new ones from then on.
   Result<Void> Drain(const CallOptions& call = {});
   // The same with the whole request: with a `timeout` answers how many groups have not ended.
