@@ -253,6 +253,23 @@ TEST_F(SqliteFaultTest, TroubleIsToldWhenItBeginsAndWhenItEnds) {
   EXPECT_TRUE(put().ok());
 }
 
+TEST_F(SqliteFaultTest, CommitsThatTakeTooLongAreTold) {
+  for (const auto& [slow, times] : {std::pair{std::chrono::nanoseconds(0), 1}, {std::chrono::hours(1), 0}}) {
+    SqliteJournalOptions options = Options();
+    std::vector<size_t> told;
+    options.slow = slow;
+    options.on_slow = [&told](std::chrono::nanoseconds took, size_t appends) {
+      EXPECT_GT(took, std::chrono::nanoseconds(0));
+      told.push_back(appends);
+    };
+    OpenJournal open(options);
+    Writer group("g" + std::to_string(times), open.epoch);
+    EXPECT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
+    open.journal->Close();
+    EXPECT_EQ(told, std::vector<size_t>(static_cast<size_t>(times), 1));
+  }
+}
+
 TEST_F(SqliteFaultTest, AFullDiskIsFreedWithWhatWasReserved) {
   OpenJournal open(Options());
   const std::string reserve = dir_.path() + "/reserve";
