@@ -1,42 +1,59 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "covey/context.h"
 #include "covey/policy.h"
 #include "covey/pool.h"
 #include "covey/runner.h"
+#include "covey/span.h"
 #include "covey/status.h"
+#include "covey/task.h"
 
 namespace covey {
 
 // One start or stop of a runner, for the log function.
 struct LogInfo {
-  enum class What : uint8_t { kStart, kExit };
-  std::string_view runner;  // the task's name, else the runner's
+  enum class What : uint8_t {
+    kStart,    //
+    kExit,     //
+    kRefused,  // it never runs, and nobody who waits will learn of it
+  };
+  std::string_view runner{};  // the task's name, else the runner's
   What what = What::kStart;
-  Status failure;  // of kExit; OK when it succeeded
+  Status failure{};                    // of kExit and kRefused; OK when it succeeded
+  std::chrono::nanoseconds waited{0};  // from Go to the start
+  std::chrono::nanoseconds took{0};    // of kExit: from the start to the end
+};
+
+// What becomes of an exception that leaves a task.
+enum class Recover : uint8_t {
+  kNo,       // it ends the program, as in Go
+  kFailure,  // it is a failure of kind panic
+  kRethrow,  // that too; Wait throws the exception itself when it has decided the outcome
 };
 
 // Several tasks as one: the first failure cancels the rest, cancelling the group cancels every task, and Wait
 // returns the outcome after everything has stopped.
 //
 // Lifetime: the destructor cancels what is left and waits for it. It must not run in one of the group's own
-// tasks, nor may Wait be called there: they would wait for themselves.
+// tasks: that ends the program, with a message.
 // Thread safety: all of it, also from the group's own tasks.
 //
 // Invariants:
 // 1. The outcome is decided exactly once and carries the first cause. From then on the tasks' context is over,
 //    with that cause, and every Go is refused.
-// 2. A Go that returned OK ran its task or runs it; a Go that was refused never runs it and counts for
-//    nothing.
+// 2. A Go that was taken ran its task or runs it; a Go that was refused never runs it.
 // 3. A Go that is blocked counts as unfinished: the seal that Wait armed falls when no task is left and no Go
 //    is under way.
 // 4. Wait returns when nothing of the group runs any more: no task, no log call, no callback of its context,
@@ -45,15 +62,19 @@ struct LogInfo {
 class Group {
  public:
   struct Options {
-    std::shared_ptr<Pool> pool;               // default: the unbounded one of the process
-    bool recover = true;                      // an exception is a failure; false: it ends the program
-    std::function<void(const LogInfo&)> log;  // of each start and stop, from any thread; must not throw
-    uint32_t limit = 0;                       // tasks at once; 0: none but the pool's
-    Policy policy = Policy::kAll;             //
-    uint32_t max_failures = 0;                // of kAll alone: so many do not decide
-    Context context = Context::Background();  // the parent: its end cancels the group
-    std::optional<std::chrono::nanoseconds> timeout{};  // from now on; then the group FAILED, kind timeout
-    std::shared_ptr<TimerQueue> timers{};               // default: that of the process
+    std::shared_ptr<Pool> pool{};               // default: the unbounded one of the process
+    bool recover = true;                        // an exception is a failure; false: it ends the program
+    std::function<void(const LogInfo&)> log{};  // of each start and stop, from any thread; must not throw
+    uint32_t limit = 0;                         // tasks at once; 0: none but the pool's
+    Policy policy = Policy::kAll;               //
+    uint32_t max_failures = 0;                  // of kAll alone: so many do not decide
+    Context context = Context::Background();    // the parent: its end cancels the group
+    std::optional<Span> timeout{};              // from now on; then the group FAILED, kind timeout
+    std::shared_ptr<TimerQueue> timers{};       // default: that of the process
+    uint32_t max_waiting =
+        0;  // calls of Go that may wait for a slot; one more is refused at once. 0: any number
+    bool keep_all = false;  // failures() has also those of the tasks that the decision stopped
+    bool rethrow = false;   // as in Recover::kRethrow
   };
   struct Counts {
     uint32_t started = 0;
@@ -74,15 +95,38 @@ class Group {
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
-  // Blocks until the task holds a slot, then returns OK and the task runs on a thread of the pool. Refused,
-  // at once and also while blocked, with the group's failure or cancel when that is decided; with kDecided or
-  // kSealed when the outcome is a success; with ErrClosed on a closed pool. An unnamed task is named by its
-  // number, from 0, in failures, and by its runner in the log.
-  Status Go(std::function<Status(const Context&)> function, std::string name = {});
-  Status Go(std::shared_ptr<Runner> runner, std::string name = {});
-  // The same for work that needs no thread. The group keeps the runner until `done` is called, from any
+  // Blocks until the task holds a slot; then it runs on a thread of the pool, or on one that waits for the group.
+  // Refused, at once and also while blocked, with the group's failure or cancel when that is decided; with kDecided
+  // or kSealed when the outcome is a success; with ErrClosed on a closed pool. What was refused is what Wait returns,
+  // unless the outcome is decided. An unnamed task is named by its number, from 0, in failures, and by its callable
+  // in the log.
+  template <TaskFunction F>
+  Task<TaskValue<F>> Go(F&& function, TaskOptions options = {}) {
+    return Launch<F>(std::forward<F>(function), options, /*waits=*/true);
+  }
+  // A member function of `object`, which is a pointer, or is kept with the task.
+  template <typename M, typename T>
+  requires std::is_member_function_pointer_v<M>
+  auto Go(M method, T object, TaskOptions options = {}) {
+    if constexpr (std::is_invocable_v<M, T&, const Context&>) {
+      return Go([method, object = std::move(object)](
+                    const Context& context) mutable { return std::invoke(method, object, context); },
+                std::move(options));
+    } else {
+      static_assert(std::is_invocable_v<M, T&>, "the method takes a const covey::Context& or nothing");
+      return Go([method, object = std::move(object)]() mutable { return std::invoke(method, object); },
+                std::move(options));
+    }
+  }
+  Task<> Go(std::shared_ptr<Runner> runner, TaskOptions options = {});
+  // The same, but refused with ErrDispatchTimeout when no slot is free now.
+  template <TaskFunction F>
+  Task<TaskValue<F>> TryGo(F&& function, TaskOptions options = {}) {
+    return Launch<F>(std::forward<F>(function), options, /*waits=*/false);
+  }
+  // The same as Go for work that needs no thread. The group keeps the runner until `done` is called, from any
   // thread; the first call counts, and when every copy of it is gone without a call the task has failed.
-  Status GoAsync(std::shared_ptr<AsyncRunner> runner, std::string name = {});
+  Task<> GoAsync(std::shared_ptr<AsyncRunner> runner, TaskOptions options = {});
 
   // Cancels every task, unless the outcome is decided already. The outcome is of kind cancelled with this
   // cause, whatever kind it has here.
@@ -90,20 +134,40 @@ class Group {
 
   // Seals the group when its last task ends, and returns the outcome when everything has stopped. OK, or the
   // failure that decided: the task's, a cancel, or a timeout; of kAllSettled and kAny the first failure. Any
-  // number of threads may wait, any number of times.
+  // number of threads may wait, any number of times. Meanwhile the caller's thread may run tasks of this group that
+  // hold a slot and have not started. In one of the group's own tasks, which it would wait for: a failure that says
+  // so, at once.
   Status Wait();
+  // The same for so long: nullopt when it was not over then; the group is as if nobody had waited. Runs no tasks.
+  std::optional<Status> WaitFor(Span duration);
+  // The same until `context` ends.
+  std::optional<Status> Wait(const Context& context);
+  // Makes a group that is over empty again, with the same options and no parent's end or timeout behind it; false
+  // when it is not over. Nobody may use it meanwhile.
+  bool Reopen();
 
   // Takes effect at once; lowering it lets running tasks finish. 0: none but the pool's.
   void SetLimit(uint32_t limit);
 
   // What the tasks are given. Over when the outcome is decided.
   const Context& context() const;
-  // Failures so far, in order, decisive or not, but for the tasks that the decision stopped.
+  // Failures so far, in order, decisive or not, but for the tasks that the decision stopped. Panics are here always.
   std::vector<Failure> failures() const;
   Counts counts() const;
 
  private:
   class Impl;
+
+  template <typename F>
+  Task<TaskValue<F>> Launch(F&& function, TaskOptions& options, bool waits) {
+    detail::NewNode node;
+    detail::Fill(*node, std::forward<F>(function));
+    Status refusal = Start(*node, options, waits);
+    return {refusal.ok() ? node.Release() : nullptr, std::move(refusal)};
+  }
+  // OK: the node is the group's and the handle's. Else it is the caller's, as it was.
+  Status Start(detail::TaskNode& node, TaskOptions& options, bool waits);
+
   const std::unique_ptr<Impl> impl_;  // has its own synchronisation
 };
 

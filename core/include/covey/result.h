@@ -36,9 +36,9 @@ struct FieldViolation {
 // A refused call. `reason` is a stable constant for programs, as in "GROUP_NOT_FOUND".
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string reason;
-  std::string message;
-  std::vector<FieldViolation> fields;  // of kInvalidArgument
+  std::string reason{};
+  std::string message{};
+  std::vector<FieldViolation> fields{};  // of kInvalidArgument
 };
 
 // A value, or why there is none. To ask for the one that is not there ends the program.

@@ -30,9 +30,9 @@ std::string_view Name(FailureKind kind);
 struct Failure {
   FailureKind kind = FailureKind::kError;
   int32_t code = 0;
-  std::string message;
-  std::string detail;    // stack of a panic, or the tail of stderr; may be empty
-  std::string task;      // name of the task that failed; empty outside groups
+  std::string message{};
+  std::string detail{};  // stack of a panic, or the tail of stderr; may be empty
+  std::string task{};    // name of the task that failed; empty outside groups
   uint32_t attempt = 0;  // 1, 2, …; 0 outside groups
 };
 

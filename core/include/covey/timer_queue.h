@@ -43,6 +43,7 @@ class TimerQueue {
   void AdvanceBy(std::chrono::nanoseconds step);
 
   size_t pending() const;
+  bool manual() const;
 
  private:
   class Impl;
