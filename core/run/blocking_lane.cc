@@ -6,12 +6,6 @@
 #include "core/base/spin.h"
 
 namespace covey {
-namespace {
-
-constinit SpinBudget budget{std::chrono::microseconds(20)};
-
-}  // namespace
-
 // Those who wait for an answer to their ticket. Lives until the last call of the pool has returned, which may
 // be after the lane has gone.
 class BlockingLane::Waiters final : public LaneOwner {
@@ -63,9 +57,10 @@ Status BlockingLane::Acquire(const Context& context, Caller* caller,
   const auto ticket = reinterpret_cast<uint64_t>(&waiter);
   if (Status status = lane_.Push({&ticket, 1}); !status.ok()) return status;
   const auto state = [&] { return waiter.state.load(std::memory_order_acquire); };
-  for (Spin spin(budget.limit()); state() == Waiters::kWaiting && !context.done() && spin.Again();) {
+  SpinBudget& looks = lane_.tree().looks_for_answer();
+  for (Spin spin(looks.Begin()); state() == Waiters::kWaiting && !context.done() && spin.Again();) {
   }
-  budget.Note(state() != Waiters::kWaiting);
+  looks.Note(state() != Waiters::kWaiting);
   if (state() == Waiters::kWaiting) {
     const Context::Registration registration = context.OnDone([&] { Waiters::Cancel(waiter); });
     uint32_t awake = Waiters::kWaiting;

@@ -14,8 +14,7 @@
 namespace covey {
 namespace {
 
-constinit SpinBudget for_slot{std::chrono::microseconds(20)};
-constinit SpinBudget for_end{std::chrono::microseconds(30)};
+constinit SpinBudget for_end{std::chrono::microseconds(30), /*one=*/false};
 constexpr int kLooksBetweenTakes = 64;
 
 std::optional<Context::Clock::time_point> Earlier(std::optional<Context::Clock::time_point> a,
@@ -99,13 +98,16 @@ Status Group::Impl::GoBlocking(detail::TaskNode& node, const TaskOptions& option
 
 Status Group::Impl::Acquire(Going& going, const TaskOptions& options, bool waits) {
   if (waits && !limited_.load(std::memory_order_relaxed)) {
-    for (Spin spin(for_slot.limit()); !slots_.attention() && !refuses_.load(std::memory_order_relaxed);) {
+    bool taken = false;
+    Spin spin(slots_.looks().Begin());
+    while (!slots_.attention() && !refuses_.load(std::memory_order_relaxed)) {
       std::vector<SlotAnswer> answers;
-      const bool taken = slots_.TryTake(counts_, &answers);
+      taken = slots_.TryTake(counts_, &answers);
       Deliver(std::move(answers));
-      if (!taken && spin.Again()) continue;
-      for_slot.Note(taken);
-      if (!taken) break;
+      if (taken || !spin.Again()) break;
+    }
+    slots_.looks().Note(taken);
+    if (taken) {
       going.OnSlot();
       if (!going.refusal.ok()) ReturnSlot();
       return going.refusal;
@@ -182,13 +184,13 @@ void Group::Impl::TellTasks() {
 }
 
 void Group::Impl::Help() {
-  Spin spin(for_end.limit());
+  Spin spin(for_end.Begin());
   int looks = 0;
   do {
     if (helps_ && looks++ % kLooksBetweenTakes == 0) {
       while (Work* const work = threads_.Take(this)) {
         work->run(*work);
-        spin = Spin(for_end.limit());
+        spin.Restart();
       }
     }
     if (entered_.load(std::memory_order_seq_cst) == Left()) return for_end.Note(true);
@@ -296,7 +298,10 @@ void Group::Impl::Begin() {
   if (parent) {
     contexts_->parent_done = options_.context.OnDone([this] {
       Failure cause = options_.context.cause().failure();
-      cause.message = "the parent has ended: " + cause.message;
+      // The outcome is of kind cancelled: how the parent ended is told in words.
+      cause.message = cause.kind == FailureKind::kCancelled
+                          ? "the parent has ended: " + cause.message
+                          : "the parent has ended: " + std::string(Name(cause.kind)) + ": " + cause.message;
       Cancel(std::move(cause));
     });
   }

@@ -76,6 +76,7 @@ class Lane {
   size_t waiting() const;
   // Tickets of the lane that are served before this one, age aside; nullopt when it is not waiting.
   std::optional<size_t> Ahead(uint64_t ticket) const;
+  SlotTree& tree() const { return leaf_->tree(); }
   Pool& pool() const { return *pool_; }
 
  private:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/spin.h"
 #include "core/run/ticket_levels.h"
 
 namespace covey {
@@ -184,6 +185,9 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
   // Until no slot is held; false when one was after `duration`.
   bool WaitUntilIdle(std::chrono::nanoseconds duration = std::chrono::nanoseconds::max())
       COVEY_EXCLUDES(mutex_);
+  // For those who look for a slot before they queue, and for an answer before they sleep.
+  SpinBudget& looks() { return looks_; }
+  SpinBudget& looks_for_answer() { return looks_for_answer_; }
   // Counts the slots of tasks without a group.
   SlotCounts& others() { return others_; }
 
@@ -233,6 +237,8 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
   alignas(64) std::atomic<bool> attention_ = false;  // somebody waits, or it is parked or closed
   std::atomic<uint32_t> max_;                        // the root's limit
   std::atomic<uint32_t> blocked_holders_ = 0;
+  SpinBudget looks_{std::chrono::microseconds(20)};
+  SpinBudget looks_for_answer_{std::chrono::microseconds(20)};
 
   alignas(64) mutable Mutex mutex_;
   CondVar idle_;

@@ -33,8 +33,8 @@ struct FunctionWork final : Work {
 struct ThreadSet::Sleeper {
   FutexWord woken = 0;
   bool linked = false;
-  uint64_t seen = 0;  // taken_ when it was last looked at
-  std::chrono::steady_clock::time_point since{};
+  bool stalled = true;  // what is queued does not move: the next one takes it at once
+  uint64_t seen = 0;    // taken_ when it was last looked at
   Sleeper* before = nullptr;
   Sleeper* after = nullptr;
 };
@@ -105,12 +105,12 @@ Work* ThreadSet::Take(const void* owner) {
   return nullptr;
 }
 
-ThreadSet::Sleeper* ThreadSet::AttendLocked() {
+ThreadSet::Sleeper* ThreadSet::AttendLocked(bool stalled) {
   Sleeper* woken = nullptr;
   for (;;) {
     // With threads asleep the timer is not enough, nor that some thread will be free.
     const bool attended =
-        watch_ != nullptr || starting_ > 0 || (asleep_ == nullptr && (armed_ || threads_.size() >= most_));
+        watch_ != nullptr || searching_.load(std::memory_order_relaxed) || starting_ > 0 || (asleep_ == nullptr && (armed_ || threads_.size() >= most_));
     if (attended_.load(std::memory_order_relaxed) != attended) {
       attended_.store(attended, std::memory_order_seq_cst);
     }
@@ -119,7 +119,7 @@ ThreadSet::Sleeper* ThreadSet::AttendLocked() {
       woken = watch_ = asleep_;
       UnlinkLocked(*woken);
       woken->seen = taken_.load(std::memory_order_relaxed);
-      woken->since = {};
+      woken->stalled = stalled;
     } else if (const size_t at_once = at_once_.load(std::memory_order_relaxed);
                threads_.size() >= std::min(std::max<size_t>(at_once, 1), most_) || !StartThreadLocked()) {
       ArmLocked();
@@ -254,8 +254,9 @@ void ThreadSet::Loop() {
   MutexLock lock(mutex_);
   for (;;) {
     if (Work* const work = PopLocked()) {
+      const bool stalled = watch_ == &self && self.stalled;
       if (watch_ == &self) watch_ = nullptr;
-      Sleeper* const sleeper = AttendLocked();
+      Sleeper* const sleeper = AttendLocked(stalled);
       lock.Unlock();
       Wake(sleeper);
       work->run(*work);
@@ -279,6 +280,7 @@ bool ThreadSet::Idle(Sleeper& self) {
   bool searches = !searching_.load(std::memory_order_relaxed);
   if (watch_ == nullptr) {
     watch_ = &self;
+    self.stalled = false;
     attended_.store(true, std::memory_order_seq_cst);
     searches = true;
   }
@@ -304,13 +306,16 @@ bool ThreadSet::Idle(Sleeper& self) {
 
 // True when work was seen, or the end.
 bool ThreadSet::Search() {
-  Spin spin(search_.limit());
+  Spin spin(search_.Begin());
   do {
     if (Queued()) {
       search_.Note(true);
       return true;
     }
-    if (stopping_.load(std::memory_order_relaxed)) return true;
+    if (stopping_.load(std::memory_order_relaxed)) {
+      search_.Note(true);
+      return true;
+    }
   } while (spin.Again());
   search_.Note(false);
   return false;
@@ -343,17 +348,18 @@ bool ThreadSet::SleepLocked(Sleeper& self, MutexLock& lock) {
 
 // True when this thread is to take work: what is queued does not move, or not quickly. False when nothing is queued.
 bool ThreadSet::WatchLocked(Sleeper& self, MutexLock& lock) {
-  while (!stopping_.load(std::memory_order_relaxed)) {
+  // Who was woken by a thread that has work itself leaves it the time to do more of it.
+  for (auto since = std::chrono::steady_clock::now(); !stopping_.load(std::memory_order_relaxed);) {
     if (!Queued()) return false;
-    const auto now = std::chrono::steady_clock::now();
     const uint64_t taken = taken_.load(std::memory_order_relaxed);
-    const size_t busy = threads_.size() - std::min(idle_, threads_.size());
-    // Woken just now: it takes about a nap to come.
-    const std::chrono::nanoseconds looked =
-        self.since == std::chrono::steady_clock::time_point{} ? kNap : now - self.since;
-    if ((taken - self.seen) * kShort < looked * std::max<size_t>(busy, 1)) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (self.stalled || now - since >= kNap) {
+      const size_t busy = std::max<size_t>(threads_.size() - std::min(idle_, threads_.size()), 1);
+      self.stalled = taken == self.seen;
+      if (self.stalled || (taken - self.seen) * kShort < (now - since) * busy) return true;
+    }
     self.seen = taken;
-    self.since = now;
+    since = now;
     self.woken.store(0, std::memory_order_relaxed);
     lock.Unlock();
     FutexWait(self.woken, 0, now + kNap);

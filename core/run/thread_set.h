@@ -23,8 +23,8 @@ namespace covey {
 // in which it was handed over.
 //
 // Whoever hands work over puts it on a stack without a lock, and goes on; threads take the whole stack and turn it round.
-// Nobody is woken as long as the queue is attended: by the watch, which is the one idle thread that looks after it, by a
-// thread that is starting, or by the timer. So short pieces of work are carried out by few threads that stay awake, and
+// Nobody is woken as long as the queue is attended: by the watch, which is the one idle thread that looks after it, by the
+// one that searches, by a thread that is starting, or by the timer. So short pieces of work are carried out by few threads that stay awake, and
 // what is queued behind a long piece is started by the watch, which then passes its duty to the next idle thread. A thread
 // that runs out of work looks for more for kSearch before it sleeps; at most one does so at a time.
 //
@@ -109,8 +109,8 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   // The stack, in the order in which it was filled.
   Work* TakeInbox();
   Work* PopLocked() COVEY_REQUIRES(mutex_);
-  // Restores invariant 2.
-  [[nodiscard]] Sleeper* AttendLocked() COVEY_REQUIRES(mutex_);
+  // Restores invariant 2. `stalled`: what is queued does not move, so a thread that is woken takes some of it at once.
+  [[nodiscard]] Sleeper* AttendLocked(bool stalled = true) COVEY_REQUIRES(mutex_);
   static void Wake(Sleeper* sleeper);
 
   void LinkLocked(Sleeper& sleeper) COVEY_REQUIRES(mutex_);

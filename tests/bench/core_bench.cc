@@ -318,7 +318,7 @@ int main(int argc, char** argv) {
 
   std::vector<Case> cases = {{"tiny8", "ns", {}},     {"tiny2", "ns", {}},   {"tiny0", "ns", {}},
                              {"threes", "ns", {}},    {"threes8", "ns", {}}, {"sleeps", "ns", {}},
-                             {"producers", "ns", {}}, {"cancel", "ms", {}},  {"idle", "us", {}},
+                             {"producers", "ns", {}}, {"idle", "us", {}}, {"cancel", "ms", {}},
                              {"memory", "B", {}},     {"state", "ns", {}}};
   const auto add = [&](size_t at, std::string name, std::function<double()> measure) {
     cases[at].rows.push_back({std::move(name), std::move(measure)});
@@ -355,9 +355,9 @@ int main(int argc, char** argv) {
   add(0, "Asio, tiny8", [&] { return AsioTiny(tasks); });
 #endif
   add(2, "std::async, one by one", [&] { return AsyncTiny(tasks / 100); });
-  add(7, "by hand, cancel", [] { return WakeByHand(); });
-  add(7, "covey, cancel", [] { return Cancel(); });
-  add(8, "covey, CPU from 100 us after the end", [] { return CpuAfterwards(); });
+  add(7, "covey, CPU from 100 us after the end", [] { return CpuAfterwards(); });
+  add(8, "by hand, cancel", [] { return WakeByHand(); });
+  add(8, "covey, cancel", [] { return Cancel(); });
   add(9, "covey, a queued task", [] { return BytesQueued(100000); });
 
   add(10, "the state machine, a command", [&] { return Commands(10 * tasks); });
