@@ -44,7 +44,7 @@ Group::Group(Options options) : impl_(std::make_unique<Impl>(std::move(options))
 // The tasks may use the group until they have ended.
 Group::~Group() { impl_->Destroy(); }
 
-Status Group::Start(TaskNode& node, TaskOptions& options, bool waits) {
+Status Group::HandOver(TaskNode& node, TaskOptions& options, bool waits) {
   return impl_->Go(node, options, waits);
 }
 

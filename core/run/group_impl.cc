@@ -211,7 +211,10 @@ void Group::Impl::Decide(TaskNode& node, Status& status, std::exception_ptr exce
                                    .attempt = kAttempt,
                                    .code = status.ok() ? 0 : status.failure().code},
                                   task, status);
-  if (state_.decided && !late && !status.ok()) exception_ = std::move(exception);
+  // Of the failure that decides; where all are waited for first, that is the first one.
+  const bool decisive = state_.decided && !late;
+  const bool first = options_.policy != Policy::kAll && !late && failures_.size() == 1;
+  if (!status.ok() && (decisive || first)) exception_ = std::move(exception);
   if (late && !status.ok() && (options_.keep_all || status.kind() == FailureKind::kPanic) &&
       failures_.size() < kMaxFailuresKept) {
     failures_.push_back(status.failure());

@@ -239,7 +239,7 @@ std::optional<Status> Group::Impl::WaitUntil(std::optional<Context::Clock::time_
   const std::exception_ptr exception = exception_;
   lock.Unlock();
   given_up.Reset();
-  if (exception != nullptr) std::rethrow_exception(exception);
+  if (exception != nullptr && outcome.kind() == FailureKind::kPanic) std::rethrow_exception(exception);
   return outcome;
 }
 

@@ -109,8 +109,8 @@ ThreadSet::Sleeper* ThreadSet::AttendLocked(bool stalled) {
   Sleeper* woken = nullptr;
   for (;;) {
     // With threads asleep the timer is not enough, nor that some thread will be free.
-    const bool attended =
-        watch_ != nullptr || searching_.load(std::memory_order_relaxed) || starting_ > 0 || (asleep_ == nullptr && (armed_ || threads_.size() >= most_));
+    const bool attended = watch_ != nullptr || searching_.load(std::memory_order_relaxed) || starting_ > 0 ||
+                          (asleep_ == nullptr && (armed_ || threads_.size() >= most_));
     if (attended_.load(std::memory_order_relaxed) != attended) {
       attended_.store(attended, std::memory_order_seq_cst);
     }

@@ -318,7 +318,7 @@ int main(int argc, char** argv) {
 
   std::vector<Case> cases = {{"tiny8", "ns", {}},     {"tiny2", "ns", {}},   {"tiny0", "ns", {}},
                              {"threes", "ns", {}},    {"threes8", "ns", {}}, {"sleeps", "ns", {}},
-                             {"producers", "ns", {}}, {"idle", "us", {}}, {"cancel", "ms", {}},
+                             {"producers", "ns", {}}, {"idle", "us", {}},    {"cancel", "ms", {}},
                              {"memory", "B", {}},     {"state", "ns", {}}};
   const auto add = [&](size_t at, std::string name, std::function<double()> measure) {
     cases[at].rows.push_back({std::move(name), std::move(measure)});

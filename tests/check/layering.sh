@@ -27,11 +27,11 @@ engine:base spec state time run journal output executor
 examples:base run'
 
 # The rooms of core's public headers. One that is in none is nobody's, and may be used by nobody.
-PUBLIC='base:status result version
+PUBLIC='base:status result span version
 state:policy
 spec:output_stream payload
 time:timer_queue
-run:closer context group pool run runner
+run:closer collect context detail/task_node detail/work group pool queue run runner task
 executor:function_registry'
 
 # To judge public headers as if they were in their room.

@@ -33,7 +33,9 @@ class Closer {
   explicit Closer(std::shared_ptr<Runner> runner) : Closer(std::move(runner), Options{}) {}
   Closer(std::shared_ptr<Runner> runner, Options options) : Closer(std::move(runner), options, true) {}
   template <TaskFunction F>
-  explicit Closer(F function, Options options = {})
+  explicit Closer(F function) : Closer(std::move(function), Options{}) {}
+  template <TaskFunction F>
+  Closer(F function, Options options)
       : Closer(std::make_shared<CalledRunner<F>>(std::move(function)), std::move(options)) {}
   ~Closer();
   Closer(const Closer&) = delete;
@@ -62,7 +64,9 @@ class WaitCloser final : public Closer {
   WaitCloser(std::shared_ptr<Runner> runner, const Options& options)
       : Closer(std::move(runner), options, false) {}
   template <TaskFunction F>
-  explicit WaitCloser(F function, const Options& options = {})
+  explicit WaitCloser(F function) : WaitCloser(std::move(function), Options{}) {}
+  template <TaskFunction F>
+  WaitCloser(F function, const Options& options)
       : WaitCloser(std::make_shared<CalledRunner<F>>(std::move(function)), options) {}
 };
 

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -32,6 +31,13 @@ struct [[nodiscard]] Outcome {
   const T* operator->() const { return &*value; }
 };
 
+// What can be gone through. (Not std::ranges' concepts: clang 14 and libc++ 14 know no ranges.)
+template <typename R>
+concept Range = requires(R& range) {
+  std::begin(range) != std::end(range);
+  *std::begin(range);
+};
+
 namespace detail {
 
 template <typename F, typename Item>
@@ -45,55 +51,76 @@ auto CallWith(F& function, Item&& item, const Context& context) {
   }
 }
 
-template <typename F, typename Item>
-using ItemValue = typename ValueOf<
-    std::remove_cvref_t<decltype(CallWith(std::declval<F&>(), std::declval<Item>(), std::declval<const Context&>()))>>::Type;
+template <typename R>
+using ItemOf = decltype(*std::begin(std::declval<R&>()));
+
+template <typename R, typename F>
+using ItemValue = typename ValueOf<std::remove_cvref_t<decltype(CallWith(
+    std::declval<F&>(), std::declval<ItemOf<R>>(), std::declval<const Context&>()))>>::Type;
+
+// A task for each element: `call` gets its number, the element and the context.
+template <typename R, typename Call>
+Status ForEachNumbered(R& range, const Call& call, Group::Options options) {
+  Group group(std::move(options));
+  size_t number = 0;
+  for (auto&& item : range) {
+    bool taken = false;
+    if constexpr (std::is_lvalue_reference_v<decltype(item)>) {
+      taken = group
+                  .Go([&call, number, kept = &item](const Context& context) {
+                    return call(number, *kept, context);
+                  })
+                  .ok();
+    } else {
+      taken = group
+                  .Go([&call, number, kept = std::move(item)](const Context& context) mutable {
+                    return call(number, std::move(kept), context);
+                  })
+                  .ok();
+    }
+    if (!taken) break;  // Wait says why
+    ++number;
+  }
+  return group.Wait();
+}
 
 }  // namespace detail
 
 // Calls `function` with each element of `range`, at most `options.limit` at once, and waits for all. The first failure
 // cancels the rest and is the answer. The function takes an element, and a Context if it wants one; it returns nothing or
 // a Status. Range and function live until this returns.
-template <std::ranges::input_range R, typename F>
+template <Range R, typename F>
 Status ForEach(R&& range, F function, Group::Options options = {}) {
-  Group group(std::move(options));
-  for (auto&& item : range) {
-    using Item = decltype(item);
-    if constexpr (std::is_lvalue_reference_v<Item>) {
-      group.Go([&function, kept = &item](const Context& context) { return detail::CallWith(function, *kept, context); });
-    } else {
-      group.Go([&function, kept = std::move(item)](const Context& context) mutable {
-        return detail::CallWith(function, std::move(kept), context);
-      });
-    }
-    if (group.context().done()) break;
-  }
-  return group.Wait();
+  return detail::ForEachNumbered(
+      range,
+      [&function](size_t, auto&& item, const Context& context) {
+        return detail::CallWith(function, std::forward<decltype(item)>(item), context);
+      },
+      std::move(options));
 }
-template <std::ranges::input_range R, typename F>
+template <Range R, typename F>
 Status ForEach(R&& range, F function, uint32_t limit) {
   return ForEach(std::forward<R>(range), std::move(function), Group::Options{.limit = limit});
 }
 
-// The same for a function that returns a value, or a Result of one: the values in the order of the range.
-template <std::ranges::forward_range R, typename F>
+// The same for a function that returns a value, or a Result of one: the values in the order of the range, which can be
+// gone through twice.
+template <Range R, typename F>
 auto Collect(R&& range, F function, Group::Options options = {}) {
-  using Item = std::ranges::range_reference_t<R>;
-  using T = detail::ItemValue<F, Item>;
-  static_assert(!std::is_void_v<T>, "the function of Collect returns a value; ForEach is for those that do not");
-  std::vector<std::optional<T>> values(static_cast<size_t>(std::ranges::distance(range)));
-  size_t next = 0;
-  Status status = ForEach(
-      std::forward<R>(range) | std::views::transform([&](Item item) {
-        return std::pair<Item, std::optional<T>*>(std::forward<Item>(item), &values[next++]);
-      }),
-      [&function](std::pair<Item, std::optional<T>*> each, const Context& context) -> Status {
-        auto value = detail::CallWith(function, std::forward<Item>(each.first), context);
+  using T = detail::ItemValue<R, F>;
+  static_assert(!std::is_void_v<T>,
+                "the function of Collect returns a value; ForEach is for those that do not");
+  std::vector<std::optional<T>> values(
+      static_cast<size_t>(std::distance(std::begin(range), std::end(range))));
+  Status status = detail::ForEachNumbered(
+      range,
+      [&](size_t number, auto&& item, const Context& context) -> Status {
+        auto value = detail::CallWith(function, std::forward<decltype(item)>(item), context);
         if constexpr (std::is_same_v<decltype(value), T>) {
-          each.second->emplace(std::move(value));
+          values[number].emplace(std::move(value));
         } else {
           if (!value.ok()) return detail::StatusOf(value.error());
-          each.second->emplace(std::move(value.value()));
+          values[number].emplace(std::move(value.value()));
         }
         return Status::Ok();
       },
@@ -106,7 +133,7 @@ auto Collect(R&& range, F function, Group::Options options = {}) {
   }
   return outcome;
 }
-template <std::ranges::forward_range R, typename F>
+template <Range R, typename F>
 auto Collect(R&& range, F function, uint32_t limit) {
   return Collect(std::forward<R>(range), std::move(function), Group::Options{.limit = limit});
 }
@@ -117,7 +144,8 @@ template <TaskFunction F, TaskFunction... More>
 auto Any(F first, More... more) {
   using T = TaskValue<F>;
   static_assert((std::is_same_v<T, TaskValue<More>> && ...), "the tasks of Any have the same type of value");
-  static_assert(!std::is_void_v<T>, "the tasks of Any return a value; a Group with Policy::kAny is for those that do not");
+  static_assert(!std::is_void_v<T>,
+                "the tasks of Any return a value; a Group with Policy::kAny is for those that do not");
   Group group({.policy = Policy::kAny});
   std::mutex mutex;
   std::optional<T> winner;

@@ -43,6 +43,40 @@ enum class Recover : uint8_t {
   kRethrow,  // that too; Wait throws the exception itself when it has decided the outcome
 };
 
+// Options of a group by name, in any order: `Group group(On{pool}, Limit{8}, Within{2s}, Policy::kAny)`. Each stands for
+// the field of Group::Options that it sets.
+struct On {
+  std::shared_ptr<Pool> pool;
+  void Set(auto& options) const { options.pool = pool; }
+};
+struct Limit {  // tasks at once
+  uint32_t tasks;
+  void Set(auto& options) const { options.limit = tasks; }
+};
+struct Within {  // the group's timeout
+  Span timeout;
+  void Set(auto& options) const { options.timeout = timeout; }
+};
+struct Under {  // the parent
+  Context context;
+  void Set(auto& options) const { options.context = context; }
+};
+struct Log {
+  std::function<void(const LogInfo&)> function;
+  void Set(auto& options) const { options.log = function; }
+};
+struct MaxFailures {
+  uint32_t failures;
+  void Set(auto& options) const { options.max_failures = failures; }
+};
+struct MaxWaiting {
+  uint32_t calls;
+  void Set(auto& options) const { options.max_waiting = calls; }
+};
+struct KeepAll {
+  void Set(auto& options) const { options.keep_all = true; }
+};
+
 // Several tasks as one: the first failure cancels the rest, cancelling the group cancels every task, and Wait
 // returns the outcome after everything has stopped.
 //
@@ -84,6 +118,13 @@ class Group {
     uint32_t stopped = 0;  // ended after the decision with a failure: counts as nothing
   };
 
+  // Whether T is an option by name.
+  template <typename T>
+  static constexpr bool kNamesOption = std::is_same_v<T, Policy> || std::is_same_v<T, Recover> ||
+                                       requires(const T& named, Options& options) {
+    named.Set(options);
+  };
+
   // At most so many failures are kept for failures(); counts() has them all.
   static constexpr size_t kMaxFailuresKept = 1024;
 
@@ -91,6 +132,10 @@ class Group {
   // With options that contradict each other (max_failures with another policy than kAll) the group is decided
   // from the start: Go and Wait return a failure of kind rejected that says so.
   explicit Group(Options options);
+  // The same with options by name: On, Limit, Within, Under, Log, MaxFailures, MaxWaiting, KeepAll, a Policy, a Recover.
+  template <typename... Named>
+  requires(sizeof...(Named) > 0 && (kNamesOption<Named> && ...)) explicit Group(Named... named)
+      : Group(Combined(named...)) {}
   ~Group();
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
@@ -123,6 +168,26 @@ class Group {
   template <TaskFunction F>
   Task<TaskValue<F>> TryGo(F&& function, TaskOptions options = {}) {
     return Launch<F>(std::forward<F>(function), options, /*waits=*/false);
+  }
+  // The same as Go for a service that has to get ready, as `function(context, ready)`: returns when it has called
+  // `ready()`, with OK, and it goes on; or with why it will not: refused, failed, or ended without having called it.
+  template <typename F>
+  requires std::invocable < F&, const Context&, const std::function<void()>
+  & > Status Start(F function, TaskOptions options = {}) {
+    const Context ready = Context::Background().WithCancel();
+    const Context ended = ready.WithCancel();
+    Task<> task = Go(
+        [function = std::move(function), ready, ended](const Context& context) mutable {
+          const detail::AtEnd told([&] { ended.Cancel(); });
+          return detail::StatusFrom(
+              [&] { return function(context, std::function<void()>([ready] { ready.Cancel(); })); });
+        },
+        std::move(options));
+    if (!task.ok()) return task;
+    ended.Wait();
+    if (ready.done()) return Status::Ok();
+    Status outcome = task.Wait();
+    return outcome.ok() ? Status::Error("the task has ended before it was ready") : outcome;
   }
   // The same as Go for work that needs no thread. The group keeps the runner until `done` is called, from any
   // thread; the first call counts, and when every copy of it is gone without a call the task has failed.
@@ -158,15 +223,33 @@ class Group {
  private:
   class Impl;
 
+  template <typename... Named>
+  static Options Combined(const Named&... named) {
+    Options options;
+    (Apply(options, named), ...);
+    return options;
+  }
+  template <typename T>
+  static void Apply(Options& options, const T& named) {
+    if constexpr (std::is_same_v<T, Policy>) {
+      options.policy = named;
+    } else if constexpr (std::is_same_v<T, Recover>) {
+      options.recover = named != Recover::kNo;
+      options.rethrow = named == Recover::kRethrow;
+    } else {
+      named.Set(options);
+    }
+  }
+
   template <typename F>
   Task<TaskValue<F>> Launch(F&& function, TaskOptions& options, bool waits) {
     detail::NewNode node;
     detail::Fill(*node, std::forward<F>(function));
-    Status refusal = Start(*node, options, waits);
+    Status refusal = HandOver(*node, options, waits);
     return {refusal.ok() ? node.Release() : nullptr, std::move(refusal)};
   }
   // OK: the node is the group's and the handle's. Else it is the caller's, as it was.
-  Status Start(detail::TaskNode& node, TaskOptions& options, bool waits);
+  Status HandOver(detail::TaskNode& node, TaskOptions& options, bool waits);
 
   const std::unique_ptr<Impl> impl_;  // has its own synchronisation
 };

@@ -26,7 +26,8 @@ class Queue {
   // Blocks while the queue is full. False when it is closed, or the context has ended: then `element` was not taken.
   bool Push(const Context& context, T element) {
     std::unique_lock lock(mutex_);
-    if (!context.WaitOn(changed_, lock, [&] { return closed_ || elements_.size() < most_; }) || closed_) return false;
+    if (!context.WaitOn(changed_, lock, [&] { return closed_ || elements_.size() < most_; }) || closed_)
+      return false;
     elements_.push_back(std::move(element));
     changed_.notify_all();
     return true;

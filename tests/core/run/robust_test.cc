@@ -184,7 +184,8 @@ TEST(Robust, ThreadsOfAPoolHaveTheProgramsMaskAndNiceness) {
     EXPECT_TRUE(group.Wait().ok());
   });
   submitter.join();
-  for (const int signal : {SIGTERM, SIGINT, SIGCHLD, SIGHUP}) EXPECT_EQ(::sigismember(&mask, signal), 1) << signal;
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD, SIGHUP})
+    EXPECT_EQ(::sigismember(&mask, signal), 1) << signal;
   for (const int signal : {SIGSEGV, SIGABRT, SIGPROF}) EXPECT_EQ(::sigismember(&mask, signal), 0) << signal;
   if (::geteuid() == 0) {
     EXPECT_EQ(niceness, ::getpriority(PRIO_PROCESS, static_cast<id_t>(::getpid())));
@@ -245,7 +246,8 @@ TEST(Context, CarriesValuesByTheirType) {
   struct Trace {
     int id;
   };
-  const Context context = Context::Background().WithValue(User{"ada"}).WithTimeout(seconds(10)).WithValue(Trace{7});
+  const Context context =
+      Context::Background().WithValue(User{"ada"}).WithTimeout(seconds(10)).WithValue(Trace{7});
   ASSERT_NE(context.Value<User>(), nullptr);
   EXPECT_EQ(context.Value<User>()->name, "ada");
   EXPECT_EQ(context.Value<Trace>()->id, 7);
@@ -329,7 +331,10 @@ TEST(Collect, ForEachChangesWhatTheRangeHas) {
   std::vector<std::string> words = {"a", "b"};
   EXPECT_TRUE(ForEach(words, [](std::string& word) { word += "!"; }).ok());
   EXPECT_EQ(words[0] + words[1], "a!b!");
-  EXPECT_EQ(ForEach(words, [](const std::string& word) { return Status::Error(word); }, 1).message(), "a!");
+  EXPECT_EQ(ForEach(
+                words, [](const std::string& word) { return Status::Error(word); }, 1)
+                .message(),
+            "a!");
 }
 
 TEST(Collect, AnyIsTheFirstThatSucceedsAndRaceTheFirstThatEnds) {
@@ -342,8 +347,9 @@ TEST(Collect, AnyIsTheFirstThatSucceedsAndRaceTheFirstThatEnds) {
   ASSERT_TRUE(any.ok());
   EXPECT_EQ(*any, 3);
   EXPECT_EQ(Any([]() -> Result<int> { return Error{.message = "down"}; }).status.message(), "down");
-  EXPECT_EQ(Race([](const Context& context) { context.Wait(); }, [] { return Status::Error("quick"); }).message(),
-            "quick");
+  EXPECT_EQ(
+      Race([](const Context& context) { context.Wait(); }, [] { return Status::Error("quick"); }).message(),
+      "quick");
   EXPECT_TRUE(Race([] {}, [](const Context& context) { return context.Wait(), Status::Error("late"); }).ok());
 }
 

@@ -71,6 +71,18 @@ TEST(Task, AResultThatHasNoneIsAFailure) {
   EXPECT_EQ(group.Wait().message(), "plain");
 }
 
+TEST(Group, OptionsAreNamedInAnyOrder) {
+  const auto pool = Pool::New(2);
+  const Context parent = Context::Background().WithCancel();
+  Group group(Under{parent}, Policy::kAllSettled, Limit{1}, On{pool}, Recover::kRethrow, Within{seconds(60)},
+              KeepAll{}, MaxWaiting{3});
+  group.Go([] { throw std::logic_error("x"); });
+  EXPECT_THROW(static_cast<void>(group.Wait()), std::logic_error);
+  Group plain(MaxFailures{1});
+  plain.Go([] { return Status::Error("forgiven"); });
+  EXPECT_TRUE(plain.Wait().ok());
+}
+
 TEST(Task, ALargeCallableIsKeptToo) {
   Group group;
   std::array<char, 500> large{};
@@ -180,6 +192,26 @@ TEST(Task, WhatWaitsForASlotHasABound) {
   EXPECT_EQ(group.Go([] {}).message(), "max_waiting is 1, and so many calls of Go wait for a slot");
   go_on.Open();
   waits.join();
+  EXPECT_FALSE(group.Wait().ok());
+}
+
+TEST(Group, StartReturnsWhenTheTaskSaysSo) {
+  Group group(Policy::kAllSettled);
+  std::atomic<bool> listening = false;
+  EXPECT_TRUE(group
+                  .Start([&](const Context& context, const std::function<void()>& ready) {
+                    listening = true;
+                    ready();
+                    context.Wait();
+                  })
+                  .ok());
+  EXPECT_TRUE(listening);
+  EXPECT_EQ(group.Start([](const Context&, const std::function<void()>&) { return Status::Error("in use"); })
+                .message(),
+            "in use");
+  EXPECT_EQ(group.Start([](const Context&, const std::function<void()>&) {}).message(),
+            "the task has ended before it was ready");
+  group.Cancel();
   EXPECT_FALSE(group.Wait().ok());
 }
 

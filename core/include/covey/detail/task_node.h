@@ -170,6 +170,30 @@ struct OpsOf {
       .invoke = Invoke, .destroy = Destroy, .name = Name, .wants_context = kTakesContext<F>};
 };
 
+// Calls a function at the end of its scope.
+template <typename F>
+class AtEnd {
+ public:
+  explicit AtEnd(F function) : function_(std::move(function)) {}
+  ~AtEnd() { function_(); }
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+
+ private:
+  F function_;
+};
+
+// What a function returns, which is a Status or nothing.
+template <typename F>
+Status StatusFrom(F&& function) {
+  if constexpr (std::is_void_v<decltype(function())>) {
+    function();
+    return Status::Ok();
+  } else {
+    return function();
+  }
+}
+
 // Holds a node until the task has been taken, so that what throws on the way loses nothing.
 class NewNode {
  public:
