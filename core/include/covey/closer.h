@@ -22,6 +22,7 @@ namespace covey {
 // 2. Exactly one Close returns the runner's status, every other one ErrClosed, when nothing of it runs any more.
 class Closer {
  public:
+  // Where and how it runs.
   struct Options {
     std::shared_ptr<Pool> pool{};             // default: the unbounded one of the process
     bool recover = true;                      // as in Group
@@ -50,6 +51,7 @@ class Closer {
   bool ended() const;
 
  protected:
+  // `cancels`: whether Close cancels.
   Closer(std::shared_ptr<Runner> runner, const Options& options, bool cancels);
 
  private:
@@ -60,6 +62,7 @@ class Closer {
 // The same, but Close only waits: the runner ends by itself or with its parent.
 class WaitCloser final : public Closer {
  public:
+  // As of a Closer.
   explicit WaitCloser(std::shared_ptr<Runner> runner) : WaitCloser(std::move(runner), Options{}) {}
   WaitCloser(std::shared_ptr<Runner> runner, const Options& options)
       : Closer(std::move(runner), options, false) {}

@@ -22,6 +22,7 @@ struct [[nodiscard]] Outcome {
   Status status{};
   std::optional<T> value{};
 
+  // Whether there is a value.
   bool ok() const { return status.ok() && value.has_value(); }
   explicit operator bool() const { return ok(); }
   // Requires ok().

@@ -24,6 +24,7 @@ class TimerQueue;
 // handle goes.
 class Context {
  public:
+  // What deadlines are of.
   using Clock = std::chrono::steady_clock;
   class Registration;
 
@@ -62,6 +63,7 @@ class Context {
   // Whether both are handles of one context.
   bool operator==(const Context& other) const { return state_ == other.state_; }
 
+  // Whether it is over.
   bool done() const;
   // OK while not done.
   Status cause() const;
@@ -98,6 +100,7 @@ class Context {
 // Holds a callback in place.
 class Context::Registration {
  public:
+  // Holds nothing.
   Registration() = default;
   Registration(Registration&&) noexcept = default;
   Registration& operator=(Registration&& other) noexcept {

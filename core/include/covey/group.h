@@ -24,6 +24,7 @@ namespace covey {
 
 // One start or stop of a runner, for the log function.
 struct LogInfo {
+  // What has happened.
   enum class What : uint8_t {
     kStart,    //
     kExit,     //
@@ -49,30 +50,37 @@ struct On {
   std::shared_ptr<Pool> pool;
   void Set(auto& options) const { options.pool = pool; }
 };
-struct Limit {  // tasks at once
+// How many tasks at once.
+struct Limit {
   uint32_t tasks;
   void Set(auto& options) const { options.limit = tasks; }
 };
-struct Within {  // the group's timeout
+// The group's timeout.
+struct Within {
   Span timeout;
   void Set(auto& options) const { options.timeout = timeout; }
 };
-struct Under {  // the parent
+// The parent.
+struct Under {
   Context context;
   void Set(auto& options) const { options.context = context; }
 };
+// The function that is told of each start and stop.
 struct Log {
   std::function<void(const LogInfo&)> function;
   void Set(auto& options) const { options.log = function; }
 };
+// How many failures of kAll do not decide.
 struct MaxFailures {
   uint32_t failures;
   void Set(auto& options) const { options.max_failures = failures; }
 };
+// How many calls of Go may wait for a slot.
 struct MaxWaiting {
   uint32_t calls;
   void Set(auto& options) const { options.max_waiting = calls; }
 };
+// failures() has those of tasks that the decision stopped too.
 struct KeepAll {
   void Set(auto& options) const { options.keep_all = true; }
 };
@@ -95,6 +103,7 @@ struct KeepAll {
 // 5. The log function, the runners and the callbacks are called without a lock.
 class Group {
  public:
+  // What a group is; or by name, as in On and Limit.
   struct Options {
     std::shared_ptr<Pool> pool{};               // default: the unbounded one of the process
     bool recover = true;                        // an exception is a failure; false: it ends the program
@@ -110,6 +119,7 @@ class Group {
     bool keep_all = false;  // failures() has also those of the tasks that the decision stopped
     bool rethrow = false;   // as in Recover::kRethrow
   };
+  // How many of its tasks are in which state.
   struct Counts {
     uint32_t started = 0;
     uint32_t running = 0;

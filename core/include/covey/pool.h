@@ -34,8 +34,10 @@ class TimerQueue;
 //    idle out.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
+  // The most that `max` can be.
   static constexpr uint32_t kMaxSlots = 65536;
 
+  // What a pool is.
   struct Options {
     uint32_t max = 0;  // 0: no bound; more than kMaxSlots is kMaxSlots
     std::chrono::nanoseconds idle_time = std::chrono::seconds(1);  // an idle thread leaves after this
@@ -47,6 +49,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::function<void()> on_thread_start{};
     std::function<void()> on_thread_stop{};
   };
+  // What is held and what waits, at one instant.
   struct Stats {
     uint32_t max = 0;
     size_t running = 0;  // slots held
@@ -56,6 +59,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     bool closed = false;
   };
 
+  // A pool of its own; the one with a number alone has it as `max`.
   static std::shared_ptr<Pool> New(Options options);
   static std::shared_ptr<Pool> New(uint32_t max) { return New(Options{.max = max}); }
   // The unbounded one of this process, for groups without a pool.

@@ -45,9 +45,11 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
+  // With a value, or without one and why.
   Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
+  // Whether there is a value.
   bool ok() const { return std::holds_alternative<T>(value_); }
   // Requires ok().
   T& value() {

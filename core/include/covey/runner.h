@@ -16,6 +16,7 @@ namespace covey {
 class Runner {
  public:
   virtual ~Runner() = default;
+  // Does the work; how it ended.
   virtual Status Run(const Context& context) = 0;
   // For logs. Default: the demangled type.
   virtual std::string Name() const;
@@ -24,6 +25,7 @@ class Runner {
 // Makes any callable of that signature a Runner.
 class Func final : public Runner {
  public:
+  // Of this callable; `name` is for logs.
   explicit Func(std::function<Status(const Context&)> function, std::string name = {})
       : function_(std::move(function)), name_(std::move(name)) {}
   Status Run(const Context& context) override { return function_(context); }
@@ -39,6 +41,7 @@ class Func final : public Runner {
 template <TaskFunction F>
 class CalledRunner final : public Runner {
  public:
+  // Of this callable.
   explicit CalledRunner(F function) : function_(std::move(function)) {}
   Status Run(const Context& context) override {
     using R = typename detail::Returned<F>::Type;

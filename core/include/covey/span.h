@@ -5,10 +5,11 @@
 
 namespace covey {
 
-// A length of time, of any unit. One that nanoseconds cannot hold, such as `std::chrono::seconds::max()`, which people
+// A length of time, of any unit. One that nanoseconds cannot hold, such as the largest number of seconds, which people
 // write for "for ever", is as long as they can.
 class Span {
  public:
+  // Of any unit.
   template <typename Rep, typename Period>
   constexpr Span(
       std::chrono::duration<Rep, Period> length)  // NOLINT(google-explicit-constructor): any duration is one
@@ -17,6 +18,7 @@ class Span {
   constexpr operator std::chrono::nanoseconds() const {
     return length_;
   }  // NOLINT(google-explicit-constructor)
+  // In nanoseconds.
   constexpr std::chrono::nanoseconds count() const { return length_; }
 
  private:

@@ -56,12 +56,15 @@ enum class Rejection : int32_t {
 class [[nodiscard]] Status {
  public:
   Status() = default;
+  // A failure.
   Status(Failure failure)  // NOLINT(google-explicit-constructor): a Failure is a Status
       : failure_(std::make_shared<const Failure>(std::move(failure))) {}
 
+  // A success, and a failure of kind error.
   static Status Ok() { return {}; }
   static Status Error(std::string message, int32_t code = 0);
 
+  // Whether it is a success.
   bool ok() const { return failure_ == nullptr; }
   explicit operator bool() const { return ok(); }
 

@@ -27,6 +27,7 @@ using TaskValue = typename detail::ValueOf<typename detail::Returned<std::decay_
 
 // How a task is started. A text alone is its name.
 struct TaskOptions {
+  // None, or a name.
   TaskOptions() = default;
   TaskOptions(std::string task_name) : name(std::move(task_name)) {}  // NOLINT(google-explicit-constructor)
   TaskOptions(std::string_view task_name) : name(task_name) {}        // NOLINT(google-explicit-constructor)
@@ -46,6 +47,7 @@ struct TaskOptions {
 // Lifetime: may outlive the group. Thread safety: each call of one handle after the other; different handles at once.
 class TaskBase {
  public:
+  // No task; and one that is handed on.
   TaskBase() = default;
   TaskBase(TaskBase&& other) noexcept
       : node_(std::exchange(other.node_, nullptr)), refusal_(std::move(other.refusal_)) {}
@@ -80,6 +82,7 @@ class TaskBase {
   void Cancel(Failure cause = {.kind = FailureKind::kCancelled, .message = "cancelled"}) const;
 
  protected:
+  // Of a node, or of a refusal.
   TaskBase(detail::TaskNode* node, Status refusal) : node_(node), refusal_(std::move(refusal)) {}
   // Of the value, once it has succeeded. Ends the program when it has none.
   void* Value() const;
