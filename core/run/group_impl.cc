@@ -52,6 +52,8 @@ Group::Impl::Impl(Options options)
   Begin();
 }
 
+Group::Impl::~Impl() = default;
+
 // ---- a task from Go to its end
 
 Status Group::Impl::Go(TaskNode& node, TaskOptions& options, bool waits) {
@@ -167,15 +169,19 @@ Context::Registration Group::Impl::OnOwnEnd(TaskNode& node, const Context& own) 
 void Group::Impl::Finish(TaskNode& node, Status status, std::exception_ptr exception) {
   if (node.extra != nullptr) {
     // One that was to end by itself has failed so, whatever it says.
-    MutexLock lock(node.extra->mutex);
-    const std::optional<Context>& own = node.extra->context;
-    if (node.extra->cancelled) {
-      status = *node.extra->cancelled;
-    } else if (own && node.extra->timeout && own->done() && own->cause().kind() == FailureKind::kTimeout &&
-               !refuses_.load()) {
-      status =
-          Failure{.kind = FailureKind::kTimeout,
-                  .message = "the task's timeout of " + Milliseconds(*node.extra->timeout) + " has passed"};
+    detail::TaskExtra& extra = *node.extra;
+    std::optional<Failure> cancelled;
+    std::optional<Context> own;
+    {
+      MutexLock lock(extra.mutex);
+      cancelled = extra.cancelled;
+      own = extra.context;
+    }
+    if (cancelled) {
+      status = *cancelled;
+    } else if (own && extra.timeout && own->cause().kind() == FailureKind::kTimeout && !refuses_.load()) {
+      status = Failure{.kind = FailureKind::kTimeout,
+                       .message = "the task's timeout of " + Milliseconds(*extra.timeout) + " has passed"};
     }
   }
   if (status.ok() && simple_) {

@@ -34,7 +34,7 @@ namespace covey {
 class Group::Impl {
  public:
   explicit Impl(Options options);
-  ~Impl() = default;  // when Wait has returned
+  ~Impl();  // when Wait has returned
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 

@@ -14,6 +14,7 @@ LIBRARIES='<(sqlite3|uv|event|zlib|curl|libpq-fe)\.h>'
 # What each room of core may use of the others.
 ROOMS='base:
 text:
+docs:
 state:base
 spec:base state
 time:base
