@@ -116,7 +116,7 @@ class Group::Impl {
   std::atomic<bool> limited_;
   std::atomic<BlockingLane*> lane_ = nullptr;
   std::atomic<const Context*> context_ = nullptr;
-  std::atomic<uint32_t> waiting_ = 0;  // calls of Go that wait for a slot
+  std::atomic<uint32_t> waiting_ = 0;  // calls of Go that wait for a slot, as Waiting counts them
   // What the end of a task touches.
   static constexpr uint64_t kAwaited = 1;
   static constexpr uint64_t kOne = 2;

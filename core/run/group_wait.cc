@@ -46,38 +46,50 @@ class Group::Impl::Waiting {
   explicit Waiting(Impl& group)
       : group_(group),
         holds_(ChecksDeadlocks() && Current::Holds(group.slots_)),
-        others_(group.waiting_.fetch_add(1)) {
+        own_(ChecksDeadlocks() && Current::In(&group) ? kTask + 1 : 1),
+        waiting_(group.waiting_.fetch_add(own_) + own_) {
     if (holds_) holders_ = group_.slots_.AddBlockedHolders(1);
   }
   ~Waiting() {
-    group_.waiting_.fetch_sub(1);
+    group_.waiting_.fetch_sub(own_);
     if (holds_) group_.slots_.AddBlockedHolders(-1);
   }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
 
   Status Refusal(bool waits) const {
+    if (!waits) return Status::Ok();
     const uint32_t most = group_.options_.max_waiting;
-    if (waits && most != 0 && others_ >= most) {
-      return Failure{
-          .kind = FailureKind::kRejected,
-          .code = static_cast<int32_t>(Rejection::kDispatchTimeout),
-          .message = "max_waiting is " + std::to_string(most) + ", and so many calls of Go wait for a slot"};
+    if (most != 0 && waiting_ % kTask > most) {
+      return Refused("max_waiting is " + std::to_string(most) + ", and so many calls of Go wait for a slot");
     }
     const uint32_t max = group_.slots_.max();
-    if (waits && holds_ && max != 0 && holders_ >= max) {
-      return Failure{.kind = FailureKind::kRejected,
-                     .code = static_cast<int32_t>(Rejection::kDispatchTimeout),
-                     .message = "deadlock: each of the " + std::to_string(max) +
-                                " tasks that hold a slot of the pool waits for another slot"};
+    if (holds_ && max != 0 && holders_ >= max) {
+      return Refused("deadlock: each of the " + std::to_string(max) +
+                     " tasks that hold a slot of the pool waits for another slot");
+    }
+    const uint32_t limit = group_.options_.limit;
+    if (own_ != 1 && limit != 0 && waiting_ / kTask >= limit && group_.limited_.load()) {
+      return Refused("deadlock: each of the " + std::to_string(limit) +
+                     " tasks that the group may have at once waits for another one");
     }
     return Status::Ok();
   }
 
  private:
+  // The calls of waiting_ that are made by tasks of the group are counted in its upper half too.
+  static constexpr uint32_t kTask = 1U << 16;
+
+  static Status Refused(std::string message) {
+    return Failure{.kind = FailureKind::kRejected,
+                   .code = static_cast<int32_t>(Rejection::kDispatchTimeout),
+                   .message = std::move(message)};
+  }
+
   Impl& group_;
   const bool holds_;
-  const uint32_t others_;
+  const uint32_t own_;
+  const uint32_t waiting_;
   uint32_t holders_ = 0;
 };
 

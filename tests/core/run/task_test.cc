@@ -336,6 +336,13 @@ TEST(Group, AGoThatNothingCouldServeIsNoticed) {
   EXPECT_NE(group.Wait().message().find("deadlock: each of the 2 tasks"), std::string::npos);
 }
 
+TEST(Group, AGoInsideAFullGroupIsNoticed) {
+  ::setenv("COVEY_CHECK_DEADLOCK", "1", 1);
+  Group group(Limit{1});
+  group.Go([&]() -> Status { return group.Go([] {}); });
+  EXPECT_NE(group.Wait().message().find("deadlock: each of the 1 tasks"), std::string::npos);
+}
+
 TEST(Group, AThreadThatWaitsRunsTasksThatHoldASlot) {
   const auto timers = TimerQueue::Manual();  // stands still, so the pool has one thread
   const auto pool = Pool::New({.timers = timers});
