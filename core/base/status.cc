@@ -74,14 +74,15 @@ Failure Rejected(Rejection rejection, std::string message) {
 }  // namespace
 
 const Status& ErrClosed() {
-  static const Status kClosed = Rejected(Rejection::kClosed, "closed");
-  return kClosed;
+  // Never destroyed: destructors of statics compare with it.
+  static const auto* const kClosed = new Status(Rejected(Rejection::kClosed, "closed"));
+  return *kClosed;
 }
 
 const Status& ErrDispatchTimeout() {
-  static const Status kTimeout =
-      Rejected(Rejection::kDispatchTimeout, "no slot was free before the context ended");
-  return kTimeout;
+  static const auto* const kTimeout =
+      new Status(Rejected(Rejection::kDispatchTimeout, "no slot was free before the context ended"));
+  return *kTimeout;
 }
 
 bool Is(const Status& status, Rejection rejection) {

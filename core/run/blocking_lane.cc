@@ -2,75 +2,82 @@
 
 #include <utility>
 
-#include "core/base/mutex.h"
+#include "core/base/futex.h"
+#include "core/base/spin.h"
 
 namespace covey {
-
 // Those who wait for an answer to their ticket. Lives until the last call of the pool has returned, which may
 // be after the lane has gone.
 class BlockingLane::Waiters final : public LaneOwner {
  public:
-  // Lives on the stack of the caller that blocks; its address is the ticket.
+  enum State : uint32_t { kWaiting, kAsleep, kCancelled, kGranted, kRefused };
+
+  // Lives on the stack of the caller that blocks; its address is the ticket. It may be gone as soon as `state` says
+  // that there is an answer.
   struct Waiter {
-    enum class State { kWaiting, kGranted, kRefused };
-    CondVar changed;
-    State state = State::kWaiting;
-    bool cancelled = false;
+    FutexWord state = kWaiting;
+    Caller* caller = nullptr;
   };
 
-  void OnGranted(uint64_t ticket) override { Answer(ticket, Waiter::State::kGranted); }
-  void OnRefused(uint64_t ticket) override { Answer(ticket, Waiter::State::kRefused); }
-
-  void Cancel(Waiter& waiter) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    waiter.cancelled = true;
-    waiter.changed.NotifyAll();
+  void OnGranted(uint64_t ticket) override {
+    auto* waiter = reinterpret_cast<Waiter*>(ticket);
+    if (waiter->caller != nullptr) waiter->caller->OnSlot();
+    Answer(*waiter, kGranted);
   }
+  void OnRefused(uint64_t ticket) override { Answer(*reinterpret_cast<Waiter*>(ticket), kRefused); }
 
-  // Until there is an answer, or `withdraw` was true after a Cancel: then kWaiting.
-  template <typename Withdraw>
-  Waiter::State Wait(Waiter& waiter, const Withdraw& withdraw) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    while (waiter.state == Waiter::State::kWaiting) {
-      if (std::exchange(waiter.cancelled, false)) {
-        lock.Unlock();
-        const bool withdrawn = withdraw();
-        lock.Lock();
-        if (withdrawn) break;
-        continue;  // the answer is on its way
+  static void Cancel(Waiter& waiter) {
+    for (uint32_t state = waiter.state.load(); state == kWaiting || state == kAsleep;) {
+      if (waiter.state.compare_exchange_weak(state, kCancelled)) {
+        FutexWake(&waiter.state);
+        return;
       }
-      waiter.changed.Wait(mutex_);
     }
-    return waiter.state;
   }
 
  private:
-  // Notifies with the lock held: the waiter's stack goes when it sees the answer.
-  void Answer(uint64_t ticket, Waiter::State state) COVEY_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    auto* waiter = reinterpret_cast<Waiter*>(ticket);
-    waiter->state = state;
-    waiter->changed.NotifyAll();
+  static void Answer(Waiter& waiter, State state) {
+    FutexWord* const word = &waiter.state;
+    if (word->exchange(state, std::memory_order_acq_rel) != kWaiting) FutexWake(word);
   }
-
-  Mutex mutex_;  // guards the waiters
 };
 
-BlockingLane::BlockingLane(std::shared_ptr<Pool> pool, uint32_t limit)
-    : waiters_(std::make_shared<Waiters>()), lane_(std::move(pool), waiters_, limit) {}
+BlockingLane::BlockingLane(std::shared_ptr<Pool> pool, uint32_t limit, SlotCounts* counts)
+    : waiters_(std::make_shared<Waiters>()),
+      lane_(std::move(pool), waiters_, Lane::Options{.limit = limit, .counts = counts}) {}
 
-Status BlockingLane::Acquire(const Context& context) {
+Status BlockingLane::Acquire(const Context& context, Caller* caller,
+                             std::optional<Context::Clock::time_point> until) {
   if (context.done()) return ErrDispatchTimeout();
-  if (lane_.TryAcquire() == 1) return Status::Ok();
-  using Waiter = Waiters::Waiter;
-  Waiter waiter;
+  if (lane_.TryAcquire() == 1) {
+    if (caller != nullptr) caller->OnSlot();
+    return Status::Ok();
+  }
+  Waiters::Waiter waiter{.caller = caller};
   const auto ticket = reinterpret_cast<uint64_t>(&waiter);
   if (Status status = lane_.Push({&ticket, 1}); !status.ok()) return status;
-  Context::Registration registration = context.OnDone([&] { waiters_->Cancel(waiter); });
-  const Waiter::State state = waiters_->Wait(waiter, [&] { return lane_.Withdraw(ticket); });
-  registration.Reset();
-  if (state == Waiter::State::kWaiting) return ErrDispatchTimeout();
-  return state == Waiter::State::kGranted ? Status::Ok() : ErrClosed();
+  const auto state = [&] { return waiter.state.load(std::memory_order_acquire); };
+  SpinBudget& looks = lane_.tree().looks_for_answer();
+  for (Spin spin(looks.Begin()); state() == Waiters::kWaiting && !context.done() && spin.Again();) {
+  }
+  looks.Note(state() != Waiters::kWaiting);
+  if (state() == Waiters::kWaiting) {
+    const Context::Registration registration = context.OnDone([&] { Waiters::Cancel(waiter); });
+    uint32_t awake = Waiters::kWaiting;
+    waiter.state.compare_exchange_strong(awake, Waiters::kAsleep);
+    while (state() == Waiters::kAsleep) {
+      if (until && Context::Clock::now() >= *until) {
+        Waiters::Cancel(waiter);
+      } else {
+        FutexWait(waiter.state, Waiters::kAsleep, until);
+      }
+    }
+  }
+  if (state() == Waiters::kCancelled) {
+    if (lane_.Withdraw(ticket)) return ErrDispatchTimeout();
+    while (state() == Waiters::kCancelled) FutexWait(waiter.state, Waiters::kCancelled);  // it is on its way
+  }
+  return state() == Waiters::kGranted ? Status::Ok() : ErrClosed();
 }
 
 }  // namespace covey

@@ -16,7 +16,7 @@ std::shared_ptr<SlotShare> Lane::NewShare(Pool& pool, uint32_t limit, int priori
 Lane::Lane(std::shared_ptr<Pool> pool, std::weak_ptr<LaneOwner> owner, Options options)
     : pool_(std::move(pool)),
       leaf_(pool_->slots_->NewLeaf(std::move(options.share), options.limit, options.priority,
-                                   std::move(owner))) {}
+                                   std::move(owner), options.counts)) {}
 
 Lane::Lane(std::shared_ptr<Pool> pool, std::weak_ptr<LaneOwner> owner, uint32_t limit)
     : Lane(std::move(pool), std::move(owner), Options{.limit = limit}) {}
@@ -37,6 +37,11 @@ Status Lane::Push(std::span<const uint64_t> tickets, int priority, bool front) {
 void Lane::Release(size_t count) {
   const std::shared_ptr<SlotLeaf> leaf = leaf_;  // a caller that sees the slot free may destroy the lane
   Deliver(leaf->tree().Release(*leaf, count));
+}
+
+void Lane::Settle() {
+  const std::shared_ptr<SlotLeaf> leaf = leaf_;
+  Deliver(leaf->tree().Settle(leaf.get()));
 }
 
 size_t Lane::Clear() { return leaf_->tree().Clear(*leaf_); }

@@ -38,6 +38,7 @@ class Lane {
     uint32_t limit = 0;                  // 0: none but those above
     int priority = 0;                    // among its siblings; the highest is served first
     std::shared_ptr<SlotShare> share{};  // what it hangs below, of the same pool; null: the pool itself
+    SlotCounts* counts = nullptr;        // as in SlotTree::NewLeaf
   };
 
   // A node for lanes that have a limit and a turn together. `limit` 0: none but those above. `parent` is a
@@ -66,6 +67,8 @@ class Lane {
   size_t Clear();
   // Drops one ticket: false when it is not waiting (granted, refused or never queued).
   bool Withdraw(uint64_t ticket);
+  // A slot was given back to `counts` without the lane, and somebody may be waiting.
+  void Settle();
   void SetLimit(uint32_t limit);
   void SetPriority(int priority);
 
@@ -73,6 +76,7 @@ class Lane {
   size_t waiting() const;
   // Tickets of the lane that are served before this one, age aside; nullopt when it is not waiting.
   std::optional<size_t> Ahead(uint64_t ticket) const;
+  SlotTree& tree() const { return leaf_->tree(); }
   Pool& pool() const { return *pool_; }
 
  private:

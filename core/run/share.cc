@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/after.h"
 #include "core/base/check.h"
 #include "core/run/delivery.h"
 
@@ -24,10 +25,15 @@ size_t SlotShare::running() const { return tree_.running(*this); }
 size_t SlotShare::waiting() const { return tree_.waiting(*this); }
 
 SlotLeaf::SlotLeaf(SlotTree& tree, std::shared_ptr<SlotShare> parent, uint32_t limit, int priority,
-                   std::weak_ptr<LaneOwner> owner)
-    : SlotShare(tree, std::move(parent), limit, priority), owner_(std::move(owner)) {}
+                   std::weak_ptr<LaneOwner> owner, SlotCounts* counts)
+    : SlotShare(tree, std::move(parent), limit, priority), owner_(std::move(owner)) {
+  counts_ = counts;
+}
 
-SlotTree::SlotTree(uint32_t max, bool parked) : root_(*this, nullptr, max, 0), parked_(parked) {}
+SlotTree::SlotTree(uint32_t max, bool parked)
+    : attention_(parked), max_(max), root_(*this, nullptr, max, 0), parked_(parked) {
+  root_.counts_ = &counts_;
+}
 
 std::shared_ptr<SlotShare> SlotTree::NewShare(std::shared_ptr<SlotShare> parent, uint32_t limit,
                                               int priority) {
@@ -38,9 +44,10 @@ std::shared_ptr<SlotShare> SlotTree::NewShare(std::shared_ptr<SlotShare> parent,
 }
 
 std::shared_ptr<SlotLeaf> SlotTree::NewLeaf(std::shared_ptr<SlotShare> parent, uint32_t limit, int priority,
-                                            std::weak_ptr<LaneOwner> owner) {
+                                            std::weak_ptr<LaneOwner> owner, SlotCounts* counts) {
+  COVEY_CHECK(counts == nullptr || parent == nullptr);
   std::shared_ptr<SlotLeaf> leaf(
-      new SlotLeaf(*this, ParentOrRoot(std::move(parent)), limit, priority, std::move(owner)));
+      new SlotLeaf(*this, ParentOrRoot(std::move(parent)), limit, priority, std::move(owner), counts));
   MutexLock lock(mutex_);
   AttachLocked(*leaf);
   leaf->place_ = leaves_.size();
@@ -54,15 +61,56 @@ std::shared_ptr<SlotShare> SlotTree::ParentOrRoot(std::shared_ptr<SlotShare> par
   return parent != nullptr ? std::move(parent) : std::shared_ptr<SlotShare>(shared_from_this(), &root_);
 }
 
+bool SlotTree::TakeOfRoot() {
+  const uint64_t max = max_.load(std::memory_order_relaxed);
+  uint64_t taken = counts_.taken.load(std::memory_order_relaxed);
+  for (;;) {
+    if (max != 0 && taken - counts_.seen.load(std::memory_order_acquire) >= max) {
+      const uint64_t returned = counts_.returned.load(std::memory_order_seq_cst);
+      if (taken - returned >= max && taken >= returned) return false;
+      // What others have seen may be newer; an older value is no harm.
+      counts_.seen.store(returned, std::memory_order_release);
+    }
+    if (counts_.taken.compare_exchange_weak(taken, taken + 1, std::memory_order_seq_cst)) return true;
+  }
+}
+
+bool SlotTree::TryTake(SlotCounts& counts, std::vector<SlotAnswer>* answers) {
+  if (attention_.load(std::memory_order_relaxed) || !TakeOfRoot()) return false;
+  counts.taken.fetch_add(1, std::memory_order_relaxed);
+  if (!attention_.load(std::memory_order_seq_cst)) [[likely]]
+    return true;
+  // Somebody has come to wait meanwhile: whose turn it is, the tree says.
+  if (Return(counts)) *answers = Settle(nullptr);
+  return false;
+}
+
+std::vector<SlotAnswer> SlotTree::Settle(SlotLeaf* leaf) {
+  MutexLock lock(mutex_);
+  if (leaf != nullptr && !leaf->closed_) UpdateLocked(*leaf);
+  if (counts_.running() == 0) idle_.NotifyAll();
+  return GrantLocked();
+}
+
+void SlotTree::UpdateAttentionLocked() {
+  const bool attention = root_.waiting_ > 0 || parked_ || closed_;
+  if (attention_.load(std::memory_order_relaxed) != attention) {
+    attention_.store(attention, std::memory_order_seq_cst);
+  }
+}
+
 size_t SlotTree::TryAcquire(SlotLeaf& leaf, size_t count) {
   MutexLock lock(mutex_);
   if (closed_ || parked_ || !leaf.tickets_.empty()) return 0;
   // Nobody is overtaken: while a slot is free for this leaf no ticket of another could have it (invariant 3).
-  size_t got = count;
-  for (const SlotShare* node = &leaf; node != nullptr; node = node->parent_.get()) {
+  size_t most = count;
+  for (const SlotShare* node = &leaf; node != &root_; node = node->parent_.get()) {
     if (node->limit_ == 0) continue;
-    got = std::min(got, node->running_ < node->limit_ ? node->limit_ - node->running_ : 0);
+    const size_t running = node->RunningLocked();
+    most = std::min(most, running < node->limit_ ? node->limit_ - running : 0);
   }
+  size_t got = 0;
+  while (got < most && TakeOfRoot()) ++got;
   if (got == 0) return 0;
   AddRunningLocked(leaf, got);  // for the same reason no node of this path is in a ring
   return got;
@@ -70,6 +118,7 @@ size_t SlotTree::TryAcquire(SlotLeaf& leaf, size_t count) {
 
 void SlotTree::Adopt(SlotLeaf& leaf, size_t count) {
   MutexLock lock(mutex_);
+  counts_.taken.fetch_add(count, std::memory_order_seq_cst);
   AddRunningLocked(leaf, count);
   UpdateLocked(leaf);
 }
@@ -126,18 +175,19 @@ std::vector<SlotAnswer> SlotTree::SetLimit(SlotShare& share, uint32_t limit) {
 std::vector<SlotAnswer> SlotTree::SetMax(uint32_t max) {
   MutexLock lock(mutex_);
   root_.limit_ = max;
+  max_.store(max, std::memory_order_relaxed);
   return GrantLocked();
 }
 
 std::vector<SlotAnswer> SlotTree::Unpark() {
   MutexLock lock(mutex_);
   parked_ = false;
-  return GrantLocked();
+  return GrantLocked();  // and lowers attention_
 }
 
 size_t SlotTree::running(const SlotShare& share) const {
   MutexLock lock(mutex_);
-  return share.running_;
+  return share.RunningLocked();
 }
 
 size_t SlotTree::waiting(const SlotShare& share) const {
@@ -147,7 +197,7 @@ size_t SlotTree::waiting(const SlotShare& share) const {
 
 SlotTree::Stats SlotTree::stats() const {
   MutexLock lock(mutex_);
-  return {.max = root_.limit_, .running = root_.running_, .waiting = root_.waiting_, .closed = closed_};
+  return {.max = root_.limit_, .running = counts_.running(), .waiting = root_.waiting_, .closed = closed_};
 }
 
 std::optional<std::vector<SlotAnswer>> SlotTree::Close() {
@@ -155,6 +205,7 @@ std::optional<std::vector<SlotAnswer>> SlotTree::Close() {
   MutexLock lock(mutex_);
   if (closed_) return std::nullopt;
   closed_ = true;
+  UpdateAttentionLocked();
   refusals.reserve(root_.waiting_);
   for (SlotLeaf* leaf : leaves_) {
     while (!leaf->tickets_.empty()) {
@@ -167,17 +218,22 @@ std::optional<std::vector<SlotAnswer>> SlotTree::Close() {
   return refusals;
 }
 
-void SlotTree::WaitUntilIdle() {
+bool SlotTree::WaitUntilIdle(std::chrono::nanoseconds duration) {
+  const std::chrono::steady_clock::time_point until = After(std::chrono::steady_clock::now(), duration);
   MutexLock lock(mutex_);
-  while (root_.running_ > 0) idle_.Wait(mutex_);
+  while (counts_.running() > 0) {
+    if (!idle_.WaitUntil(mutex_, until) && std::chrono::steady_clock::now() >= until)
+      return counts_.running() == 0;
+  }
+  return true;
 }
 
 std::vector<SlotAnswer> SlotTree::CloseLeaf(SlotLeaf& leaf) {
   MutexLock lock(mutex_);
   ClearLocked(leaf);
   leaf.closed_ = true;
-  COVEY_CHECK(leaf.running_ == leaf.undelivered_);
-  ReleaseLocked(leaf, leaf.running_);
+  COVEY_CHECK(leaf.counts_ != nullptr || leaf.running_ == leaf.undelivered_);
+  ReleaseLocked(leaf, leaf.undelivered_);
   leaves_.back()->place_ = leaf.place_;
   leaves_[leaf.place_] = leaves_.back();
   leaves_.pop_back();
@@ -257,18 +313,28 @@ void SlotTree::UpdateLocked(SlotShare& share) {
 }
 
 void SlotTree::AddRunningLocked(SlotShare& share, size_t by) {
-  for (SlotShare* node = &share; node != nullptr; node = node->parent_.get()) node->running_ += by;
+  if (share.counts_ != nullptr) {
+    share.counts_->taken.fetch_add(by, std::memory_order_relaxed);  // below the root itself
+    return;
+  }
+  for (SlotShare* node = &share; node != &root_; node = node->parent_.get()) node->running_ += by;
 }
 
 void SlotTree::AddWaitingLocked(SlotShare& share, size_t by) {
   for (SlotShare* node = &share; node != nullptr; node = node->parent_.get()) node->waiting_ += by;
+  UpdateAttentionLocked();
 }
 
 void SlotTree::ReleaseLocked(SlotLeaf& leaf, size_t count) {
-  COVEY_CHECK(leaf.running_ >= count);
-  AddRunningLocked(leaf, 0 - count);
+  COVEY_CHECK(leaf.RunningLocked() >= count);
+  if (leaf.counts_ != nullptr) {
+    leaf.counts_->returned.fetch_add(count, std::memory_order_relaxed);
+  } else {
+    AddRunningLocked(leaf, 0 - count);
+  }
+  counts_.returned.fetch_add(count, std::memory_order_seq_cst);
   if (root_.waiting_ > 0) UpdateLocked(leaf);  // else nothing can be in a ring
-  if (root_.running_ == 0) idle_.NotifyAll();
+  if (counts_.running() == 0) idle_.NotifyAll();
 }
 
 size_t SlotTree::ClearLocked(SlotLeaf& leaf) {
@@ -297,16 +363,17 @@ SlotShare& SlotTree::TakeTurnLocked(SlotShare& node) {
 
 std::vector<SlotAnswer> SlotTree::GrantLocked() {
   std::vector<SlotAnswer> grants;
-  while (!parked_ && root_.eligible_ > 0 && BelowLimit(root_)) {
+  while (!parked_ && root_.eligible_ > 0 && TakeOfRoot()) {
     SlotShare* node = &root_;
     while (!node->levels_.empty()) node = &TakeTurnLocked(*node);
     SlotLeaf& leaf = static_cast<SlotLeaf&>(*node);
     grants.push_back({.leaf = leaf.shared_from_this(), .ticket = leaf.tickets_.Pop(++now_), .granted = true});
     ++leaf.undelivered_;
-    AddWaitingLocked(leaf, static_cast<size_t>(-1));
     AddRunningLocked(leaf, 1);
+    AddWaitingLocked(leaf, static_cast<size_t>(-1));
     UpdateLocked(leaf);
   }
+  UpdateAttentionLocked();
   return grants;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/spin.h"
 #include "core/run/ticket_levels.h"
 
 namespace covey {
@@ -15,6 +18,20 @@ namespace covey {
 class LaneOwner;
 class SlotLeaf;
 class SlotTree;
+
+// Slots that were taken and given back, each number on a cache line of its own: who takes slots and who gives them back
+// are different threads.
+struct SlotCounts {
+  alignas(64) std::atomic<uint64_t> taken = 0;
+  std::atomic<uint64_t> seen = 0;  // a value that `returned` had: most takes need not look at the other line
+  alignas(64) std::atomic<uint64_t> returned = 0;
+
+  // In this order: what is returned was taken before.
+  size_t running() const {
+    const uint64_t back = returned.load(std::memory_order_seq_cst);
+    return static_cast<size_t>(taken.load(std::memory_order_seq_cst) - back);
+  }
+};
 
 // An inner node of a tree of slots, above groups: what its lanes hold together stays below its limit, and
 // together they count as one beside its siblings. A share lives as long as somebody holds it, a lane or a
@@ -46,6 +63,8 @@ class SlotShare {
 
   SlotShare(SlotTree& tree, std::shared_ptr<SlotShare> parent, uint32_t limit, int priority);
 
+  size_t RunningLocked() const { return counts_ != nullptr ? counts_->running() : running_; }
+
   SlotTree& tree_;                           // lives while `parent_` does
   const std::shared_ptr<SlotShare> parent_;  // null: the root
 
@@ -54,6 +73,7 @@ class SlotShare {
   int priority_;  // among the parent's children; the highest is served first
   bool attached_ = false;
   bool in_ring_ = false;
+  SlotCounts* counts_ = nullptr;  // null: running_ counts
   size_t running_ = 0;
   size_t waiting_ = 0;
   uint64_t since_ = 0;  // in the ring: when it was last served, or came in
@@ -80,9 +100,13 @@ struct SlotAnswer {
 // Nothing is delivered here: what a call grants or refuses it returns, and the caller passes it to Deliver
 // without a lock.
 //
+// While nobody waits, which attention_ says, a slot is taken and given back by two additions without the lock
+// (TryTake, Return). Who waits sets attention_ first and looks at the counters afterwards; who takes or returns changes
+// the counters first and looks at attention_ afterwards: one of the two sees the other.
+//
 // Thread safety: all of it. Lock order: mutex_ is taken last, and nothing is called under it.
 //
-// Invariants:
+// Invariants, but for takes without the lock that are about to be undone:
 // 1. At every node running <= limit, but for what ran when the limit was lowered and for what was adopted.
 // 2. A node is in a ring of its parent exactly while it is below its limit and has a ticket for a slot: a leaf
 //    with tickets, an inner node with a child in a ring.
@@ -109,8 +133,30 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
   // `parent` null: the root.
   std::shared_ptr<SlotShare> NewShare(std::shared_ptr<SlotShare> parent, uint32_t limit, int priority)
       COVEY_EXCLUDES(mutex_);
+  // `counts` null: its own. Counts of the caller's, for a leaf below the root alone, have what was taken and returned
+  // without the leaf too, and outlive its lane.
   std::shared_ptr<SlotLeaf> NewLeaf(std::shared_ptr<SlotShare> parent, uint32_t limit, int priority,
-                                    std::weak_ptr<LaneOwner> owner) COVEY_EXCLUDES(mutex_);
+                                    std::weak_ptr<LaneOwner> owner, SlotCounts* counts = nullptr)
+      COVEY_EXCLUDES(mutex_);
+
+  // Takes a slot without a leaf and without the lock: false when somebody waits or none is free, or the tree is
+  // parked or closed. For a group below the root without a limit. Undoing it may have answers.
+  bool TryTake(SlotCounts& counts, std::vector<SlotAnswer>* answers) COVEY_EXCLUDES(mutex_);
+  // Gives back a slot that is counted in `counts`. True: somebody may be waiting, and Settle has to follow.
+  [[nodiscard]] bool Return(SlotCounts& counts) {
+    counts.returned.fetch_add(1, std::memory_order_relaxed);
+    counts_.returned.fetch_add(1, std::memory_order_seq_cst);
+    return attention_.load(std::memory_order_seq_cst);
+  }
+  // Whether somebody waits (or the tree is parked or closed): then TryTake takes nothing.
+  bool attention() const { return attention_.load(std::memory_order_relaxed); }
+  uint32_t max() const { return max_.load(std::memory_order_relaxed); }
+  // Counts tasks that hold a slot and wait for another one; how many there are now.
+  uint32_t AddBlockedHolders(int by) {
+    return blocked_holders_.fetch_add(static_cast<uint32_t>(by)) + static_cast<uint32_t>(by);
+  }
+  // `leaf` null: there is none yet.
+  std::vector<SlotAnswer> Settle(SlotLeaf* leaf) COVEY_EXCLUDES(mutex_);
 
   // Takes up to `count` slots, as far as they are free and no ticket of the leaf waits for them.
   size_t TryAcquire(SlotLeaf& leaf, size_t count) COVEY_EXCLUDES(mutex_);
@@ -136,8 +182,14 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
 
   // Refuses all tickets, and from now on every Push and TryAcquire; nullopt the second time.
   std::optional<std::vector<SlotAnswer>> Close() COVEY_EXCLUDES(mutex_);
-  // Until no slot is held.
-  void WaitUntilIdle() COVEY_EXCLUDES(mutex_);
+  // Until no slot is held; false when one was after `duration`.
+  bool WaitUntilIdle(std::chrono::nanoseconds duration = std::chrono::nanoseconds::max())
+      COVEY_EXCLUDES(mutex_);
+  // For those who look for a slot before they queue, and for an answer before they sleep.
+  SpinBudget& looks() { return looks_; }
+  SpinBudget& looks_for_answer() { return looks_for_answer_; }
+  // Counts the slots of tasks without a group.
+  SlotCounts& others() { return others_; }
 
   // The lane of the leaf goes: drops its tickets and takes back the slots that were granted to it and not
   // delivered. It must hold no other.
@@ -158,8 +210,12 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
   void Detach(SlotShare& share) COVEY_EXCLUDES(mutex_);
 
   static bool BelowLimit(const SlotShare& share) {
-    return share.limit_ == 0 || share.running_ < share.limit_;
+    return share.limit_ == 0 || share.RunningLocked() < share.limit_;
   }
+  // A slot of the root, unless all are held.
+  bool TakeOfRoot();
+  // Restores what attention_ says.
+  void UpdateAttentionLocked() COVEY_REQUIRES(mutex_);
   static SlotShare::Level& LevelOf(SlotShare& parent, int priority);
   static void Link(SlotShare& share, uint64_t now);
   static void Unlink(SlotShare& share);
@@ -175,7 +231,16 @@ class SlotTree final : public std::enable_shared_from_this<SlotTree> {
   // Hands free slots to tickets.
   std::vector<SlotAnswer> GrantLocked() COVEY_REQUIRES(mutex_);
 
-  mutable Mutex mutex_;
+  // Have their own synchronisation.
+  SlotCounts counts_;  // of the root
+  SlotCounts others_;
+  alignas(64) std::atomic<bool> attention_ = false;  // somebody waits, or it is parked or closed
+  std::atomic<uint32_t> max_;                        // the root's limit
+  std::atomic<uint32_t> blocked_holders_ = 0;
+  SpinBudget looks_{std::chrono::microseconds(20)};
+  SpinBudget looks_for_answer_{std::chrono::microseconds(20)};
+
+  alignas(64) mutable Mutex mutex_;
   CondVar idle_;
   SlotShare root_ COVEY_GUARDED_BY(mutex_);
   std::vector<SlotLeaf*> leaves_ COVEY_GUARDED_BY(mutex_);  // all that are not closed
@@ -195,7 +260,7 @@ class SlotLeaf final : public SlotShare, public std::enable_shared_from_this<Slo
   friend class SlotTree;
 
   SlotLeaf(SlotTree& tree, std::shared_ptr<SlotShare> parent, uint32_t limit, int priority,
-           std::weak_ptr<LaneOwner> owner);
+           std::weak_ptr<LaneOwner> owner, SlotCounts* counts);
 
   const std::weak_ptr<LaneOwner> owner_;
 

@@ -1,5 +1,7 @@
 #include "core/throw_trace/stack_text.h"
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/mutex.h"
@@ -63,6 +65,15 @@ std::vector<Line> Lines(uintptr_t address) {
 
 #endif
 
+// What stands between RunCaught and the task's own code.
+bool IsOurs(const Line& line) {
+  for (const std::string_view file :
+       {"core/run/run_caught.h:", "covey/detail/task_node.h:", "/bits/invoke.h:"}) {
+    if (line.place.find(file) != std::string::npos) return true;
+  }
+  return line.function.starts_with("covey::detail::") || line.function.starts_with("std::__invoke");
+}
+
 }  // namespace
 
 std::string StackText(std::span<const uintptr_t> frames) {
@@ -72,7 +83,8 @@ std::string StackText(std::span<const uintptr_t> frames) {
     std::vector<Line> lines = Lines(frame - 1);  // the call, not what follows it
     if (lines.empty()) lines.push_back({"?", ""});
     for (const Line& line : lines) {
-      if (line.function.starts_with("covey::RunCaught(")) return text;
+      if (line.function.starts_with("covey::RunCaught")) return text;
+      if (IsOurs(line)) continue;
       text += '#' + std::to_string(number++) + ' ' + (line.function.empty() ? "?" : line.function);
       if (!line.place.empty()) text += " at " + line.place;
       text += '\n';

@@ -6,8 +6,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/base/after.h"
 #include "core/base/check.h"
 #include "core/base/mutex.h"
+#include "core/base/own_thread.h"
+#include "core/base/per_process.h"
 
 namespace covey {
 
@@ -21,7 +24,7 @@ class TimerQueue::Impl {
   // The thread holds what it uses: it may end after the queue, when a callback has ended that.
   static std::shared_ptr<Impl> WithThread() {
     auto impl = std::make_shared<Impl>(/*manual=*/false);
-    impl->thread_ = std::thread([impl] { impl->Loop(); });
+    impl->thread_ = StartOwnThread([impl] { impl->Loop(); });
     return impl;
   }
   // Drops what is pending and waits for the callback that runs, unless it is called from there. Called once,
@@ -33,6 +36,7 @@ class TimerQueue::Impl {
   bool Cancel(TimerId id) COVEY_EXCLUDES(mutex_);
   void AdvanceBy(std::chrono::nanoseconds step) COVEY_EXCLUDES(mutex_);
   size_t pending() const COVEY_EXCLUDES(mutex_);
+  bool manual() const { return manual_; }
 
  private:
   using Key = std::pair<Clock::time_point, uint64_t>;
@@ -167,8 +171,8 @@ std::shared_ptr<TimerQueue> TimerQueue::Manual() {
 }
 
 const std::shared_ptr<TimerQueue>& TimerQueue::Default() {
-  static const auto* const kDefault = new std::shared_ptr<TimerQueue>(std::make_shared<TimerQueue>());
-  return *kDefault;
+  static PerProcess<std::shared_ptr<TimerQueue>> queues;
+  return queues.Get([] { return std::make_shared<TimerQueue>(); });
 }
 
 TimerQueue::Clock::time_point TimerQueue::Now() const { return impl_->Now(); }
@@ -179,12 +183,14 @@ TimerQueue::TimerId TimerQueue::Schedule(Clock::time_point when, std::function<v
 
 TimerQueue::TimerId TimerQueue::ScheduleAfter(std::chrono::nanoseconds delay,
                                               std::function<void()> callback) {
-  return impl_->Schedule(impl_->Now() + delay, std::move(callback));
+  return impl_->Schedule(After(impl_->Now(), delay), std::move(callback));
 }
 
 bool TimerQueue::Cancel(TimerId id) { return impl_->Cancel(id); }
 
 void TimerQueue::AdvanceBy(std::chrono::nanoseconds step) { impl_->AdvanceBy(step); }
+
+bool TimerQueue::manual() const { return impl_->manual(); }
 
 size_t TimerQueue::pending() const { return impl_->pending(); }
 

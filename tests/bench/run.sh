@@ -25,7 +25,7 @@ arguments() {
   case $1 in
     engine) printf '%s' "${full:+1000000}" ;;
     queue) printf '%s' "${full:+1000000}" ;;
-    pool) printf '%s' "${full:+1000000}" ;;
+    core) printf '%s' "${full:+1000000 15}" ;;
     process) printf '%s' "${full:+15 1000}" ;;
     cli) printf '%s' "${full:+51}" ;;
     rpc) printf '%s' "${full:+15}" ;;
@@ -54,6 +54,11 @@ for name in "${names[@]}"; do
 done
 cmake --build build/release -j "$(nproc)" --target "${targets[@]}"
 mkdir -p build/bench
+# The peers in Go, where there is Go and the network for their modules.
+if [[ " ${names[*]} " == *" core "* ]] && command -v go >/dev/null &&
+  (cd tests/bench/peers && go build -o ../../../build/bench/peers .); then
+  export COVEY_BENCH_PEERS=$PWD/build/bench/peers
+fi
 for name in "${names[@]}"; do
   printf '\n== %s\n' "$name"
   program=(build/release/bench/"$name"_bench)

@@ -6,8 +6,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Name and most seconds of each.
-SHORT="format:60 shell:60 buf:300 languages:240 layering:60 words:60 links:60 sizes:60 selftest:60 tsa:600 tidy:1500 ordinary:900 crash:900 tsan:1200"
-LONG="subreaper:900 memory:1800 bench:2400 package:1200 fuzz:900 patches:1800 asan:1800 image:1500"
+SHORT="format:60 shell:60 reference:120 buf:300 languages:240 layering:60 words:60 links:60 sizes:60 selftest:60 tsa:600 tidy:1500 ordinary:900 crash:900 tsan:1200"
+LONG="headers:1200 subreaper:900 memory:1800 bench:2400 package:1200 fuzz:900 patches:1800 asan:1800 image:1500"
 CHECKS="$SHORT $LONG"
 
 limit_of() {

@@ -14,6 +14,7 @@ LIBRARIES='<(sqlite3|uv|event|zlib|curl|libpq-fe)\.h>'
 # What each room of core may use of the others.
 ROOMS='base:
 text:
+docs:
 state:base
 spec:base state
 time:base
@@ -27,11 +28,11 @@ engine:base spec state time run journal output executor
 examples:base run'
 
 # The rooms of core's public headers. One that is in none is nobody's, and may be used by nobody.
-PUBLIC='base:status result version
+PUBLIC='base:status result span version
 state:policy
 spec:output_stream payload
 time:timer_queue
-run:closer context group pool run runner
+run:closer collect context detail/task_node detail/work group pool queue run runner task
 executor:function_registry'
 
 # To judge public headers as if they were in their room.

@@ -5,7 +5,7 @@ BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config libgrpc++-dev libprotobu
   protobuf-compiler-grpc libspdlog-dev libsqlite3-dev libtomlplusplus-dev libsystemd-dev libmicrohttpd-dev prometheus-cpp-dev
   libgtest-dev"
 TEST_PACKAGES="python3 ca-certificates tmux fish python3-grpcio python3-protobuf"
-CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv dpkg-dev file"
+CHECK_PACKAGES="clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14 shellcheck python3-venv dpkg-dev file doxygen"
 # For tests that are skipped without them.
 WANTED_PACKAGES="prometheus"
 # For the image; where they cannot be had its check is skipped.

@@ -1,13 +1,15 @@
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "covey/context.h"
 #include "covey/pool.h"
 #include "covey/runner.h"
+#include "covey/span.h"
 #include "covey/status.h"
+#include "covey/task.h"
 
 namespace covey {
 
@@ -17,11 +19,12 @@ namespace covey {
 // Lifetime: the destructor closes. Thread safety: all of it.
 // Invariants:
 // 1. The runner is started once; when its Close or the destructor has returned, nothing of it runs.
-// 2. Exactly one Close returns the runner's status, every other one ErrClosed, at once.
+// 2. Exactly one Close returns the runner's status, every other one ErrClosed, when nothing of it runs any more.
 class Closer {
  public:
+  // Where and how it runs.
   struct Options {
-    std::shared_ptr<Pool> pool;               // default: the unbounded one of the process
+    std::shared_ptr<Pool> pool{};             // default: the unbounded one of the process
     bool recover = true;                      // as in Group
     Context context = Context::Background();  // the parent
   };
@@ -30,21 +33,25 @@ class Closer {
   // not run, and Close returns why.
   explicit Closer(std::shared_ptr<Runner> runner) : Closer(std::move(runner), Options{}) {}
   Closer(std::shared_ptr<Runner> runner, Options options) : Closer(std::move(runner), options, true) {}
-  explicit Closer(std::function<Status(const Context&)> function)
-      : Closer(std::make_shared<Func>(std::move(function))) {}
-  Closer(std::function<Status(const Context&)> function, Options options)
-      : Closer(std::make_shared<Func>(std::move(function)), std::move(options)) {}
+  template <TaskFunction F>
+  explicit Closer(F function) : Closer(std::move(function), Options{}) {}
+  template <TaskFunction F>
+  Closer(F function, Options options)
+      : Closer(std::make_shared<CalledRunner<F>>(std::move(function)), std::move(options)) {}
   ~Closer();
   Closer(const Closer&) = delete;
   Closer& operator=(const Closer&) = delete;
 
-  // Not from within the runner: it would wait for itself.
+  // From within the runner, which it would wait for: a failure that says so, and the runner is cancelled.
   Status Close();
+  // The same for so long: nullopt when it had not ended then; a later Close waits on.
+  std::optional<Status> CloseFor(Span duration);
 
   // True once the runner has ended: Close will not block.
   bool ended() const;
 
  protected:
+  // `cancels`: whether Close cancels.
   Closer(std::shared_ptr<Runner> runner, const Options& options, bool cancels);
 
  private:
@@ -55,13 +62,15 @@ class Closer {
 // The same, but Close only waits: the runner ends by itself or with its parent.
 class WaitCloser final : public Closer {
  public:
+  // As of a Closer.
   explicit WaitCloser(std::shared_ptr<Runner> runner) : WaitCloser(std::move(runner), Options{}) {}
   WaitCloser(std::shared_ptr<Runner> runner, const Options& options)
       : Closer(std::move(runner), options, false) {}
-  explicit WaitCloser(std::function<Status(const Context&)> function)
-      : WaitCloser(std::make_shared<Func>(std::move(function))) {}
-  WaitCloser(std::function<Status(const Context&)> function, const Options& options)
-      : WaitCloser(std::make_shared<Func>(std::move(function)), options) {}
+  template <TaskFunction F>
+  explicit WaitCloser(F function) : WaitCloser(std::move(function), Options{}) {}
+  template <TaskFunction F>
+  WaitCloser(F function, const Options& options)
+      : WaitCloser(std::make_shared<CalledRunner<F>>(std::move(function)), options) {}
 };
 
 }  // namespace covey

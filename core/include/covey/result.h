@@ -36,18 +36,20 @@ struct FieldViolation {
 // A refused call. `reason` is a stable constant for programs, as in "GROUP_NOT_FOUND".
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string reason;
-  std::string message;
-  std::vector<FieldViolation> fields;  // of kInvalidArgument
+  std::string reason{};
+  std::string message{};
+  std::vector<FieldViolation> fields{};  // of kInvalidArgument
 };
 
 // A value, or why there is none. To ask for the one that is not there ends the program.
 template <typename T>
 class [[nodiscard]] Result {
  public:
+  // With a value, or without one and why.
   Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
+  // Whether there is a value.
   bool ok() const { return std::holds_alternative<T>(value_); }
   // Requires ok().
   T& value() {

@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "covey/context.h"
 #include "covey/status.h"
+#include "covey/task.h"
 
 namespace covey {
 
@@ -14,6 +16,7 @@ namespace covey {
 class Runner {
  public:
   virtual ~Runner() = default;
+  // Does the work; how it ended.
   virtual Status Run(const Context& context) = 0;
   // For logs. Default: the demangled type.
   virtual std::string Name() const;
@@ -22,6 +25,7 @@ class Runner {
 // Makes any callable of that signature a Runner.
 class Func final : public Runner {
  public:
+  // Of this callable; `name` is for logs.
   explicit Func(std::function<Status(const Context&)> function, std::string name = {})
       : function_(std::move(function)), name_(std::move(name)) {}
   Status Run(const Context& context) override { return function_(context); }
@@ -31,6 +35,27 @@ class Func final : public Runner {
  private:
   const std::function<Status(const Context&)> function_;
   const std::string name_;
+};
+
+// Makes any task a Runner, also one that is move-only: it is called at the first Run alone.
+template <TaskFunction F>
+class CalledRunner final : public Runner {
+ public:
+  // Of this callable.
+  explicit CalledRunner(F function) : function_(std::move(function)) {}
+  Status Run(const Context& context) override {
+    using R = typename detail::Returned<F>::Type;
+    if constexpr (std::is_convertible_v<R, Status>) {
+      return detail::Call(std::move(function_), context);
+    } else {
+      static_cast<void>(detail::Call(std::move(function_), context));
+      return Status::Ok();
+    }
+  }
+  std::string Name() const override { return detail::TypeIn(__PRETTY_FUNCTION__); }
+
+ private:
+  F function_;
 };
 
 // Work that goes on without a thread of its own: holds a slot from Start to `done`.

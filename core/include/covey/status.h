@@ -30,9 +30,9 @@ std::string_view Name(FailureKind kind);
 struct Failure {
   FailureKind kind = FailureKind::kError;
   int32_t code = 0;
-  std::string message;
-  std::string detail;    // stack of a panic, or the tail of stderr; may be empty
-  std::string task;      // name of the task that failed; empty outside groups
+  std::string message{};
+  std::string detail{};  // stack of a panic, or the tail of stderr; may be empty
+  std::string task{};    // name of the task that failed; empty outside groups
   uint32_t attempt = 0;  // 1, 2, …; 0 outside groups
 };
 
@@ -56,12 +56,15 @@ enum class Rejection : int32_t {
 class [[nodiscard]] Status {
  public:
   Status() = default;
+  // A failure.
   Status(Failure failure)  // NOLINT(google-explicit-constructor): a Failure is a Status
       : failure_(std::make_shared<const Failure>(std::move(failure))) {}
 
+  // A success, and a failure of kind error.
   static Status Ok() { return {}; }
   static Status Error(std::string message, int32_t code = 0);
 
+  // Whether it is a success.
   bool ok() const { return failure_ == nullptr; }
   explicit operator bool() const { return ok(); }
 

@@ -20,6 +20,7 @@ namespace covey {
 //    for nothing, and the thread ends after it.
 class TimerQueue {
  public:
+  // What instants are of; and how a timer is named.
   using Clock = std::chrono::steady_clock;
   enum class TimerId : uint64_t {};  // 0 is none
 
@@ -33,8 +34,10 @@ class TimerQueue {
   // The one of this process, started at first use.
   static const std::shared_ptr<TimerQueue>& Default();
 
+  // The time by this queue.
   Clock::time_point Now() const;
 
+  // Calls `callback` at an instant, after a while, or not any more.
   TimerId Schedule(Clock::time_point when, std::function<void()> callback);
   TimerId ScheduleAfter(std::chrono::nanoseconds delay, std::function<void()> callback);
   bool Cancel(TimerId id);
@@ -42,7 +45,9 @@ class TimerQueue {
   // Manual queues only: moves the time and runs what is due, step by step.
   void AdvanceBy(std::chrono::nanoseconds step);
 
+  // How many callbacks are to come; and whether time stands still until AdvanceBy.
   size_t pending() const;
+  bool manual() const;
 
  private:
   class Impl;

@@ -84,7 +84,7 @@ TEST(Group, AParentsEndCancelsIt) {
   parent.Cancel({.kind = FailureKind::kTimeout, .message = "late"});
   const Status status = group.Wait();
   EXPECT_EQ(status.kind(), FailureKind::kCancelled) << "not the failure of the task that it ended";
-  EXPECT_EQ(status.message(), "the parent has ended: late");
+  EXPECT_EQ(status.message(), "the parent has ended: timeout: late");
 
   Group born_late({.context = parent});
   EXPECT_EQ(born_late.Go(Succeed).kind(), FailureKind::kCancelled);

@@ -105,9 +105,15 @@ TEST_P(PoolOfSize, CloseWaitsForWhatRunsAndRefusesTheRest) {
   });
   ASSERT_TRUE(Eventually([&] { return pool->stats().closed; }));
   EXPECT_TRUE(Is(pool->Go(kForever, [] { ADD_FAILURE(); }), Rejection::kClosed));
-  EXPECT_TRUE(Is(pool->Close(), Rejection::kClosed));
+  std::thread second([&] {
+    EXPECT_TRUE(Is(pool->Close(), Rejection::kClosed));
+    EXPECT_TRUE(ended) << "it waits too";
+  });
+  EXPECT_EQ(pool->CloseFor(std::chrono::milliseconds(1)), std::nullopt);
   go_on.Open();
   closer.join();
+  second.join();
+  EXPECT_EQ(pool->stats().threads, 0u);
 }
 
 TEST_P(PoolOfSize, CloseRacesGo) {
