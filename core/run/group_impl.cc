@@ -98,7 +98,7 @@ void Group::Impl::ReturnSlot() {
   }
 }
 
-void Group::Impl::Run(Work& work) {
+void Group::Impl::Run(WorkItem& work) {
   auto& node = static_cast<TaskNode&>(work);
   static_cast<Impl*>(const_cast<void*>(node.owner))->RunTask(node);
 }

@@ -70,7 +70,7 @@ class Group::Impl {
   void HandOver(detail::TaskNode& node);
   void ReturnSlot();
 
-  static void Run(Work& work);
+  static void Run(WorkItem& work);
   void RunTask(detail::TaskNode& node);
   void Finish(detail::TaskNode& node, Status status, std::exception_ptr exception) COVEY_EXCLUDES(mutex_);
   void Decide(detail::TaskNode& node, Status& status, std::exception_ptr exception) COVEY_EXCLUDES(mutex_);

@@ -200,7 +200,7 @@ void Group::Impl::Help() {
   int looks = 0;
   do {
     if (helps_ && looks++ % kLooksBetweenTakes == 0) {
-      while (Work* const work = threads_.Take(this)) {
+      while (WorkItem* const work = threads_.Take(this)) {
         work->run(*work);
         spin.Restart();
       }

@@ -55,7 +55,7 @@ struct AloneEnds {
 };
 
 // Its owner is the tree, which lives as long as the threads do. Nothing catches what it throws: so it ends the program.
-void RunAlone(Work& work) {
+void RunAlone(WorkItem& work) {
   auto& node = static_cast<detail::TaskNode&>(work);
   auto& slots = *static_cast<SlotTree*>(const_cast<void*>(node.owner));
   const AloneEnds ends{node, slots};

@@ -29,7 +29,7 @@ constexpr size_t kBatch = 32;
 constexpr size_t kBatchesKept = 64;
 
 struct Batch {
-  Work* first = nullptr;
+  WorkItem* first = nullptr;
   size_t size = 0;
 };
 

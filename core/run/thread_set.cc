@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::chrono::hours kForEver{24 * 365};
 
-struct FunctionWork final : Work {
+struct FunctionWork final : WorkItem {
   explicit FunctionWork(std::function<void()> call) : function(std::move(call)) { run = &Carry; }
-  static void Carry(Work& work) {
+  static void Carry(WorkItem& work) {
     auto& self = static_cast<FunctionWork&>(work);
     self.function();
     delete &self;  // its captures end before the thread counts as idle
@@ -49,7 +49,7 @@ void ThreadSet::Run(std::function<void()> work, size_t at_once) {
   Run(*new FunctionWork(std::move(work)), at_once);
 }
 
-void ThreadSet::Run(Work& work, size_t at_once) {
+void ThreadSet::Run(WorkItem& work, size_t at_once) {
   COVEY_CHECK(!stopping_.load(std::memory_order_relaxed));
   if (at_once_.load(std::memory_order_relaxed) != at_once) at_once_.store(at_once, std::memory_order_relaxed);
   pushed_.fetch_add(1, std::memory_order_relaxed);
@@ -64,30 +64,30 @@ void ThreadSet::Run(Work& work, size_t at_once) {
   Wake(sleeper);
 }
 
-Work* ThreadSet::TakeInbox() {
+WorkItem* ThreadSet::TakeInbox() {
   if (inbox_.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  Work* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
-  Work* oldest = nullptr;
+  WorkItem* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
+  WorkItem* oldest = nullptr;
   while (newest != nullptr) {
-    Work* const next = std::exchange(newest->next, oldest);
+    WorkItem* const next = std::exchange(newest->next, oldest);
     oldest = std::exchange(newest, next);
   }
   return oldest;
 }
 
-Work* ThreadSet::PopLocked() {
-  Work* work = front_.load(std::memory_order_relaxed);
+WorkItem* ThreadSet::PopLocked() {
+  WorkItem* work = front_.load(std::memory_order_relaxed);
   if (work == nullptr && (work = TakeInbox()) == nullptr) return nullptr;
   front_.store(work->next, std::memory_order_relaxed);
   taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return work;
 }
 
-Work* ThreadSet::Take(const void* owner) {
+WorkItem* ThreadSet::Take(const void* owner) {
   if (!Queued()) return nullptr;
   MutexLock lock(mutex_);
-  Work* before = nullptr;
-  Work* work = front_.load(std::memory_order_relaxed);
+  WorkItem* before = nullptr;
+  WorkItem* work = front_.load(std::memory_order_relaxed);
   for (int i = 0; i < kLookAhead; ++i) {
     if (work == nullptr) {
       work = TakeInbox();
@@ -253,7 +253,7 @@ void ThreadSet::Loop() {
   Sleeper& self = listed.self();
   MutexLock lock(mutex_);
   for (;;) {
-    if (Work* const work = PopLocked()) {
+    if (WorkItem* const work = PopLocked()) {
       const bool stalled = watch_ == &self && self.stalled;
       if (watch_ == &self) watch_ = nullptr;
       Sleeper* const sleeper = AttendLocked(stalled);
@@ -379,7 +379,7 @@ void ThreadSet::Stop() {
   }
   Join(std::move(threads));
   MutexLock lock(mutex_);
-  while (Work* const work = PopLocked()) {  // no thread could be started for it
+  while (WorkItem* const work = PopLocked()) {  // no thread could be started for it
     lock.Unlock();
     work->run(*work);
     lock.Lock();

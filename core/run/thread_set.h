@@ -68,11 +68,11 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   ThreadSet& operator=(const ThreadSet&) = delete;
 
   // `work` lives until it has run.
-  void Run(Work& work, size_t at_once) COVEY_EXCLUDES(mutex_);
+  void Run(WorkItem& work, size_t at_once) COVEY_EXCLUDES(mutex_);
   void Run(std::function<void()> work, size_t at_once) COVEY_EXCLUDES(mutex_);
   // Takes a piece of work of this owner out of the queue, when one is among the first kLookAhead; the caller carries it
   // out. Null: there is none.
-  Work* Take(const void* owner) COVEY_EXCLUDES(mutex_);
+  WorkItem* Take(const void* owner) COVEY_EXCLUDES(mutex_);
 
   void SetIdleTime(std::chrono::nanoseconds idle_time) COVEY_EXCLUDES(mutex_);
   Stats stats() const COVEY_EXCLUDES(mutex_);
@@ -107,8 +107,8 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
            inbox_.load(std::memory_order_seq_cst) != nullptr;
   }
   // The stack, in the order in which it was filled.
-  Work* TakeInbox();
-  Work* PopLocked() COVEY_REQUIRES(mutex_);
+  WorkItem* TakeInbox();
+  WorkItem* PopLocked() COVEY_REQUIRES(mutex_);
   // Restores invariant 2. `stalled`: what is queued does not move, so a thread that is woken takes some of it at once.
   [[nodiscard]] Sleeper* AttendLocked(bool stalled = true) COVEY_REQUIRES(mutex_);
   static void Wake(Sleeper* sleeper);
@@ -128,7 +128,7 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
   std::unique_ptr<const Hooks> hooks_;  // null: none
 
   // What those touch who hand work over.
-  alignas(64) std::atomic<Work*> inbox_ = nullptr;  // newest first
+  alignas(64) std::atomic<WorkItem*> inbox_ = nullptr;  // newest first
   std::atomic<uint64_t> pushed_ = 0;
 
   // What they read, and changes rarely.
@@ -137,7 +137,7 @@ class ThreadSet : public std::enable_shared_from_this<ThreadSet> {
 
   // What the threads touch. The atomics are written under mutex_.
   alignas(64) mutable Mutex mutex_;
-  std::atomic<Work*> front_ = nullptr;  // oldest first; before all of inbox_
+  std::atomic<WorkItem*> front_ = nullptr;  // oldest first; before all of inbox_
   std::atomic<uint64_t> taken_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> searching_ = false;  // one of the idle threads looks for work

@@ -33,7 +33,7 @@ struct TaskOps {
 
 // A task between Go and its end, and as long as there is a handle: its callable, what the pool queues, and the few words
 // that its handle and its thread share. Callables of up to kInside bytes are kept inside.
-class TaskNode : public Work {
+class TaskNode : public WorkItem {
  public:
   static constexpr size_t kInside = 40;
 
