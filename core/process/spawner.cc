@@ -12,6 +12,7 @@
 #include "core/process/child.h"
 #include "core/process/errno_text.h"
 #include "core/process/interpreter.h"
+#include "core/process/not_supported.h"
 
 namespace covey {
 namespace {
@@ -170,25 +171,18 @@ ChildFile PlanFile(const OutputFile& file) {
           .mode = file.mode};
 }
 
-Error Unable(std::string message) {
-  return {.code = ErrorCode::kFailedPrecondition,
-          .reason = "PROCESSES_NOT_SUPPORTED",
-          .message = std::move(message),
-          .fields = {}};
-}
-
 }  // namespace
 
 Spawner::Spawner(const Options& options)
     : options_(options), way_(options.way), share_descriptors_(options.share_descriptors) {}
 
 Result<Void> Spawner::Probe(const Cgroup* cgroup) {
-  if (!stack_.ok()) return Unable("no memory for the stack of a child");
+  if (!stack_.ok()) return NotSupported("no memory for the stack of a child");
   null_.Reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null_ || !null_.LeaveStdio()) return Unable("cannot open /dev/null: " + ErrnoText(errno));
+  if (!null_ || !null_.LeaveStdio()) return NotSupported("cannot open /dev/null: " + ErrnoText(errno));
   for (UniqueFd& slot : slots_) {
     slot.Reset(::fcntl(null_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!slot) return Unable("no file descriptor for a child: " + ErrnoText(errno));
+    if (!slot) return NotSupported("no file descriptor for a child: " + ErrnoText(errno));
     highest_slot_ = std::max(highest_slot_, slot.get());
   }
   // Is the call there (Linux 5.9)? Asked with an empty range, which is refused: a valid one would unshare the
@@ -205,7 +199,7 @@ Result<Void> Spawner::Probe(const Cgroup* cgroup) {
       return Void{};
     }
   }
-  return Unable(why);
+  return NotSupported(why);
 }
 
 bool Spawner::Try(CloneWay way, const Cgroup* cgroup, std::string* why) {

@@ -17,6 +17,7 @@
 #include "core/process/adopted_orphans.h"
 #include "core/process/errno_text.h"
 #include "core/process/event_loop.h"
+#include "core/process/not_supported.h"
 #include "core/process/proc_fs.h"
 #include "core/process/quiet_thread.h"
 #include "core/process/residents.h"
@@ -37,13 +38,6 @@ unsigned SpawnThreads(const ProcessSupervisor::Options& options) {
 
 // More threads than these may hang in starts (a file system that does not answer) before all others wait for them.
 constexpr unsigned kReserveThreads = 8;
-
-Error NotHere(std::string message) {
-  return {.code = ErrorCode::kFailedPrecondition,
-          .reason = "PROCESSES_NOT_SUPPORTED",
-          .message = std::move(message),
-          .fields = {}};
-}
 
 }  // namespace
 
@@ -66,10 +60,10 @@ class ProcessSupervisor::Impl {
     struct sigaction action {};
     if (::sigaction(SIGCHLD, nullptr, &action) == 0 &&
         (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0)) {
-      return NotHere("SIGCHLD is ignored: how children end could not be known");
+      return NotSupported("SIGCHLD is ignored: how children end could not be known");
     }
     if (options_.become_subreaper && adopts_ && !IsSubreaper()) {
-      if (!SetSubreaper(true)) return NotHere("cannot become a subreaper: " + ErrnoText(errno));
+      if (!SetSubreaper(true)) return NotSupported("cannot become a subreaper: " + ErrnoText(errno));
       made_subreaper_ = true;
     }
     if (Result<Void> opened = OpenTracker(); !opened.ok()) return opened;
@@ -78,6 +72,7 @@ class ProcessSupervisor::Impl {
     if (Result<Void> opened = loop_->Open(); !opened.ok()) return opened;
     loop_thread_ = StartQuietThread([this] { loop_->Run(); });
     MutexLock lock(mutex_);
+    last_taken_ = std::chrono::steady_clock::now();  // none of them hangs yet
     for (unsigned i = 0; i < SpawnThreads(options_); ++i) AddSpawnThreadLocked(/*reserve=*/false);
     AddSpawnThreadLocked(/*reserve=*/true);
     return Void{};
@@ -152,15 +147,15 @@ class ProcessSupervisor::Impl {
 
  private:
   Result<Void> OpenTracker() {
-    Result<Void> cgroups = options_.use_cgroups ? OpenCgroups() : NotHere("switched off");
+    Result<Void> cgroups = options_.use_cgroups ? OpenCgroups() : NotSupported("switched off");
     if (cgroups.ok()) return cgroups;
     const std::string why = cgroups.error().message;
     if (!adopts_) {
-      return NotHere("not supported here: processes need cgroups (there are none: " + why +
-                     ") or a program that adopts orphans (" +
-                     (options_.become_subreaper ? "/proc does not list the children of a thread"
-                                                : "become_subreaper is off") +
-                     ")");
+      return NotSupported("not supported here: processes need cgroups (there are none: " + why +
+                          ") or a program that adopts orphans (" +
+                          (options_.become_subreaper ? "/proc does not list the children of a thread"
+                                                     : "become_subreaper is off") +
+                          ")");
     }
     if (Result<Void> probed = Probe(nullptr); !probed.ok()) return probed;
     tracker_ = MakeAdoptingTracker(options_.token_variable, options_.root_record, options_.log);
@@ -174,7 +169,7 @@ class ProcessSupervisor::Impl {
     std::unique_ptr<CgroupPool> pool = std::move(opened.value());
     if (options_.enable_controllers) pool->EnableControllers();
     std::unique_ptr<Cgroup> cgroup = pool->Acquire();
-    if (cgroup == nullptr) return NotHere("cannot make a cgroup: " + ErrnoText(errno));
+    if (cgroup == nullptr) return NotSupported("cannot make a cgroup: " + ErrnoText(errno));
     Result<Void> probed = Probe(cgroup.get());
     pool->Release(std::move(cgroup));
     if (!probed.ok()) return probed;
@@ -417,7 +412,8 @@ class ProcessSupervisor::Impl {
 Result<std::unique_ptr<ProcessSupervisor>> ProcessSupervisor::Create(const Options& options) {
   const bool adopts = (options.become_subreaper || IsSubreaper() || ::getpid() == 1) && AdoptedOrphans().ok();
   if (!residents::MoveIn(adopts)) {
-    return NotHere("another process supervisor lives in this program, and one of the two adopts orphans");
+    return NotSupported(
+        "another process supervisor lives in this program, and one of the two adopts orphans");
   }
   auto impl = std::make_unique<Impl>(options, adopts);
   if (Result<Void> opened = impl->Open(); !opened.ok()) return opened.error();
