@@ -277,7 +277,9 @@ TEST_F(RecordedLeftoversTest, WhatHasShedEverythingIsReported) {
   size_t told = 0;
   size_t cut = 0;  // what other tests have orphaned meanwhile is told as well, and a long list is cut
   for (const std::string& line : log_) {
-    told += line.starts_with("process " + std::to_string(shed) + " (sleep) may be left of a task");
+    // It may not have come to its last program yet.
+    told += line.starts_with("process " + std::to_string(shed) + " (") &&
+            line.find(" may be left of a task") != std::string::npos;
     cut += line.ends_with(" like these");
   }
   EXPECT_EQ(told + cut, 1u) << ::testing::PrintToString(log_);
