@@ -23,6 +23,8 @@ std::string Why(const Failure& failure) {
   return failure.message.empty() ? std::string(Name(failure.kind)) : failure.message;
 }
 
+}  // namespace
+
 const char* OutcomeText(state::Outcome outcome) {
   switch (outcome) {
     case state::Outcome::kSucceeded:
@@ -35,8 +37,6 @@ const char* OutcomeText(state::Outcome outcome) {
   }
   return "failed";
 }
-
-}  // namespace
 
 std::vector<std::string> Explainer::Running(bool stopping_alone) const {
   std::vector<uint32_t> found;

@@ -40,6 +40,9 @@ class Explainer {
   const state::GroupState& committed_;
 };
 
+// "succeeded", "failed", "was cancelled".
+const char* OutcomeText(state::Outcome outcome);
+
 // Why a task that has ended, and never was stopped in the queue, ended as it did.
 Explanation ExplainEnded(const TaskView& task);
 

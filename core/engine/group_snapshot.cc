@@ -1,38 +1,13 @@
 #include "core/engine/group_snapshot.h"
 
-#include <chrono>
 #include <utility>
 
-#include "core/base/packed.h"
+#include "core/engine/packed_values.h"
 
 namespace covey {
 namespace {
 
 constexpr uint32_t kFormat = 1;
-
-void Add(PackWriter& out, WallTime time) { out.Add(time.time_since_epoch().count()); }
-
-WallTime GetTime(PackReader& in) { return WallTime(std::chrono::microseconds(in.Get<int64_t>())); }
-
-void Add(PackWriter& out, const Failure& failure) {
-  out.Add(static_cast<uint8_t>(failure.kind));
-  out.Add(failure.code);
-  out.Add(failure.message);
-  out.Add(failure.detail);
-  out.Add(failure.task);
-  out.Add(failure.attempt);
-}
-
-Failure GetFailure(PackReader& in) {
-  Failure failure;
-  failure.kind = static_cast<FailureKind>(in.Get<uint8_t>());
-  failure.code = in.Get<int32_t>();
-  failure.message = in.GetString();
-  failure.detail = in.GetString();
-  failure.task = in.GetString();
-  failure.attempt = in.Get<uint32_t>();
-  return failure;
-}
 
 void Add(PackWriter& out, const state::GroupState& state) {
   for (const uint32_t count : {state.submitted, state.queued, state.running, state.succeeded, state.failed,
@@ -56,8 +31,8 @@ void Add(PackWriter& out, const GroupSnapshot::Open& task) {
   out.Add(task.index);
   out.Add(task.name);
   out.Add(task.number);
-  Add(out, task.submitted);
-  Add(out, task.started);
+  out.Add(Micros(task.submitted));
+  out.Add(Micros(task.started));
   out.Add(static_cast<uint8_t>(task.state.phase));
   out.Add(static_cast<uint8_t>(task.state.cancel));
   out.Add(static_cast<uint8_t>(task.state.cancel_delivered));
@@ -73,8 +48,8 @@ GroupSnapshot::Open GetOpen(PackReader& in) {
   task.index = in.Get<uint32_t>();
   task.name = in.GetString();
   task.number = in.Get<uint64_t>();
-  task.submitted = GetTime(in);
-  task.started = GetTime(in);
+  task.submitted = AtMicros(in.Get<int64_t>());
+  task.started = AtMicros(in.Get<int64_t>());
   task.state.phase = static_cast<state::TaskState::Phase>(in.Get<uint8_t>());
   task.state.cancel = static_cast<FailureKind>(in.Get<uint8_t>());
   task.state.cancel_delivered = in.Get<uint8_t>() != 0;
@@ -113,7 +88,7 @@ std::string Encode(const GroupSnapshot& snapshot) {
   out.Add(kFormat);
   out.Add(snapshot.number);
   Add(out, snapshot.state);
-  Add(out, snapshot.created);
+  out.Add(Micros(snapshot.created));
   out.Add(snapshot.output_bytes);
   out.Add(snapshot.creation != nullptr ? snapshot.creation->id : std::string());
   out.Add(snapshot.creation != nullptr ? snapshot.creation->fingerprint : 0);
@@ -124,7 +99,7 @@ std::string Encode(const GroupSnapshot& snapshot) {
   out.Add(snapshot.open.size());
   for (const GroupSnapshot::Open& task : snapshot.open) Add(out, task);
   out.Add(snapshot.failures.size());
-  for (const auto& failure : snapshot.failures) Add(out, *failure);
+  for (const auto& failure : snapshot.failures) Pack(out, *failure);
   out.Add(snapshot.milestones.size());
   for (const Milestone& milestone : snapshot.milestones) {
     out.Add(milestone.task);
@@ -139,7 +114,7 @@ std::optional<GroupSnapshot> DecodeGroupSnapshot(std::string_view bytes) {
   GroupSnapshot snapshot;
   snapshot.number = in.Get<uint64_t>();
   snapshot.state = GetState(in);
-  snapshot.created = GetTime(in);
+  snapshot.created = AtMicros(in.Get<int64_t>());
   snapshot.output_bytes = in.Get<uint64_t>();
   RequestMark creation;
   creation.id = in.GetString();
@@ -151,7 +126,7 @@ std::optional<GroupSnapshot> DecodeGroupSnapshot(std::string_view bytes) {
   snapshot.first_event = in.Get<uint64_t>();
   for (size_t left = in.GetCount(); left > 0 && in.ok(); --left) snapshot.open.push_back(GetOpen(in));
   for (size_t left = in.GetCount(); left > 0 && in.ok(); --left)
-    snapshot.failures.push_back(std::make_shared<const Failure>(GetFailure(in)));
+    snapshot.failures.push_back(UnpackFailure(in));
   for (size_t left = in.GetCount(); left > 0 && in.ok(); --left) {
     Milestone milestone;
     milestone.task = in.Get<uint32_t>();

@@ -1,9 +1,8 @@
 #include "core/engine/task_block.h"
 
-#include <chrono>
 #include <utility>
 
-#include "core/base/packed.h"
+#include "core/engine/packed_values.h"
 
 namespace covey {
 namespace {
@@ -23,33 +22,10 @@ enum Has : uint8_t {
   kFlags = 64
 };
 
-int64_t Micros(WallTime time) { return time.time_since_epoch().count(); }
-WallTime AtMicros(int64_t count) { return WallTime(std::chrono::microseconds(count)); }
-
-void AddFailure(PackWriter& out, const Failure& failure) {
-  out.Add(static_cast<uint8_t>(failure.kind));
-  out.Add(failure.code);
-  out.Add(failure.message);
-  out.Add(failure.detail);
-  out.Add(failure.task);
-  out.Add(failure.attempt);
-}
-
-std::shared_ptr<const Failure> GetFailure(PackReader& in) {
-  Failure failure;
-  failure.kind = static_cast<FailureKind>(in.Get<uint8_t>());
-  failure.code = in.Get<int32_t>();
-  failure.message = in.GetString();
-  failure.detail = in.GetString();
-  failure.task = in.GetString();
-  failure.attempt = in.Get<uint32_t>();
-  return std::make_shared<const Failure>(std::move(failure));
-}
-
 void AddEnding(PackWriter& out, const TaskTable::Ending& ending, WallTime submitted) {
   out.Add(Micros(ending.at) - Micros(submitted));
   out.Add(ending.number);
-  if (ending.failure != nullptr) AddFailure(out, *ending.failure);
+  if (ending.failure != nullptr) Pack(out, *ending.failure);
   if (ending.result != nullptr) {
     out.Add(ending.result->bytes);
     out.Add(ending.result->content_type);
@@ -68,7 +44,7 @@ std::unique_ptr<const TaskTable::Ending> GetEnding(PackReader& in, uint8_t has, 
   ending->at = AtMicros(Micros(submitted) + in.Get<int64_t>());
   ending->number = in.Get<uint64_t>();
   ending->left_out = (has & kLeftOut) != 0;
-  if ((has & kFailure) != 0) ending->failure = GetFailure(in);
+  if ((has & kFailure) != 0) ending->failure = UnpackFailure(in);
   if ((has & kResult) != 0) {
     Payload result;
     result.bytes = in.GetString();

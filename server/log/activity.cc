@@ -3,24 +3,13 @@
 #include <string>
 #include <string_view>
 
+#include "core/engine/explain.h"
+
 namespace covey {
 namespace {
 
 // Of what programs say, in bytes: enough to know it again. The rest, and what they wrote, is `covey show`'s.
 constexpr size_t kMostOfReason = 200;
-
-std::string_view Verb(state::Outcome outcome) {
-  switch (outcome) {
-    case state::Outcome::kSucceeded:
-      return "succeeded";
-    case state::Outcome::kCancelled:
-      return "was cancelled";
-    case state::Outcome::kFailed:
-    case state::Outcome::kNone:
-      break;
-  }
-  return "failed";
-}
 
 std::string Cut(std::string_view text) {
   if (text.size() <= kMostOfReason) return std::string(text);
@@ -49,7 +38,7 @@ void ActivityLines::OnDecided(const GroupDecision& decision) {
   LogLine line{.part = LogPart::kGroups,
                .level = well ? LogLevel::kDebug : LogLevel::kInfo,
                .kind = "group_decided",
-               .message = "group " + std::string(Verb(state.outcome)),
+               .message = "group " + std::string(OutcomeText(state.outcome)),
                .fields = {{"group", decision.group->id},
                           {"name", decision.group->name},
                           {"pool", decision.group->pool},
@@ -68,7 +57,7 @@ void ActivityLines::OnDecided(const GroupDecision& decision) {
       line.fields.emplace_back("first_failure", Cut(first->message));
     }
   }
-  log_->Write(std::move(line), Verb(state.outcome));
+  log_->Write(std::move(line), OutcomeText(state.outcome));
 }
 
 void ActivityLines::OnTrouble(const AttemptTrouble& trouble) {
