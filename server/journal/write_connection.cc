@@ -63,15 +63,15 @@ Result<Void> WriteConnection::Connect() {
   if (int64_t from = 0; GetMeta("purges_from", &from)) purges_from_ = from;
   const auto ended = db_.QueryInt("SELECT count(*) FROM ended");
   const auto ended_bytes = db_.QueryInt("SELECT coalesce(sum(bytes), 0) FROM ended");
-  if (!ended || !ended_bytes) return db_.last_error();
+  if (!ended || (!ended_bytes && db_.last_error().code != ErrorCode::kDataLoss)) return db_.last_error();
   // These rows have no checksums: once some leaf is damaged nothing is purged for its bytes.
-  ended_.Set(*ended, db_.Damage() > 0 ? 0 : *ended_bytes);
+  ended_.Set(*ended, db_.Damage() > 0 ? 0 : ended_bytes.value_or(0));
   identity_ = static_cast<uint64_t>(identity);
   newest_epoch_ = static_cast<uint64_t>(epoch);
   owner_of_all_ = static_cast<uint64_t>(owner);
   auto last_gid = db_.QueryInt("SELECT max(gid) FROM groups");
   auto last_seq = db_.QueryInt("SELECT max(seq) FROM records");
-  if (last_gid && last_seq && (db_.Damage() > 0 || std::max(*last_gid, *last_seq) > kMostKeys)) {
+  if (!last_gid || !last_seq || db_.Damage() > 0 || std::max(*last_gid, *last_seq) > kMostKeys) {
     // The keys of rows may be others; an index is right or cannot be read.
     last_gid = db_.QueryInt("SELECT coalesce(max(gid), 0) FROM groups INDEXED BY groups_created");
     last_seq = db_.QueryInt("SELECT coalesce(max(seq), 0) FROM records INDEXED BY records_group");
