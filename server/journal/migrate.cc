@@ -25,8 +25,9 @@ constexpr std::string_view kFillEnded =
     "phase >= 3;";
 
 constexpr std::string_view kSteps[] = {
-    "CREATE TABLE pools(name TEXT PRIMARY KEY, max INTEGER NOT NULL, closing INTEGER NOT NULL) WITHOUT "
-    "ROWID;",
+    R"sql(
+  CREATE TABLE pools(name TEXT PRIMARY KEY, max INTEGER NOT NULL, closing INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
     R"sql(
   DROP INDEX groups_created;
   DROP INDEX groups_phase;

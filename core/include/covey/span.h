@@ -9,15 +9,13 @@ namespace covey {
 // write for "for ever", is as long as they can.
 class Span {
  public:
-  // Of any unit.
+  // Any duration is one, and it is one of nanoseconds: neither has to be said.
+  // NOLINTBEGIN(google-explicit-constructor)
   template <typename Rep, typename Period>
-  constexpr Span(
-      std::chrono::duration<Rep, Period> length)  // NOLINT(google-explicit-constructor): any duration is one
-      : length_(Within(length)) {}
+  constexpr Span(std::chrono::duration<Rep, Period> length) : length_(Within(length)) {}
+  constexpr operator std::chrono::nanoseconds() const { return length_; }
+  // NOLINTEND(google-explicit-constructor)
 
-  constexpr operator std::chrono::nanoseconds() const {
-    return length_;
-  }  // NOLINT(google-explicit-constructor)
   // In nanoseconds.
   constexpr std::chrono::nanoseconds count() const { return length_; }
 

@@ -118,6 +118,7 @@ Status Keep(TaskNode& node, Result<T>&& result) {
 
 template <typename F>
 struct OpsOf {
+  // NOLINTNEXTLINE(misc-redundant-expression): of some types both are 8
   static constexpr bool kFits = sizeof(F) <= TaskNode::kInside && alignof(F) <= 8;
 
   static F& Callable(const TaskNode& node) {
