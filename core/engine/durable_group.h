@@ -104,8 +104,8 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   // Begins with a snapshot of it; nothing of the events before snapshot.next_event is told again. Before Replay.
   void Restore(const GroupSnapshot& snapshot) COVEY_EXCLUDES(mutex_);
   // A group that is over, without its tasks: those are in the journal alone, and so are all failures but the first.
-  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation)
-      COVEY_EXCLUDES(mutex_);
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                   std::shared_ptr<const Record> decision) COVEY_EXCLUDES(mutex_);
   // Folds what the journal holds of the group, in order. Before Resume; then no other call until Resume.
   // False when the records do not follow from each other: the group is damaged from there on.
   bool Replay(std::shared_ptr<const Batch> records) COVEY_EXCLUDES(mutex_);
@@ -163,12 +163,17 @@ class DurableGroup final : public std::enable_shared_from_this<DurableGroup>, pu
   uint32_t folded() const COVEY_EXCLUDES(mutex_);
   // The tasks of the journal from `first` on, which is one of those: to be read as a group that is over is.
   FoldedTasks Folded(uint32_t first) const COVEY_EXCLUDES(mutex_);
-  // Up to `limit` tasks from `first` on.
+  // Up to `limit` tasks from `first` on, and to before one that is not in memory.
   std::vector<TaskView> ViewTasks(uint32_t first, size_t limit) const COVEY_EXCLUDES(mutex_);
   // Task and number of each attempt that is under way.
   std::vector<std::pair<uint32_t, uint32_t>> RunningAttempts() const COVEY_EXCLUDES(mutex_);
   // Why the group, or one task of it, is where it is.
-  Explanation Explain(std::optional<uint32_t> task) const COVEY_EXCLUDES(mutex_);
+  // `outside`: what of OutsideOf is known.
+  Explanation Explain(std::optional<uint32_t> task, std::span<const TaskView> outside = {}) const
+      COVEY_EXCLUDES(mutex_);
+  // Of the tasks that this is made of those that are neither in memory nor in `known`.
+  std::vector<uint32_t> OutsideOf(std::optional<uint32_t> task, std::span<const TaskView> known) const
+      COVEY_EXCLUDES(mutex_);
   uint32_t task_count() const COVEY_EXCLUDES(mutex_);
   // What it takes in memory, about.
   size_t bytes() const COVEY_EXCLUDES(mutex_);

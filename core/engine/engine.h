@@ -128,6 +128,9 @@ class Engine {
   // A task by its name, and as it stands, wherever it is. TASK_NOT_FOUND; kDataLoss.
   void FindTask(const GroupPtr& group, const std::string& name, Done<uint32_t> done);
   void ReadTask(const GroupPtr& group, uint32_t index, Done<TaskView> done);
+  // Why a group, or one task of it, is where it is, wherever its tasks are.
+  void Explain(const GroupPtr& group, std::optional<uint32_t> task, Done<Explanation> done,
+               std::vector<TaskView> known = {});
   // Whether a submit with this request id was accepted.
   void KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done);
   void ReadEnd(GroupSummary over, Done<GroupEnd> done) { over_groups_.End(std::move(over), std::move(done)); }

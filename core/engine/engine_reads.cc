@@ -137,6 +137,19 @@ void Engine::FindUnmarked(const GroupPtr& group, const std::string& name, Done<u
                     });
 }
 
+void Engine::Explain(const GroupPtr& group, std::optional<uint32_t> task, Done<Explanation> done,
+                     std::vector<TaskView> known) {
+  const std::vector<uint32_t> outside = group->OutsideOf(task, known);
+  if (outside.empty()) return done(group->Explain(task, known));
+  ReadTask(
+      group, outside.front(),
+      [this, group, task, done = std::move(done), known = std::move(known)](Result<TaskView> read) mutable {
+        if (!read.ok()) return done(read.error());
+        known.push_back(std::move(read.value()));
+        Explain(group, task, std::move(done), std::move(known));
+      });
+}
+
 void Engine::KnowsRequest(const GroupPtr& group, const std::string& request_id, Done<bool> done) {
   if (group->Knows(request_id) || request_id.empty() || group->folded() == 0)
     return done(group->Knows(request_id));

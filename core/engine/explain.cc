@@ -105,25 +105,35 @@ void Explainer::AddDecisionCauses(std::vector<CauseView>* causes) const {
                      .event = ledger_.standing().decided_number(),
                      .failure = failure});
   // The task whose end decided it, or, where that was the last of many, the first that failed.
-  uint32_t culprit = committed_.decider;
-  if (committed_.outcome == state::Outcome::kFailed &&
-      (culprit == state::kNoTask || tasks_[culprit].failure() == nullptr)) {
-    culprit = committed_.first_failed;
+  std::optional<TaskView> culprit;
+  if (committed_.decider != state::kNoTask) culprit = View(committed_.decider);
+  if (committed_.outcome == state::Outcome::kFailed && (!culprit || culprit->failure == nullptr) &&
+      committed_.first_failed != state::kNoTask) {
+    culprit = View(committed_.first_failed);
   }
-  if (culprit == state::kNoTask) return;
-  if (!tasks_.Has(culprit)) {  // its end is in the journal alone, and here as far as others needed it
-    const bool first = culprit == committed_.first_failed && !tasks_.failures().empty();
-    const std::shared_ptr<const Failure>& known = first ? tasks_.failures().front() : failure;
-    if (known == nullptr || known->task.empty()) return;
-    causes->push_back({.message = "task " + known->task + " failed: " + Why(*known), .failure = known});
-    return;
+  if (!culprit) return;
+  const std::string how = culprit->failure == nullptr ? " succeeded" : " failed: " + Why(*culprit->failure);
+  causes->push_back({.message = "task " + culprit->name + how,
+                     .time = culprit->ended,
+                     .event = culprit->ended_event,
+                     .failure = culprit->failure});
+}
+
+std::optional<TaskView> Explainer::View(uint32_t index) const {
+  if (tasks_.Has(index)) return tasks_.View(index, ledger_.View());
+  const auto told = std::find_if(outside_.begin(), outside_.end(),
+                                 [index](const TaskView& task) { return task.index == index; });
+  return told == outside_.end() ? std::nullopt : std::optional(*told);
+}
+
+std::vector<uint32_t> Explainer::Outside(std::optional<uint32_t> task) const {
+  std::vector<uint32_t> outside;
+  for (const uint32_t index :
+       {task.value_or(state::kNoTask), committed_.decided ? committed_.decider : state::kNoTask,
+        committed_.decided ? committed_.first_failed : state::kNoTask}) {
+    if (index != state::kNoTask && index < tasks_.size() && !View(index)) outside.push_back(index);
   }
-  const TaskTable::Entry& entry = tasks_[culprit];
-  const std::string how = entry.failure() == nullptr ? " succeeded" : " failed: " + Why(*entry.failure());
-  causes->push_back({.message = "task " + tasks_.Name(culprit) + how,
-                     .time = entry.ended(),
-                     .event = entry.ended_number(),
-                     .failure = entry.failure()});
+  return outside;
 }
 
 Explanation Explainer::Group() const {
@@ -169,9 +179,10 @@ Explanation Explainer::Group() const {
 Explanation Explainer::Task(uint32_t index) const {
   Explanation explanation;
   const TaskTable::Entry& entry = tasks_[index];
-  const std::string name = "task " + tasks_.Name(index);
+  const std::optional<TaskView> view = View(index);
+  const std::string name = "task " + (view ? view->name : tasks_.Name(index));
   const Attempts::Attempt* const attempt = attempts_.Find(index);
-  if (Stopped(committed_, entry.committed)) {
+  if (view && view->stopped) {
     explanation.summary = name + " was never started: its group was decided before";
     AddDecisionCauses(&explanation.causes);
     return explanation;
@@ -196,22 +207,22 @@ Explanation Explainer::Task(uint32_t index) const {
     case Phase::kEnded:
       break;
   }
-  explanation = ExplainEnded(tasks_.View(index, ledger_.View()));
-  if (entry.committed.result == state::Ending::kStopped) AddDecisionCauses(&explanation.causes);
-  return explanation;
-}
-
-Explanation ExplainEnded(const TaskView& task) {
-  const std::string name = "task " + task.name;
-  if (task.failure == nullptr)
-    return {.summary = name + " succeeded in attempt " + std::to_string(task.state.attempt)};
-  const bool stopped = task.state.result == state::Ending::kStopped;
-  Explanation explanation{.summary = stopped ? name + " was stopped with its group"
-                                             : name + " failed: " + Why(*task.failure)};
+  if (!view) {
+    explanation.summary = name + " has ended";
+    return explanation;
+  }
+  if (view->failure == nullptr) {
+    explanation.summary = name + " succeeded in attempt " + std::to_string(view->state.attempt);
+    return explanation;
+  }
+  const bool stopped = view->state.result == state::Ending::kStopped;
+  explanation.summary =
+      stopped ? name + " was stopped with its group" : name + " failed: " + Why(*view->failure);
   explanation.causes.push_back({.message = explanation.summary,
-                                .time = task.ended,
-                                .event = task.ended_event,
-                                .failure = task.failure});
+                                .time = view->ended,
+                                .event = view->ended_event,
+                                .failure = view->failure});
+  if (stopped) AddDecisionCauses(&explanation.causes);
   return explanation;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@ namespace covey {
 // Lives for one call, under the lock of the group.
 class Explainer {
  public:
-  Explainer(const GroupLedger& ledger, const Attempts& attempts)
-      : ledger_(ledger),
+  // `outside`: the tasks that it will need and that are not in memory (Outside).
+  Explainer(const GroupLedger& ledger, const Attempts& attempts, std::span<const TaskView> outside)
+      : outside_(outside),
+        ledger_(ledger),
         spec_(ledger.spec()),
         tasks_(ledger.tasks()),
         attempts_(attempts),
@@ -24,8 +27,12 @@ class Explainer {
 
   Explanation Group() const;
   Explanation Task(uint32_t index) const;
+  // Of the tasks that an explanation of the group, or of `task`, is made of those that are neither in memory nor told.
+  std::vector<uint32_t> Outside(std::optional<uint32_t> task) const;
 
  private:
+  // How a task ended, wherever it is; nullopt: it is neither in memory nor told.
+  std::optional<TaskView> View(uint32_t index) const;
   // Names of tasks that run, and are being stopped or not.
   std::vector<std::string> Running(bool stopping_alone) const;
   // What a queued task waits for. nullopt: any, not one of them.
@@ -33,6 +40,7 @@ class Explainer {
   // From the decision of the group to its first cause.
   void AddDecisionCauses(std::vector<CauseView>* causes) const;
 
+  const std::span<const TaskView> outside_;
   const GroupLedger& ledger_;
   const GroupSpec& spec_;
   const TaskTable& tasks_;
@@ -42,8 +50,5 @@ class Explainer {
 
 // "succeeded", "failed", "was cancelled".
 const char* OutcomeText(state::Outcome outcome);
-
-// Why a task that has ended, and never was stopped in the queue, ended as it did.
-Explanation ExplainEnded(const TaskView& task);
 
 }  // namespace covey

@@ -56,9 +56,10 @@ void DurableGroup::Restore(const GroupSnapshot& snapshot) {
   ledger_.Restore(snapshot);
 }
 
-void DurableGroup::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+void DurableGroup::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                               std::shared_ptr<const Record> decision) {
   MutexLock lock(mutex_);
-  ledger_.RestoreOver(group, std::move(creation));
+  ledger_.RestoreOver(group, std::move(creation), std::move(decision));
   outlined_ = true;
 }
 

@@ -249,9 +249,10 @@ GroupSnapshot GroupLedger::MakeSnapshot(uint32_t fold, Snapshot* stored) const {
   return snapshot;
 }
 
-void GroupLedger::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+void GroupLedger::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                              std::shared_ptr<const Record> decision) {
   log_.BeginBehind(group.last_number);
-  standing_.RestoreOver(group, std::move(creation));
+  standing_.RestoreOver(group, std::move(creation), std::move(decision));
   tasks_.RestoreOver(group);
 }
 

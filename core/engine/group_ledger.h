@@ -61,7 +61,8 @@ class GroupLedger {
   // Before all else: as it was then. Events are to be folded from snapshot.next_event on.
   void Restore(const GroupSnapshot& snapshot);
   // As a group ended, with all that is of its tasks left to the journal; nothing is folded then.
-  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation);
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                   std::shared_ptr<const Record> decision);
 
   // As committed.
   GroupSummary View() const;

@@ -68,6 +68,7 @@ std::vector<TaskView> DurableGroup::ViewTasks(uint32_t first, size_t limit) cons
   const GroupSummary group = ledger_.View();
   std::vector<TaskView> views;
   for (size_t i = first; i < group.state.submitted && views.size() < limit; ++i) {
+    if (!ledger_.tasks().Has(static_cast<uint32_t>(i))) break;
     views.push_back(ledger_.tasks().View(static_cast<uint32_t>(i), group));
   }
   return views;
@@ -80,14 +81,20 @@ std::vector<std::pair<uint32_t, uint32_t>> DurableGroup::RunningAttempts() const
   return attempts;
 }
 
-Explanation DurableGroup::Explain(std::optional<uint32_t> task) const {
+std::vector<uint32_t> DurableGroup::OutsideOf(std::optional<uint32_t> task,
+                                              std::span<const TaskView> known) const {
+  MutexLock lock(mutex_);
+  return Explainer(ledger_, attempts_, known).Outside(task);
+}
+
+Explanation DurableGroup::Explain(std::optional<uint32_t> task, std::span<const TaskView> outside) const {
   Explanation explanation;
   std::vector<std::pair<OutputKey, std::string>> writers;  // and the names of their tasks
   {
     MutexLock lock(mutex_);
     if (damage_)
       return {.summary = damage_->message + "; it is left alone, its events before that can be read"};
-    const Explainer explainer(ledger_, attempts_);
+    const Explainer explainer(ledger_, attempts_, outside);
     explanation = task ? explainer.Task(*task) : explainer.Group();
     for (const auto& [index, attempt] : attempts_.all()) {
       if (!spec_->paced_output || attempt.stopping || (task && *task != index)) continue;

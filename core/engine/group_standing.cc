@@ -67,7 +67,8 @@ void GroupStanding::Restore(const GroupSnapshot& snapshot) {
   creation_ = snapshot.creation;
 }
 
-void GroupStanding::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation) {
+void GroupStanding::RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                                std::shared_ptr<const Record> decision) {
   pending_ = committed_ = group.state;
   created_ = group.created;
   decided_ = group.decided;
@@ -75,6 +76,10 @@ void GroupStanding::RestoreOver(const GroupSummary& group, std::shared_ptr<const
   pending_output_ = committed_output_ = group.output_bytes;
   failure_ = group.failure;
   creation_ = std::move(creation);
+  if (decision == nullptr) return;
+  decided_number_ = decision->number;
+  pending_.decider = committed_.decider = decision->event.task;
+  pending_.decider_attempt = committed_.decider_attempt = decision->event.attempt;
 }
 
 GroupSummary GroupStanding::View(std::shared_ptr<const GroupSpec> spec, const state::GroupState& state,

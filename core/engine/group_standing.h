@@ -31,8 +31,9 @@ class GroupStanding {
   // What a snapshot keeps of it, and takes back. Requires that it is not decided.
   void FillSnapshot(GroupSnapshot* snapshot) const;
   void Restore(const GroupSnapshot& snapshot);
-  // As it ended. `creation`: the request that made it; null when that had no id.
-  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation);
+  // As it ended. `creation`: the request that made it; null when that had no id. `decision`: null when it is not known.
+  void RestoreOver(const GroupSummary& group, std::shared_ptr<const RequestMark> creation,
+                   std::shared_ptr<const Record> decision);
 
   WallTime decided() const { return decided_; }
   uint64_t decided_number() const { return decided_number_; }  // of the durable event

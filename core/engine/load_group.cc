@@ -99,18 +99,37 @@ void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupS
       load->group->id(), [load](Result<std::optional<Snapshot>> read) { OnSnapshot(load, std::move(read)); });
 }
 
+// The decision of a group is among its last events, unless very much ran when it came; then it is not told who decided.
+void FindDecision(const std::shared_ptr<const GroupEnvironment>& environment, const GroupSummary& listed,
+                  std::function<void(std::shared_ptr<const Record>)> done) {
+  constexpr uint64_t kLast = 2000;
+  const uint64_t from = listed.last_number > kLast ? listed.last_number - kLast + 1 : 1;
+  environment->journal->Read(listed.spec->id, from, {.count = kLast},
+                             [done = std::move(done)](const Result<std::vector<Record>>& records) {
+                               if (!records.ok()) return done(nullptr);
+                               for (const Record& record : records.value()) {
+                                 if (record.event.kind == state::EventKind::kGroupDecided)
+                                   return done(std::make_shared<const Record>(record));
+                               }
+                               done(nullptr);
+                             });
+}
+
 void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
                   Done done) {
   const auto& journal = environment->journal;
-  const std::string& id = listed.spec->id;
-  journal->Read(id, 1, {.count = 1},
+  journal->Read(listed.spec->id, 1, {.count = 1},
                 [environment, listed, done = std::move(done)](Result<std::vector<Record>> first) {
                   if (!first.ok() && first.error().code != ErrorCode::kDataLoss) return done(first.error());
                   if (!first.ok() || first.value().empty())
                     return LoadGroup(environment, listed, nullptr, 0, done);
-                  auto group = DurableGroup::New(environment, listed.spec, nullptr, 0);
-                  group->RestoreOver(listed, first.value().front().request);
-                  done(std::move(group));
+                  FindDecision(environment, listed,
+                               [environment, listed, done, creation = first.value().front().request](
+                                   const std::shared_ptr<const Record>& decision) {
+                                 auto group = DurableGroup::New(environment, listed.spec, nullptr, 0);
+                                 group->RestoreOver(listed, creation, decision);
+                                 done(std::move(group));
+                               });
                 });
 }
 

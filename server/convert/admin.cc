@@ -32,7 +32,7 @@ v1::ExplainResponse ToProto(const Explanation& explanation) {
   for (const CauseView& cause : explanation.causes) {
     v1::Cause& message = *out.add_causes();
     message.set_message(ToUtf8(cause.message));
-    *message.mutable_time() = ToProto(cause.time);
+    if (cause.time != WallTime{}) *message.mutable_time() = ToProto(cause.time);
     message.set_event(cause.event);
     if (cause.failure != nullptr) *message.mutable_failure() = ToProto(*cause.failure);
   }

@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/engine/explain.h"
 #include "core/engine/queued_bytes.h"
 #include "server/check/collector.h"
 #include "server/convert/convert.h"
@@ -291,21 +290,18 @@ Handled ListGroups(CallContext& context, ListCall& call) {
 }
 
 Handled Explain(CallContext& context, ExplainCall& call, const GroupPtr& group) {
-  if (call.request().task().empty()) {
-    call.response() = ToProto(group->Explain(std::nullopt));
-    co_return Void{};
+  std::optional<uint32_t> index;
+  if (!call.request().task().empty()) {
+    edge::Task<Result<uint32_t>> finding = FindTask(context, group, call.request().task());
+    const Result<uint32_t> task = co_await finding;
+    if (!task.ok()) co_return task.error();
+    index = task.value();
   }
-  edge::Task<Result<uint32_t>> finding = FindTask(context, group, call.request().task());
-  const Result<uint32_t> index = co_await finding;
-  if (!index.ok()) co_return index.error();
-  if (group->TaskInMemory(index.value())) {
-    call.response() = ToProto(group->Explain(index.value()));
-    co_return Void{};
-  }
-  edge::Task<Result<TaskView>> reading = ReadTask(context, group, index.value());
-  const Result<TaskView> task = co_await reading;
-  if (!task.ok()) co_return task.error();
-  call.response() = ToProto(ExplainEnded(task.value()));
+  edge::Completion<Explanation> explaining;
+  context.engine().Explain(group, index, explaining.completer());
+  const Result<Explanation> explanation = co_await explaining;
+  if (!explanation.ok()) co_return explanation.error();
+  call.response() = ToProto(explanation.value());
   co_return Void{};
 }
 

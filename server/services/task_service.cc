@@ -142,6 +142,7 @@ Handled ListTasks(CallContext& context, ListTasksCall& call) {
   for (bool full = false; next < last && !full;) {
     const size_t step = std::min<size_t>(limit - fill.count(), last - next);
     std::vector<TaskView> tasks = listing.Views(next, step);
+    if (tasks.empty()) break;  // they have left memory meanwhile: the next page has them
     for (TaskView& task : tasks) {
       if (states.Contains(TaskStateOf(task))) {
         Handled completing = whole.Complete(task, view);

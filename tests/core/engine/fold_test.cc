@@ -4,9 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
-#include <sstream>
 
+#include "tests/core/engine/fold_tell.h"
 #include "tests/support/engine_world.h"
 #include "tests/support/held_journal.h"
 
@@ -52,39 +51,6 @@ class SeenJournal : public HeldJournal {
   std::function<void()> between_read_and_answer;  // of ReadTasks, once
   std::vector<std::function<void()>> held;
 };
-
-std::string Text(const TaskView& task) {
-  std::ostringstream out;
-  out << task.index << " " << task.name << " phase " << static_cast<int>(task.state.phase) << " result "
-      << static_cast<int>(task.state.result) << " attempt " << task.state.attempt << " cancel "
-      << static_cast<int>(task.state.cancel) << (task.state.cancel_delivered ? " delivered" : "")
-      << (task.stopped ? " stopped" : "") << " submitted " << task.submitted.time_since_epoch().count()
-      << " started " << task.started.time_since_epoch().count() << " ended "
-      << task.ended.time_since_epoch().count() << " by " << task.ended_event;
-  if (task.failure != nullptr) out << " " << Status(*task.failure).ToString();
-  if (task.result != nullptr) out << " = " << task.result->bytes;
-  return out.str();
-}
-
-// All that can be told of a group and its tasks, each as it is read one by one.
-Lines Tell(World& world, const World::GroupPtr& group) {
-  Lines lines;
-  const GroupEnd end = group->End();
-  std::ostringstream head;
-  const state::GroupState& state = end.group.state;
-  head << state.submitted << " " << state.queued << " " << state.running << " " << state.succeeded << " "
-       << state.failed << " " << state.stopped << " first failed " << state.first_failed << " events "
-       << end.group.last_number << " created " << end.group.created.time_since_epoch().count() << " kept "
-       << end.group.output_bytes << " runs "
-       << (end.group.first_task == nullptr ? "?" : std::get<FunctionSpec>(end.group.first_task->work).name);
-  lines.push_back(head.str());
-  for (const auto& failure : end.failures) lines.push_back(Status(*failure).ToString());
-  for (uint32_t i = 0; i < state.submitted; ++i) {
-    const Result<TaskView> task = world.ReadTask(group, i);
-    lines.push_back(task.ok() ? Text(task.value()) : task.error().message);
-  }
-  return lines;
-}
 
 class FoldTest : public ::testing::Test {
  protected:
@@ -331,13 +297,60 @@ TEST_F(FoldTest, OfALargeGroupThatIsOverTheTasksStayInTheJournal) {
   EXPECT_EQ(Find(outline, "43").value(), 43u);
   EXPECT_EQ(Find(outline, "42").error().reason, "TASK_NOT_FOUND");
   EXPECT_EQ(Find(outline, "n43").error().reason, "TASK_NOT_FOUND");
-  EXPECT_NE(outline->Explain(std::nullopt).causes.back().message.find("failed: exited with code 3"),
+  EXPECT_NE(Explain(world_, outline, std::nullopt).causes.back().message.find("failed: exited with code 3"),
             std::string::npos);
   // It is the one that its request has made, and takes nothing.
   EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 5}}).value()->id(), "g");
   EXPECT_EQ(world_.Create({.spec = {}, .request = {.id = "made", .fingerprint = 6}}).error().reason,
             "REQUEST_ID_REUSED");
   EXPECT_EQ(SubmitOne(outline, "late").error().reason, "GROUP_DECIDED");
+}
+
+// However it was decided: it, and each of its tasks, is explained as it was.
+TEST_F(FoldTest, AnOutlinedGroupIsExplainedAsBefore) {
+  using state::Policy;
+  world_.whole_tasks = 5;
+  world_.resident_groups = 0;
+  ASSERT_FALSE(world_.Open());
+  int made = 0;
+  for (const auto& [policy, how] : {std::pair(Policy::kAll, "fail"), std::pair(Policy::kAll, "cancel"),
+                                    std::pair(Policy::kAny, "win"), std::pair(Policy::kAllSettled, "fail")}) {
+    const std::string id = "g" + std::to_string(++made);
+    GroupSpec spec{.id = id, .policy = policy};
+    if (policy == Policy::kAll) spec.max_failures = 1;
+    const auto group = world_.Make(20, true, std::move(spec));
+    world_.executor->Exit("0.1", ExitFailure(3));
+    world_.Advance(std::chrono::milliseconds(5));
+    if (std::string_view(how) == "cancel") {
+      EXPECT_FALSE(Get(world_.Cancel(group)));
+    } else {
+      world_.executor->Exit("1.1", std::string_view(how) == "win" ? Status() : Status(ExitFailure(4)));
+    }
+    while (!world_.executor->running().empty()) {
+      world_.Advance(std::chrono::milliseconds(1));
+      world_.executor->Exit(world_.executor->running().front(), ExitFailure(5));
+    }
+    ASSERT_TRUE(group->completed());
+    const auto told = [&](const World::GroupPtr& of) {
+      Lines lines = {Text(Explain(world_, of, std::nullopt))};
+      for (uint32_t i = 0; i < 20; ++i) lines.push_back(Text(Explain(world_, of, i)));
+      return lines;
+    };
+    const Lines before = told(group);
+    ASSERT_FALSE(world_.Open());
+    const auto outline = world_.Find(id).value();
+    ASSERT_TRUE(outline->outlined());
+    EXPECT_EQ(told(outline), before) << how;
+  }
+}
+
+// A list reads on while tasks leave memory: it ends before them, and the next page has them.
+TEST_F(FoldTest, ViewsEndBeforeWhatHasLeftMemory) {
+  const auto group = MakeEnded(15);
+  const uint32_t folded = group->folded();
+  ASSERT_GT(folded, 0u);
+  EXPECT_EQ(group->ViewTasks(folded - 1, 100).size(), 0u);
+  EXPECT_EQ(group->ViewTasks(folded, 100).size(), 15u - folded);
 }
 
 TEST_F(FoldTest, TheFirstFailureIsExplainedAlsoWhenItsTaskIsFolded) {
@@ -348,94 +361,10 @@ TEST_F(FoldTest, TheFirstFailureIsExplainedAlsoWhenItsTaskIsFolded) {
   for (int i = 0; i < 40; ++i) ASSERT_TRUE(SubmitOne(group, "").ok());
   ASSERT_FALSE(group->TaskInMemory(0).has_value());
   ASSERT_FALSE(Get(world_.Seal(group)));
-  const Explanation explanation = group->Explain(std::nullopt);
+  const Explanation explanation = Explain(world_, group, std::nullopt);
+  EXPECT_NE(explanation.causes.back().event, 0u);
   EXPECT_EQ(explanation.causes.back().message, "task bad failed: exited with code 9");
   EXPECT_EQ(group->End().failures.size(), 1u);
-}
-
-// Whatever is done to two groups, of which one leaves what has ended to the journal, they answer alike; and so they do after
-// restarts.
-TEST(FoldModelTest, TwinsAnswerAlike) {
-  const char* const chosen = std::getenv("COVEY_SEED");
-  const unsigned first = chosen != nullptr ? static_cast<unsigned>(std::atoi(chosen)) : 1;
-  for (unsigned seed = first; seed < first + (chosen != nullptr ? 1 : 60); ++seed) {
-    SCOPED_TRACE("COVEY_SEED=" + std::to_string(seed));
-    std::mt19937 random(seed);
-    const auto below = [&random](unsigned n) { return static_cast<unsigned>(random() % n); };
-    World folds(3);
-    World twin(3);
-    folds.fold_after = 1 + below(12);
-    std::vector<World*> both = {&folds, &twin};
-    std::vector<World::GroupPtr> groups;
-    for (World* world : both) {
-      ASSERT_FALSE(world->Open());
-      groups.push_back(world->Create({.spec = {.id = "g", .policy = state::Policy::kAllSettled}}).value());
-    }
-    unsigned names = 0;
-    for (int step = 0; step < 150; ++step) {
-      const unsigned what = below(20);
-      const unsigned count = 1 + below(6);
-      const unsigned pick = random();
-      const bool named = below(2) == 0;
-      const bool rerun = below(2) == 0;
-      const std::string old_name = "n" + std::to_string(below(names + 1));
-      std::vector<std::string> answers;
-      for (size_t i = 0; i < both.size(); ++i) {
-        World& world = *both[i];
-        std::string answer;
-        if (what < 7) {
-          std::vector<TaskSpec> tasks;
-          for (unsigned j = 0; j < count; ++j) {
-            tasks.push_back(World::Task(named ? "n" + std::to_string(names + j) : ""));
-            tasks.back().rerun_on_restart = rerun;
-          }
-          const Reply reply = Get(world.Submit(groups[i], std::move(tasks),
-                                               {.id = "r" + std::to_string(step), .fingerprint = 1}));
-          answer = std::to_string(reply.value().first_index);
-        } else if (what < 15) {
-          const Lines running = world.executor->running();
-          if (!running.empty()) {
-            const std::string attempt = running[pick % running.size()];
-            answer = attempt;
-            world.executor->Exit(attempt, pick % 5 == 0 ? Status(ExitFailure(4)) : Status(),
-                                 std::make_shared<const Payload>(Payload{.bytes = attempt}));
-          }
-        } else if (what == 15) {
-          const Reply reply = Get(world.Submit(groups[i], {World::Task(old_name)}));
-          answer = reply.ok() ? "taken" : reply.error().reason;
-        } else if (what == 16) {
-          const Reply reply =
-              Get(world.Submit(groups[i], {}, {.id = "r" + std::to_string(pick % 150), .fingerprint = 2}));
-          answer = reply.ok() ? std::to_string(reply.value().first_index) : reply.error().reason;
-        } else if (what == 17) {
-          const Result<uint32_t> found = Get(Ask<Result<uint32_t>>(
-              [&](auto done) { world.engine().FindTask(groups[i], old_name, std::move(done)); }));
-          answer = found.ok() ? std::to_string(found.value()) : found.error().reason;
-        } else if (what == 18) {
-          const uint32_t tasks = groups[i]->task_count();
-          if (tasks > 0) {
-            Get(Ask<std::optional<Error>>([&](auto done) {
-              groups[i]->CancelTask(pick % tasks, {.kind = FailureKind::kCancelled, .message = "no"}, done);
-            }));
-          }
-        } else if (pick % 3 == 0) {
-          ASSERT_FALSE(world.Open());
-          groups[i] = world.Find("g").value();
-        } else {
-          world.Advance(std::chrono::milliseconds(count));
-        }
-        answers.push_back(std::move(answer));
-      }
-      ASSERT_EQ(answers[0], answers[1]) << "step " << step << " " << what;
-      if (what < 7 && named) names += count;
-      if (what == 15 && answers[0] == "taken" && old_name == "n" + std::to_string(names)) ++names;
-      if (step % 10 == 9) {
-        ASSERT_EQ(Tell(folds, groups[0]), Tell(twin, groups[1])) << "step " << step;
-      }
-    }
-    EXPECT_EQ(folds.CheckLog(groups[0]), "");
-    EXPECT_EQ(groups[1]->folded(), 0u);
-  }
 }
 
 }  // namespace
