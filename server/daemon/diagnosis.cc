@@ -79,8 +79,8 @@ int DiagnosePlace(const CommandLine& command_line, const ConfigResult& configure
   } else {
     text = doctor::Text(findings);
   }
-  std::fputs(text.c_str(), stdout);
-  return doctor::IsWrong(findings) ? kExitWrong : 0;
+  const bool told = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  return !told || doctor::IsWrong(findings) ? kExitWrong : 0;
 }
 
 }  // namespace covey

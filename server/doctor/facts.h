@@ -17,6 +17,9 @@ struct PathFacts {
   std::string path;
   std::string problem;
   bool missing = false;
+  std::string unmakable;  // of one that is missing: why it cannot be made
+  bool is_directory = false;
+  bool is_socket = false;
   uint32_t mode = 0;
   uint32_t owner = 0;
 };
@@ -78,7 +81,7 @@ struct Facts {
   std::optional<PathFacts> config_path;  // of the file
   Config config;
   PathFacts data;                  // not of a journal in memory
-  std::vector<PathFacts> sockets;  // that are there
+  std::vector<PathFacts> sockets;  // that are there, or cannot be made
   std::optional<DiskFacts> disk;
   MachineFacts machine;
   std::optional<RunningFacts> running;

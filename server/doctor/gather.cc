@@ -55,25 +55,38 @@ constexpr std::array kFileSystems{
     FileSystem{0x65735546, "fuse", DiskFacts::Kind::kNetwork},
 };
 
-PathFacts LookAt(std::string path) {
-  PathFacts facts{.path = std::move(path)};
-  struct stat found {};
-  if (stat(facts.path.c_str(), &found) != 0) {
-    facts.missing = errno == ENOENT || errno == ENOTDIR;
-    facts.problem = strerror(errno);
-    return facts;
-  }
-  facts.mode = found.st_mode & 07777;
-  facts.owner = found.st_uid;
-  return facts;
-}
-
-// The directory itself, or the nearest above it that is there.
+// The path itself, or the nearest above it that is there.
 std::string ThereIs(const std::string& directory) {
   std::filesystem::path path = directory;
   std::error_code ignored;
   while (path.has_relative_path() && !std::filesystem::exists(path, ignored)) path = path.parent_path();
   return path.empty() ? "." : path.string();
+}
+
+PathFacts LookAt(std::string path) {
+  PathFacts facts{.path = std::move(path)};
+  struct stat found {};
+  if (stat(facts.path.c_str(), &found) == 0) {
+    facts.mode = found.st_mode & 07777;
+    facts.owner = found.st_uid;
+    facts.is_directory = S_ISDIR(found.st_mode);
+    facts.is_socket = S_ISSOCK(found.st_mode);
+    return facts;
+  }
+  facts.problem = strerror(errno);
+  facts.missing = errno == ENOENT;
+  if (!facts.missing) return facts;
+  if (lstat(facts.path.c_str(), &found) == 0) {
+    facts.unmakable = "it is a link to what is not there";
+    return facts;
+  }
+  const std::string above = ThereIs(facts.path);
+  if (stat(above.c_str(), &found) != 0 || !S_ISDIR(found.st_mode)) {
+    facts.unmakable = above + " is no directory";
+  } else if (access(above.c_str(), W_OK | X_OK) != 0) {
+    facts.unmakable = "nothing can be made in " + above + ": " + strerror(errno);
+  }
+  return facts;
 }
 
 void TimeSyncs(const std::string& directory, DiskFacts* disk) {
@@ -167,7 +180,7 @@ Facts Gather(const CommandLine& command_line, const ConfigResult& configured) {
   for (const std::string& address : facts.config.listen) {
     if (!address.starts_with(kUnixAddress)) continue;
     PathFacts socket = LookAt(address.substr(kUnixAddress.size()));
-    if (!socket.missing) facts.sockets.push_back(std::move(socket));
+    if (!socket.missing || !socket.unmakable.empty()) facts.sockets.push_back(std::move(socket));
   }
   facts.machine = LookAtMachine(facts);
   return facts;

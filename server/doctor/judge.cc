@@ -144,7 +144,23 @@ class Judgement {
               std::to_string(facts_.machine.user),
           "Listen on a unix socket or on 127.0.0.1, or let nobody but its clients reach the port.");
     }
+    for (size_t i = 0; i < config_.listen.size(); ++i) {
+      const auto again = config_.listen.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      if (std::find(again, config_.listen.end(), config_.listen[i]) == config_.listen.end()) continue;
+      well = false;
+      Say(Level::kError, "addresses", config_.listen[i] + " is to be listened on twice", "Name it once.");
+    }
     for (const PathFacts& socket : facts_.sockets) {
+      if (!socket.unmakable.empty() || !socket.is_socket) {
+        well = false;
+        const std::string why = !socket.unmakable.empty() ? " cannot be made: " + socket.unmakable
+                                : !socket.problem.empty() ? " cannot be used: " + socket.problem
+                                                          : " is there, and is no socket";
+        Say(Level::kError, "addresses", socket.path + why,
+            "Listen on a path in a directory that user " + std::to_string(facts_.machine.user) +
+                " may write.");
+        continue;
+      }
       if ((socket.mode & 0002) == 0) continue;
       well = false;
       Say(Level::kWarning, "addresses",
@@ -177,12 +193,21 @@ class Judgement {
   void DataDirectory() {
     if (!keeps()) return;
     const PathFacts& data = facts_.data;
-    if (data.missing) {
+    if (data.missing && facts_.running) {
+      Say(Level::kError, "data_dir", data.path + " is gone, and the daemon runs on without it",
+          "Stop the daemon, bring the directory back, and start again.");
+    } else if (data.missing && !data.unmakable.empty()) {
+      Say(Level::kError, "data_dir", data.path + " is not there, and " + data.unmakable,
+          "Make it for user " + std::to_string(facts_.machine.user) + ", with mode 0700.");
+    } else if (data.missing) {
       Say(Level::kNote, "data_dir", data.path + " is not there yet",
           "The daemon makes it at its first start.");
     } else if (!data.problem.empty()) {
       Say(Level::kError, "data_dir", data.path + ": " + data.problem,
           "Give user " + std::to_string(facts_.machine.user) + " the way to it.");
+    } else if (!data.is_directory) {
+      Say(Level::kError, "data_dir", data.path + " is no directory",
+          "Name a directory of the daemon's own, or one that it can make.");
     } else if (data.owner != facts_.machine.user || (data.mode & 0077) != 0) {
       Say(Level::kError, "data_dir",
           data.path + " has mode " + ModeText(data.mode) + " and belongs to user " +

@@ -20,6 +20,16 @@ std::string Padded(std::string_view text, size_t width) {
   return padded;
 }
 
+// For a terminal: paths and files may hold what it would obey.
+std::string Shown(const std::string& bytes) {
+  std::string shown;
+  for (const char c : ToUtf8(bytes)) {
+    const auto byte = static_cast<unsigned char>(c);
+    shown += byte < 0x20 || byte == 0x7F ? '?' : c;
+  }
+  return shown;
+}
+
 }  // namespace
 
 v1::DiagnoseResponse ToProto(const std::vector<Finding>& findings) {
@@ -38,9 +48,9 @@ std::string Text(const std::vector<Finding>& findings) {
   std::string text;
   for (const Finding& finding : findings) {
     text += Padded(kLevelNames[static_cast<size_t>(finding.level)], kLevelColumn) +
-            Padded(finding.check, kCheckColumn) + ToUtf8(finding.message) + "\n";
+            Padded(finding.check, kCheckColumn) + Shown(finding.message) + "\n";
     if (!finding.advice.empty())
-      text += std::string(kLevelColumn + kCheckColumn, ' ') + ToUtf8(finding.advice) + "\n";
+      text += std::string(kLevelColumn + kCheckColumn, ' ') + Shown(finding.advice) + "\n";
   }
   return text;
 }

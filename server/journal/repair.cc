@@ -37,6 +37,7 @@ struct KeyedTable {
 constexpr KeyedTable kKeyedTables[] = {{"groups", "gid"}, {"records", "seq"}, {"garbage", "gid"}};
 // Those that have other keys; what they lose is remembered for a day, or made again.
 constexpr std::string_view kOtherTables[] = {"labels", "requests", "purged", "orphans", "pools"};
+constexpr std::string_view kSnapshotTables[] = {"marks", "tasks", "snapshots"};
 // How large keys may be when the largest cannot be read.
 constexpr int64_t kMostRows = int64_t{1} << 42;
 // Ranges of one table that may turn out to be unreadable, each looked at in halves. What they hide is taken from
@@ -90,12 +91,28 @@ class Salvage {
       lost_.push_back("table " + std::string(table) +
                       " is damaged, and taken from what its pages still hold: " + db_.last_error().message);
     }
+    if (Result<Void> taken = TakeSnapshots(); !taken.ok()) return taken;
     for (const char* key : {"identity", "epoch", "owner_of_all", "next_gid", "next_seq", "fence"}) {
       const std::string name(key);
       if (!Try("INSERT OR REPLACE INTO main.meta SELECT * FROM old.meta WHERE key = '" + name + "'") &&
           !IsDamage(db_.last_error())) {
         return db_.last_error();
       }
+    }
+    return Void{};
+  }
+
+  // All of it or nothing: a snapshot stands for what is looked up beside it, and the events tell the same.
+  Result<Void> TakeSnapshots() {
+    for (const std::string_view table : kSnapshotTables) {
+      const std::string name(table);
+      if (Try("INSERT OR IGNORE INTO main." + name + " SELECT * FROM old." + name)) continue;
+      if (!IsDamage(db_.last_error())) return db_.last_error();
+      lost_.push_back("table " + name + " is damaged: groups are read from their first event on");
+      for (const std::string_view each : kSnapshotTables) {
+        if (!Try("DELETE FROM main." + std::string(each))) return db_.last_error();
+      }
+      break;
     }
     return Void{};
   }

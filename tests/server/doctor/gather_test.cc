@@ -52,6 +52,21 @@ TEST_F(GatherTest, OneThatIsNotThereIsNotMade) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_));
 }
 
+TEST_F(GatherTest, WhereNoneCanBeMadeIsSeen) {
+  const std::string file = directory_ + "/file";
+  fclose(fopen(file.c_str(), "w"));
+  EXPECT_FALSE(Look(file).data.is_directory);
+  EXPECT_EQ(Look(file + "/below").data.problem, "Not a directory");
+  EXPECT_FALSE(Look(file + "/below").data.missing);
+  ASSERT_EQ(symlink("/nowhere/at/all", (directory_ + "/link").c_str()), 0);
+  EXPECT_EQ(Look(directory_ + "/link").data.unmakable, "it is a link to what is not there");
+  EXPECT_EQ(Look(directory_ + "/new").data.unmakable, "");
+  if (geteuid() == 0) return;  // who may write everywhere
+  ASSERT_EQ(chmod(directory_.c_str(), 0500), 0);
+  EXPECT_NE(Look(directory_ + "/new").data.unmakable.find("Permission denied"), std::string::npos);
+  ASSERT_EQ(chmod(directory_.c_str(), 0700), 0);
+}
+
 TEST_F(GatherTest, AJournalInMemoryHasNoDisk) {
   const Facts facts = Look(directory_, "memory");
   EXPECT_FALSE(facts.disk);

@@ -17,8 +17,8 @@ Facts Well() {
   facts.config_path = PathFacts{.path = facts.config_file, .mode = 0644, .owner = 0};
   facts.config.listen = {"unix:/run/covey/coveyd.sock"};
   facts.config.pools = {{"default", 64}};
-  facts.data = {.path = "/var/lib/covey", .mode = 0700, .owner = 7};
-  facts.sockets = {{.path = "/run/covey/coveyd.sock", .mode = 0660, .owner = 7}};
+  facts.data = {.path = "/var/lib/covey", .is_directory = true, .mode = 0700, .owner = 7};
+  facts.sockets = {{.path = "/run/covey/coveyd.sock", .is_socket = true, .mode = 0660, .owner = 7}};
   facts.disk = DiskFacts{.file_system = "ext4",
                          .bytes = 100 * kGiB,
                          .free_bytes = 50 * kGiB,
@@ -87,6 +87,15 @@ TEST(DoctorTest, EachFaultIsFoundByItself) {
          f.config.listen = {"127.0.0.1:7425", "0.0.0.0:7425"};
        }},
       {"addresses warning: /run/covey/coveyd.sock has mode 0666", [](Facts& f) { f.sockets[0].mode = 0666; }},
+      {"addresses error: unix:/run/covey/coveyd.sock is to be listened on twice",
+       [](Facts& f) { f.config.listen.push_back(f.config.listen[0]); }},
+      {"addresses error: /run/covey/coveyd.sock is there, and is no socket",
+       [](Facts& f) { f.sockets[0].is_socket = false; }},
+      {"addresses error: /run/covey/coveyd.sock cannot be made: nothing can be made in /run",
+       [](Facts& f) { f.sockets[0].unmakable = "nothing can be made in /run"; }},
+      {"data_dir error: /var/lib/covey is no directory", [](Facts& f) { f.data.is_directory = false; }},
+      {"data_dir error: /var/lib/covey is gone, and the daemon runs on without it",
+       [](Facts& f) { f.data.missing = true; }},
       {"journal warning: journal = \"memory\"", [](Facts& f) { f.config.journal = "memory"; }},
       {"journal warning: durability = \"none\"", [](Facts& f) { f.config.durable = false; }},
       {"journal error: 2 groups cannot be read", [](Facts& f) { f.running->set_aside = 2; }},
@@ -179,6 +188,10 @@ TEST(DoctorTest, WithoutADaemonTheMachineIsAsked) {
   ASSERT_EQ(wrong.size(), 2u);
   EXPECT_EQ(wrong[0], "data_dir note: /var/lib/covey is not there yet");
   EXPECT_TRUE(wrong[1].starts_with("cgroups warning: this user may make no cgroups here")) << wrong[1];
+  facts.data.unmakable = "nothing can be made in /var: Permission denied";
+  EXPECT_EQ(
+      Wrong(facts)[0],
+      "data_dir error: /var/lib/covey is not there, and nothing can be made in /var: Permission denied");
   facts.config_problems = {"bad"};
   EXPECT_EQ(Wrong(facts), std::vector<std::string>{"configuration error: bad"})
       << "the rest would be that of the defaults";

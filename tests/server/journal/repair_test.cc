@@ -87,6 +87,41 @@ TEST_F(RepairTest, WhatIsSoundIsTakenWhole) {
   EXPECT_EQ(open.client->Send(group.Create()).kind, Kind::kCommitted);
 }
 
+// What a group has left to the journal goes with it: else one whose old events are damaged could not go on.
+TEST_F(RepairTest, SnapshotsAreTakenWithAllThatIsLookedUpBesideThem) {
+  const Mark mark{.kind = Mark::Kind::kTaskName, .key = "a", .first = 3};
+  const TaskBlock block{.first = 0, .bytes = "block"};
+  {
+    OpenJournal open({.directory = Path("data"), .durability = Durability::kNone});
+    ASSERT_TRUE(open.client
+                    ->PutSnapshot("group-3", open.epoch,
+                                  {.number = 50, .bytes = "snapshot", .marks = {mark}, .tasks = {block}})
+                    .ok());
+  }
+  ASSERT_TRUE(RepairData(Path("data"), Path("new")).ok());
+  {
+    OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
+    EXPECT_EQ(open.client->ReadSnapshot("group-3").value()->bytes, "snapshot");
+    EXPECT_EQ(open.client->FindMarks("group-3", {mark}).value(), std::vector<Mark>({mark}));
+    EXPECT_EQ(open.client->ReadTasks("group-3", 5, 9).value(), std::vector<TaskBlock>({block}));
+  }
+  sqlite3* db = nullptr;
+  ASSERT_EQ(OpenSummed(Path("data/journal.db"), &db), SQLITE_OK);
+  sqlite3_stmt* root = nullptr;
+  sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'marks'", -1, &root, nullptr);
+  ASSERT_EQ(sqlite3_step(root), SQLITE_ROW);
+  const auto page = static_cast<ptrdiff_t>(sqlite3_column_int(root, 0));
+  sqlite3_finalize(root);
+  sqlite3_close(db);
+  Damage([page](std::string& bytes) { std::fill_n(bytes.begin() + (page - 1) * 4096, 4096, '\x5a'); });
+  fs::remove_all(Path("new"));
+  const auto repaired = RepairData(Path("data"), Path("new"));
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  EXPECT_FALSE(repaired.value().lost.empty());
+  OpenJournal open({.directory = Path("new"), .durability = Durability::kNone});
+  EXPECT_EQ(open.client->ReadSnapshot("group-3").value(), std::nullopt) << "not without the marks";
+}
+
 TEST_F(RepairTest, ADamagedRecordIsToldWithItsGroup) {
   Damage([](std::string& bytes) {
     const size_t at = bytes.find("group-7");
