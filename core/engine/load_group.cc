@@ -99,20 +99,19 @@ void LoadGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupS
       load->group->id(), [load](Result<std::optional<Snapshot>> read) { OnSnapshot(load, std::move(read)); });
 }
 
-// The decision of a group is among its last events, unless very much ran when it came; then it is not told who decided.
-void FindDecision(const std::shared_ptr<const GroupEnvironment>& environment, const GroupSummary& listed,
-                  std::function<void(std::shared_ptr<const Record>)> done) {
-  constexpr uint64_t kLast = 2000;
-  const uint64_t from = listed.last_number > kLast ? listed.last_number - kLast + 1 : 1;
-  environment->journal->Read(listed.spec->id, from, {.count = kLast},
-                             [done = std::move(done)](const Result<std::vector<Record>>& records) {
-                               if (!records.ok()) return done(nullptr);
-                               for (const Record& record : records.value()) {
-                                 if (record.event.kind == state::EventKind::kGroupDecided)
-                                   return done(std::make_shared<const Record>(record));
-                               }
-                               done(nullptr);
-                             });
+// The decision among the events from `from` on; null: it is not there, or cannot be read.
+void FindDecision(const std::shared_ptr<const GroupEnvironment>& environment, const std::string& group,
+                  uint64_t from, std::function<void(std::shared_ptr<const Record>)> done) {
+  environment->journal->Read(
+      group, from, kReadPage,
+      [environment, group, from, done = std::move(done)](const Result<std::vector<Record>>& page) {
+        if (!page.ok() || page.value().empty()) return done(nullptr);
+        for (const Record& record : page.value()) {
+          if (record.event.kind == state::EventKind::kGroupDecided)
+            return done(std::make_shared<const Record>(record));
+        }
+        FindDecision(environment, group, from + page.value().size(), done);
+      });
 }
 
 void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const GroupSummary& listed,
@@ -123,7 +122,10 @@ void OutlineGroup(std::shared_ptr<const GroupEnvironment> environment, const Gro
                   if (!first.ok() && first.error().code != ErrorCode::kDataLoss) return done(first.error());
                   if (!first.ok() || first.value().empty())
                     return LoadGroup(environment, listed, nullptr, 0, done);
-                  FindDecision(environment, listed,
+                  // Unless very much ran when it came it is among these; else it is not told who decided.
+                  constexpr uint64_t kLast = 2000;
+                  const uint64_t from = listed.last_number > kLast ? listed.last_number - kLast + 1 : 1;
+                  FindDecision(environment, listed.spec->id, from,
                                [environment, listed, done, creation = first.value().front().request](
                                    const std::shared_ptr<const Record>& decision) {
                                  auto group = DurableGroup::New(environment, listed.spec, nullptr, 0);
