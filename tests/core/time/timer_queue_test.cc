@@ -164,11 +164,13 @@ TEST(TimerQueue, ACallbackMayHoldTheLastOfTheQueue) {
   TimerQueue* const raw = timers.get();
   const auto pending = std::make_shared<int>(1);
   raw->ScheduleAfter(std::chrono::hours(1), [pending] { ADD_FAILURE(); });
-  raw->Schedule(TimerQueue::Clock::now(), [held = std::move(timers), &ended, pending]() mutable {
+  // Made before: of a lambda that is given to Schedule a copy would live until that returns.
+  std::function<void()> last = [held = std::move(timers), &ended, pending]() mutable {
     held = nullptr;
     EXPECT_EQ(pending.use_count(), 2);  // here and outside: what was pending has been dropped
     ended.Open();
-  });
+  };
+  raw->Schedule(TimerQueue::Clock::now(), std::move(last));
   ended.Wait();
   EXPECT_TRUE(queue.expired());
 }
